@@ -1,0 +1,98 @@
+"""How does TensorFlow start: quietly, once, and never in a process forked from one where it ran?
+
+Everything that needs Keras takes it from here (``from skimbalance._startup import keras``).
+"""
+
+import os
+import re
+import sys
+import tempfile
+from contextlib import contextmanager
+
+# Lines that TensorFlow's C++ start-up writes straight to file descriptor 2, before any logger exists: that it
+# uses oneDNN, that it sees no GPU, which CPU instructions it has. Errors about a GPU are start-up chatter only
+# on a machine that has none.
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
+    rb"|I0000 .*"
+    rb"|\d{4}-\d\d-\d\d [\d:.]+: I .*"
+    rb"|To enable the following instructions: .*"
+    rb"|(E0000|\d{4}-\d\d-\d\d [\d:.]+: E) .*(cuInit|cuda|cuDNN|cuFFT|cuBLAS).*",
+    re.IGNORECASE,
+)
+
+
+@contextmanager
+def quiet():
+    """Keep start-up chatter from the user's terminal; all else on standard error is passed on afterwards.
+
+    The messages precede every logger, so that only ``TF_CPP_MIN_LOG_LEVEL`` would stop them. That variable is
+    the user's, and would silence TensorFlow's warnings for the rest of the process as well.
+    """
+    try:
+        sys.stderr.flush()
+        original = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # no standard error, as under pythonw
+        yield
+        return
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            written.seek(0)
+            for line in written:
+                if not _CHATTER.fullmatch(line.rstrip(b"\r\n")):
+                    os.write(2, line)
+
+
+with quiet():
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.eager import context as _context
+
+__all__ = ["keras", "start", "tf"]
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"skimbalance trains with TensorFlow, but Keras runs on the {keras.backend.backend()!r} backend; set the "
+        'environment variable KERAS_BACKEND to "tensorflow" before the first import of keras.'
+    )
+
+_state = {"forked": False}
+
+
+def _is_running():
+    """Whether TensorFlow has started its threads in this process."""
+    current = _context.context_safe()
+    return current is not None and current._initialized
+
+
+def _note_fork():
+    """Remember, in the child, that its parent had TensorFlow's threads, which a fork does not copy."""
+    _state["forked"] = _state["forked"] or _is_running()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def start():
+    """Start TensorFlow's runtime if it does not run yet.
+
+    Raises
+    ------
+    RuntimeError
+        In a process forked after TensorFlow had run in its parent, where the first operation would hang.
+    """
+    if _state["forked"]:
+        raise RuntimeError(
+            "This process was forked after TensorFlow had run in its parent, and TensorFlow's threads do not "
+            "survive a fork: training here would hang. Use joblib's default backend (n_jobs=...), "
+            "multiprocessing.get_context('spawn'), or fork before the first fit."
+        )
+    if not _is_running():
+        with quiet():
+            _context.context().ensure_initialized()

@@ -1,0 +1,142 @@
+"""Is what the caller gave allowed? Settings, rows, labels and weights, each refused in one clear sentence."""
+
+import numpy as np
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+
+def check_values(estimator, values):
+    """Check parameters, and arguments of fit that stand for them, against the estimator's constraints."""
+    validate_parameter_constraints(estimator._parameter_constraints, values, type(estimator).__name__)
+
+
+def spawn_generators(random_state, n):
+    """Return n independent generators that follow from `random_state`, without touching any global one.
+
+    A RandomState or a Generator is drawn from, and so moves on, as in all of scikit-learn.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31 - 1, size=4).tolist()
+    elif isinstance(random_state, np.random.Generator):
+        random_state = random_state.integers(2**31 - 1, size=4).tolist()
+    elif random_state is not None:
+        random_state = int(random_state)
+    return [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n)]
+
+
+def check_rows(estimator, X, y, sample_weight, classes, goes_on):
+    """Return rows, class indices and weights that can be trained on; set what fit learns of their form.
+
+    Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_`` and ``feature_names_in_`` are
+    set on the estimator, or checked where training goes on.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n_rows, n_features)
+    y : ndarray of int, shape (n_rows,)
+    sample_weight : ndarray of float64, shape (n_rows,), or None
+    """
+    if y is not None and type_of_target(y).startswith("multi") and type_of_target(y) != "multiclass":
+        raise ValueError(
+            "Multilabel and multioutput targets are not supported. "
+            f"y is {type_of_target(y)}; fit one classifier per column (sklearn.multioutput.MultiOutputClassifier)."
+        )
+    X, y = _as_table(estimator, X, y=y, reset=not goes_on)
+    check_classification_targets(y)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not sample_weight.any():
+            raise ValueError("sample_weight is zero for all rows; at least two classes need a positive weight.")
+        if not sample_weight.all():
+            shown = sample_weight > 0
+            X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
+    y = _as_indices(estimator, y, classes, goes_on)
+    return X, y, sample_weight
+
+
+def check_features(estimator, X):
+    """Return rows to predict as float32; they must have the features seen in fit."""
+    return _as_table(estimator, X, reset=False)
+
+
+def _as_table(estimator, X, reset, **y):
+    """Let scikit-learn validate X (and y), and say in one sentence what to do about gaps and text."""
+    try:
+        checked = validate_data(estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset, **y)
+    except ValueError as error:
+        message = str(error)
+        if message.startswith("Input X contains"):
+            what = message.partition("\n")[0].rstrip(".")
+            raise ValueError(
+                f"{what}{_columns_of(X, lambda column: ~np.isfinite(column.astype(np.float64)))}. Fill the gaps "
+                "first, for example with sklearn.impute.SimpleImputer in a pipeline before this classifier."
+            ) from None
+        if "could not convert string to float" in message:
+            raise ValueError(
+                f"X holds text{_columns_of(X, _is_text)} ({message}), but a network computes with numbers. Encode it "
+                "first, for example with sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
+            ) from None
+        raise
+    X = checked[0] if y else checked
+    X = X.toarray() if hasattr(X, "toarray") else X
+    return (X, checked[1]) if y else X
+
+
+def _columns_of(X, test):
+    """Return ' in columns [...]', the columns of X that hold an entry for which `test` is true."""
+    names = list(getattr(X, "columns", []))
+    try:
+        table = np.asarray(X, dtype=object) if not hasattr(X, "toarray") else X.toarray()
+        found = [j for j in range(table.shape[1]) if np.any(test(table[:, j]))]
+    except (TypeError, ValueError, IndexError):
+        return ""
+    listed = ", ".join(repr(names[j] if names else j) for j in found[:5]) + (", ..." if len(found) > 5 else "")
+    return f" in column{'s' if len(found) > 1 else ''} {listed}" if found else ""
+
+
+def _is_text(column):
+    """Which entries are strings."""
+    return np.array([isinstance(value, str) for value in column])
+
+
+def _as_indices(estimator, y, classes, goes_on):
+    """Return class indices of labels; set ``classes_``, or check the labels against it."""
+    found = np.unique(y)
+    if not goes_on:
+        estimator.classes_ = found if classes is None else np.unique(np.asarray(classes))
+        estimator.n_classes_ = len(estimator.classes_)
+        if estimator.n_classes_ < 2:
+            raise ValueError(
+                f"y has 1 class, {found[:1].tolist()}, among the rows of positive weight; a classifier needs rows of "
+                "at least two classes."
+            )
+    elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), estimator.classes_):
+        raise ValueError(
+            f"classes={np.unique(np.asarray(classes)).tolist()} differ from those of the first call, "
+            f"{estimator.classes_.tolist()}; call fit to start anew."
+        )
+    unknown = np.setdiff1d(found, estimator.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"y holds the labels {unknown.tolist()[:5]}, which are not among {estimator.classes_.tolist()}; give "
+            "all labels in the first call of partial_fit (classes=...), or call fit to start anew."
+        )
+    return np.searchsorted(estimator.classes_, y)
+
+
+def check_class_weight(class_weight, classes):
+    """Return the ``class_weight`` parameter with a dict turned into an array in the order of `classes`."""
+    if not isinstance(class_weight, dict):
+        return class_weight
+    labels = classes.tolist()
+    unknown, missing = [k for k in class_weight if k not in labels], [c for c in labels if c not in class_weight]
+    if unknown or missing:
+        problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
+        raise ValueError(
+            f"class_weight={class_weight!r} {problem}; it needs exactly one weight for each of {labels}."
+        )
+    weights = np.array([class_weight[label] for label in labels], dtype=np.float64)
+    if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
+        raise ValueError(f"class_weight={class_weight!r} holds a weight that is not a positive, finite number.")
+    return weights

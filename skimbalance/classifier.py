@@ -1,0 +1,512 @@
+"""ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
+
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skimbalance._startup import start
+from skimbalance.checks import check_class_weight, check_features, check_rows, check_values, spawn_generators
+from skimbalance.networks import (
+    LossOnOutputs,
+    as_logits,
+    copy_network,
+    mlp,
+    pack_network,
+    prepare_network,
+    unpack_network,
+)
+from skimbalance.scikeras_bridge import SciKerasClassifier
+from skimbalance.strategies import CrossEntropy, KerasLoss, resolve_strategy, wrap_loss
+from skimbalance.training import (
+    EpochEvaluation,
+    EpochProgress,
+    TrainingRows,
+    choose_batch_size,
+    hold_out,
+    predict_logits,
+    train,
+)
+
+_FIT_PARAMS = ("epochs", "batch_size", "shuffle", "validation_split", "verbose", "initial_epoch", "callbacks")
+
+
+class ImbalancedKerasClassifier(SciKerasClassifier):
+    """Keras classifier for tables in which one class is rare.
+
+    A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
+    by name, and gives probabilities that follow from the remedy by a formula.
+
+    Parameters
+    ----------
+    model : callable, keras.Model or None, default=None
+        Builder of the network, or the network itself, which is copied for every fit and starts from its weights.
+        A builder may name the arguments ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``classes_``,
+        ``output_bias_`` and other facts of the data), ``compile_kwargs`` and ``params``. The network ends in one
+        logit or sigmoid unit (two classes), or in one logit per class or a softmax. None takes
+        `skimbalance.networks.mlp`, which standardises its inputs.
+    strategy : str, Strategy, sampler, list of these, or None, default="class_weight"
+        Remedy for imbalance: "class_weight", "focal", "random_oversample", "random_undersample", "smote", "none";
+        a `Strategy`; any sampler of imbalanced-learn; or a list, whose parts are combined. Samplers see training
+        rows only.
+    gamma : float, default=None
+        Focusing exponent of a strategy that has one, at least 0; None is the strategy's own default.
+    alpha : float, array-like of shape (n_classes,) or "balanced", default=None
+        Class weights of a strategy that has them: for focal loss, the weight of the positive class in (0, 1), or
+        one weight per class. None is the strategy's own default.
+    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+        Optimizer; built anew for every fit.
+    loss : str, keras.losses.Loss, class or callable, default=None
+        Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss.
+    metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
+        Metrics to log, computed at the end of each epoch over all training (and held-out) rows.
+    class_weight : dict or "balanced", default=None
+        Weight of each label. It takes the place of balanced weights in ``strategy="class_weight"``, and is
+        multiplied into every other strategy.
+    epochs : int, default=100
+        Passes over the training rows, at least 1.
+    batch_size : int, "auto" or None, default="auto"
+        Rows of a gradient step. "auto" takes the power of two nearest the square root of the number of training
+        rows, between 32 and 1024; -1 takes all rows; None takes 32, as Keras does.
+    shuffle : bool, default=True
+        Whether each epoch draws a new order of the rows. With shuffling, identical rows are merged into one of
+        their summed weight, so that neither order nor repetition matters; without, rows are taken as they come.
+    validation_split : float in [0, 1), default=0.0
+        Share of rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior of
+        the data) and ``val_average_precision`` are logged.
+    callbacks : list or dict of keras.callbacks.Callback or class, default=None
+        Callbacks; each fit trains with copies of them.
+    warm_start : bool, default=False
+        Whether a second call of ``fit`` goes on from the weights of the first.
+    random_state : int, numpy.random.RandomState, numpy.random.Generator or None, default=None
+        Source of initial weights, order, dropout, splits and samplers. An int makes fits equal to the bit on one
+        kind of CPU, whatever else runs in the process; no global generator or switch is read or changed.
+    verbose : int, default=0
+        0 is silent; otherwise a line is printed for every epoch.
+    run_eagerly : bool, default=False
+        Whether to train operation by operation, for debugging.
+    **routed : dict
+        Parameters of the parts: ``model__*`` (arguments of the builder), ``optimizer__*``, ``loss__*``,
+        ``metrics__*``, ``callbacks__*``, ``strategy__*``, ``fit__*``, ``predict__*`` and ``compile__*``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    n_classes_ : int
+        Their number.
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had string names.
+    model_ : keras.Model
+        Trained network, compiled. It returns what it was built to return, logits for the default network.
+    loss_ : LogitsLoss
+        Loss on logits, whose ``predict_proba`` turns them into probabilities.
+    strategy_ : Strategy
+        Remedy as it was applied.
+    history_ : dict of str to list
+        What was logged, one value an epoch.
+    class_count_ : ndarray of shape (n_classes,)
+        Weighted number of rows of each class in y.
+    prior_ : ndarray of shape (n_classes,)
+        Class shares of y, weighted.
+    train_prior_ : ndarray of shape (n_classes,)
+        Class shares that training showed the network, through resampling and weights; ``predict_proba`` is the
+        posterior under them.
+
+    See Also
+    --------
+    imblearn.pipeline.Pipeline : Pipeline in which samplers may precede this classifier.
+    sklearn.model_selection.GridSearchCV : Search over strategies and their parameters.
+
+    Notes
+    -----
+    ``predict`` is the argmax of ``predict_proba``, so it follows the remedy: under balanced weights it favours
+    the rare class. A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored with a
+    warning, so that one grid may span strategies.
+
+    References
+    ----------
+    .. [1] C. Elkan (2001), "The Foundations of Cost-Sensitive Learning", IJCAI.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skimbalance import ImbalancedKerasClassifier
+    >>> X, y = make_classification(n_samples=400, weights=[0.9], class_sep=2.0, random_state=0)
+    >>> clf = ImbalancedKerasClassifier(strategy="focal", gamma=1.0, epochs=20, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (400, 2)
+    """
+
+    _parameter_constraints = {
+        "gamma": [None, Interval(Real, 0, None, closed="left")],
+        "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
+        "class_weight": [None, dict, StrOptions({"balanced"})],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "initial_epoch": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [
+            None,
+            StrOptions({"auto"}),
+            Options(Integral, {-1}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "shuffle": ["boolean"],
+        "validation_split": [Interval(Real, 0, 1, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
+        "run_eagerly": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        model=None,
+        *,
+        strategy="class_weight",
+        gamma=None,
+        alpha=None,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        class_weight=None,
+        epochs=100,
+        batch_size="auto",
+        shuffle=True,
+        validation_split=0.0,
+        callbacks=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        run_eagerly=False,
+        **routed,
+    ):
+        self._assign(locals(), routed)
+
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Build a network and train it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows of numbers, computed with as float32.
+        y : array-like of shape (n_samples,)
+            Labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
+        **fit_params : dict
+            ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch`` or
+            ``callbacks`` for this call alone, as SciKeras takes them.
+
+        Returns
+        -------
+        self : ImbalancedKerasClassifier
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a row, a label or a weight is not allowed; the message says what is.
+        TypeError
+            If `fit_params` holds a name that is none of the above.
+        RuntimeError
+            In a process forked after TensorFlow had run.
+        """
+        return self._fit(X, y, sample_weight, fit_params, goes_on=self.warm_start and self.initialized_)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
+        """Train for one more epoch on a chunk of rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows of the chunk.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will be, in any order, for the first call; None takes those of the first chunk.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of rows.
+        **fit_params : dict
+            As in ``fit``, ``epochs`` excepted.
+
+        Returns
+        -------
+        self : ImbalancedKerasClassifier
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``, and if `classes` differ from those of the first call.
+
+        Notes
+        -----
+        Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts
+        as one row.
+        """
+        if "epochs" in fit_params:
+            raise TypeError("partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly.")
+        return self._fit(X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True)
+
+    def initialize(self, X, y):
+        """Build the network as ``fit`` would, and do not train it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        Returns
+        -------
+        self : ImbalancedKerasClassifier
+            Estimator with an untrained network, or with the weights of the network passed as ``model``.
+        """
+        return self._fit(X, y, None, {}, goes_on=False, trains=False)
+
+    def _fit(self, X, y, sample_weight, fit_params, goes_on, classes=None, partial=False, trains=True):
+        """Run the data flow of this library, a line a step."""
+        start()
+        settings = self._check_settings(fit_params)
+        rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
+        if not goes_on:
+            self._forget()
+        X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
+        self._count(y, sample_weight, adds=partial and goes_on)
+        X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
+
+        strategy = self._resolve_strategy(rng_sampler)
+        X, y, sample_weight, is_resampled = self._resample(strategy, X, y, sample_weight)
+        counts = self.class_count_ if partial and not is_resampled else self._counts(y, sample_weight)
+        counts = np.maximum(counts, counts == 0)  # a class that no chunk has shown yet counts as one row
+        batch_prior = strategy.batch_prior(counts)
+        shown = (counts if batch_prior is None else batch_prior) * strategy.class_weight(counts, 1.0)
+        self.train_prior_ = shown / shown.sum()
+        rows = TrainingRows(
+            X, y, sample_weight,
+            class_weight=lambda progress: strategy.class_weight(counts, progress),
+            batch_prior=batch_prior,
+            merge=settings["shuffle"] and not is_resampled,
+        )  # fmt: skip
+
+        loss = strategy.loss(counts)
+        if goes_on:
+            model, loss = self.model_, loss or self.loss_
+        else:
+            model, loss = self._new_network(rows, loss, rng_weights)
+        history = {"loss": []}
+        if trains:
+            history = train(
+                model, loss, rows,
+                as_logits=as_logits,
+                batch_size=choose_batch_size(settings["batch_size"], len(rows)),
+                epochs=settings["epochs"],
+                initial_epoch=self.current_epoch if partial else settings["initial_epoch"],
+                callbacks=settings["callbacks"],
+                evaluate=EpochEvaluation(
+                    as_logits, loss, self._new_metrics(), (X, y), held_out, self.train_prior_, self.prior_
+                ),
+                rng=rng_order if settings["shuffle"] else None,
+                run_eagerly=settings["run_eagerly"],
+                jit_compile=settings["jit_compile"],
+            )  # fmt: skip
+        before = self.history_ if goes_on else {}
+        self.history_ = {name: before.get(name, []) + values for name, values in history.items()}
+        self.strategy_, self.loss_, self.model_ = strategy, loss, model
+        return self
+
+    def _check_settings(self, fit_params):
+        """Return the settings of one call of fit, checked; an argument of the call comes before a parameter."""
+        names = [name for name in _FIT_PARAMS if name not in ("initial_epoch", "callbacks")]
+        settings = {"initial_epoch": 0, **{name: self._setting(name, "fit") for name in names}}
+        settings |= {name: value for name, value in self._routed("fit").items() if name == "initial_epoch"}
+        settings["run_eagerly"] = self._setting("run_eagerly", "compile")
+        for name in fit_params:
+            if name not in _FIT_PARAMS:
+                near = get_close_matches(name, _FIT_PARAMS, n=1)
+                raise TypeError(
+                    f"fit() got an unexpected argument {name!r}; it takes sample_weight and {sorted(_FIT_PARAMS)}."
+                    + (f" Did you mean {near[0]!r}?" if near else "")
+                )
+        settings |= {name: value for name, value in fit_params.items() if name != "callbacks"}
+        check_values(self, {**self.get_params(deep=False), **settings})
+        self._check_routing()
+        callbacks = self._new_callbacks("fit", fit_params.get("callbacks"))
+        if settings["verbose"]:
+            callbacks.append(EpochProgress(settings["epochs"], settings["verbose"]))
+        return {**settings, "callbacks": callbacks, "jit_compile": vars(self).get("compile__jit_compile", "auto")}
+
+    def _forget(self):
+        """Remove what an earlier fit left, so that a fit that fails leaves an unfitted estimator."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+
+    def _counts(self, y, sample_weight):
+        """Return the weighted number of rows of each class."""
+        return np.bincount(y, sample_weight, minlength=self.n_classes_).astype(np.float64)
+
+    def _count(self, y, sample_weight, adds):
+        """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
+        self.class_count_ = self._counts(y, sample_weight) + (self.class_count_ if adds else 0)
+        seen = np.maximum(self.class_count_, self.class_count_ == 0)
+        self.prior_ = seen / seen.sum()
+
+    def _hold_out(self, X, y, sample_weight, settings, rng):
+        """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows or None."""
+        if not settings["validation_split"]:
+            return X, y, sample_weight, None
+        kept, out = hold_out(y, self.classes_, settings["validation_split"], rng)
+        weights = (None, None) if sample_weight is None else (sample_weight[kept], sample_weight[out])
+        return X[kept], y[kept], weights[0], (X[out], y[out], weights[1])
+
+    def _resolve_strategy(self, rng):
+        """Return the strategy of this fit with all parameters that are meant for it."""
+        return resolve_strategy(
+            self.strategy,
+            nested=self._routed("strategy"),
+            flat={"gamma": self.gamma, "alpha": self.alpha},
+            class_weight=check_class_weight(self.class_weight, self.classes_),
+            rng=rng,
+        )
+
+    def _resample(self, strategy, X, y, sample_weight):
+        """Let the strategy change the rows, and their weights follow them."""
+        X_resampled, labels = strategy.fit_resample(X, self.classes_[y])
+        if X_resampled is X:
+            return X, y, sample_weight, False
+        X_resampled = np.ascontiguousarray(X_resampled, dtype=np.float32)
+        y_resampled = np.searchsorted(self.classes_, labels)
+        if sample_weight is not None:
+            if hasattr(strategy, "sample_indices_"):
+                sample_weight = sample_weight[strategy.sample_indices_]
+            elif np.ptp(sample_weight) == 0:
+                sample_weight = None
+            else:
+                raise ValueError(
+                    f"strategy={self.strategy!r} makes up rows, for which there is no sample_weight. Leave out "
+                    'sample_weight, or take a strategy that selects rows ("random_oversample", '
+                    '"random_undersample") or weighs them ("class_weight", "focal").'
+                )
+        return X_resampled, y_resampled, sample_weight, True
+
+    def _new_network(self, rows, loss, rng):
+        """Build, check, seed and compile the network; return it with the loss on its logits."""
+        prior_loss = loss or CrossEntropy()
+        meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
+        meta |= {
+            "output_bias_": prior_loss.initial_logits(self.train_prior_),
+            "X_shape_": rows.X.shape, "X_dtype_": rows.X.dtype, "y_dtype_": self.classes_.dtype,
+            "target_type_": "binary" if self.n_classes_ == 2 else "multiclass",
+            "n_outputs_": 1, "n_outputs_expected_": 1,
+        }  # fmt: skip
+        model = self._build_model(mlp, meta)
+        compiled_loss = getattr(model, "loss", None) if model.compiled else None
+        optimizer = self._optimizer_for(model)
+        if model is self.model:
+            model = copy_network(model)
+        outputs = prepare_network(model, rows.X, rows.index, rows.weight, self.n_classes_, rng)
+        users_loss = self._new_loss()
+        if loss is None:
+            users_loss = users_loss or compiled_loss
+            loss = CrossEntropy() if users_loss is None else wrap_loss(users_loss, *outputs)
+        elif users_loss is not None or isinstance(wrap_loss(compiled_loss or "categorical_crossentropy", *outputs), KerasLoss):
+            raise ValueError(
+                f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
+                f"brings a loss of its own ({type(loss).__name__}); leave one of them out."
+            )
+        model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
+        return model, loss
+
+    def _optimizer_for(self, model):
+        """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
+        if not model.compiled:
+            return self._new_optimizer()
+        if self._routed("optimizer") and not self._builder_takes("compile_kwargs"):
+            name = next(iter(self._routed("optimizer")))
+            raise ValueError(
+                f"The parameter 'optimizer__{name}' reaches nothing: the network comes compiled, with an optimizer of "
+                "its own. Let the builder take compile_kwargs and call model.compile(**compile_kwargs), or not compile."
+            )
+        return type(model.optimizer).from_config(model.optimizer.get_config())
+
+    def _logits(self, X):
+        """Return the network's logits of rows, as float64 of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = check_features(self, X)
+        callbacks = self._new_callbacks("predict")
+        chunk_rows = vars(self).get("predict__batch_size")
+        chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
+        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(np.float64)
+
+    def predict_proba(self, X):
+        """Return class probabilities under the class prior that training showed the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            P(y | x) for the classes in the order of ``classes_``, under ``train_prior_``; rows sum to one.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``.
+        """
+        return self.loss_.predict_proba(self._logits(X))
+
+    def predict(self, X):
+        """Return the most probable class of each row, the argmax of ``predict_proba``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def __sklearn_is_fitted__(self):
+        """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""
+        return self.initialized_
+
+    def __getstate__(self):
+        """Return the state for pickling, the network as bytes."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = pack_network(self.model_)
+        return state
+
+    def __setstate__(self, state):
+        """Restore the state, and the network from bytes."""
+        super().__setstate__({name: value for name, value in state.items() if name != "model_"})
+        if "model_" in state:
+            self.model_ = unpack_network(*state["model_"])
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: sparse X is accepted, labels are single."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.non_deterministic = False
+        return tags

@@ -1,0 +1,329 @@
+"""What of SciKeras do we keep? Its class, its parameters and their routing, correct on today's scikit-learn.
+
+Line numbers are those of scikeras/wrappers.py 0.13.0, whose last commit is of April 2024.
+"""
+
+import copy
+import inspect
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from scikeras._utils import route_params, unflatten_params
+from scikeras.wrappers import BaseWrapper, KerasClassifier
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from skimbalance._startup import keras
+
+if "__sklearn_tags__" not in vars(BaseWrapper):
+    # Line 1191 defines `_more_tags` alone, and scikit-learn refuses any class in the MRO that does so. Passing the
+    # call on changes nothing for SciKeras' own estimators.
+    def _sklearn_tags(self):
+        return super(BaseWrapper, self).__sklearn_tags__()
+
+    BaseWrapper.__sklearn_tags__ = _sklearn_tags
+
+#: What a routed parameter can reach: prefix -> names it takes, or None where an object decides.
+_FIT_NAMES = {"batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose", "callbacks"}
+_PREDICT_NAMES = {"batch_size", "callbacks"}
+_COMPILE_NAMES = {"optimizer", "loss", "metrics", "jit_compile", "run_eagerly"}
+_PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
+
+
+class _ClassifierMixinFirst(type):
+    """Put ClassifierMixin before BaseEstimator in the MRO, where line 1209 has it last."""
+
+    def mro(cls):
+        """Return the corrected method resolution order."""
+        order = super().mro()
+        order.remove(ClassifierMixin)
+        order.insert(order.index(BaseEstimator), ClassifierMixin)
+        return order
+
+
+class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
+    """SciKeras' ``KerasClassifier`` with the parts corrected that no longer fit scikit-learn and Keras.
+
+    It holds parameters and turns them into Keras objects; fitting and predicting are the subclass'.
+    """
+
+    # Line 1165: `__repr__` prints tabs and every default; lines 1096 to 1141: `score` validates y by SciKeras' rules.
+    __repr__ = BaseEstimator.__repr__
+    score = ClassifierMixin.score
+
+    # Lines 1183 to 1187: names come from `__dict__`, so that whatever is assigned becomes a parameter.
+    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+
+    def _assign(self, parameters, routed):
+        """Assign the constructor's parameters and the routed ones; refuse any other keyword.
+
+        Line 287 (`vars(self).update(**kwargs)`) accepts every keyword, misspelt ones included.
+        """
+        for name in routed:
+            if not _is_routed(name):
+                raise TypeError(
+                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}." + self._nearest(name)
+                )
+        vars(self).update({name: parameters[name] for name in self._get_param_names()})
+        vars(self).update(routed)
+
+    def _nearest(self, name):
+        """Return a sentence with the parameter that a name was probably meant to be."""
+        near = get_close_matches(name, self._get_param_names(), n=1, cutoff=0.6)
+        if not near:
+            near = [f"model__{name}"] if self.model is not None else []
+            return f" Parameters for your network are routed: {near[0]!r}." if near else ""
+        return f" Did you mean {near[0]!r}?"
+
+    def _routed(self, prefix=None):
+        """Return the routed parameters, or those of one prefix with the prefix removed."""
+        names = [name for name in vars(self) if _is_routed(name)]
+        if prefix is None:
+            return {name: vars(self)[name] for name in names}
+        return route_params({n: vars(self)[n] for n in names}, destination=prefix, pass_filter=set())
+
+    def get_params(self, deep=True):
+        """Get parameters of this estimator, the routed ones included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of nested estimators.
+
+        Returns
+        -------
+        dict
+            Parameter names mapped to their values.
+        """
+        return {**super().get_params(deep=deep), **self._routed()}
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator, routed ones (``optimizer__learning_rate``) included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is neither a parameter nor routed.
+        """
+        routed = {}
+        for name in params:
+            own = params.get(name.partition("__")[0], getattr(self, name.partition("__")[0], None))
+            if _is_routed(name) and not (hasattr(own, "get_params") and not isinstance(own, type)):
+                routed[name] = params[name]
+        for name in set(params) - set(routed):
+            if name.partition("__")[0] not in self._get_param_names():
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{self._nearest(name)} "
+                    f"Valid parameters are: {sorted(self._get_param_names())}, and routed ones "
+                    f"({', '.join(p + '__*' for p in _PREFIXES)})."
+                )
+        super(BaseWrapper, self).set_params(**{n: v for n, v in params.items() if n not in routed})
+        vars(self).update(routed)
+        return self
+
+    @property
+    def current_epoch(self):
+        """Number of epochs trained so far."""
+        return len(self.history_["loss"]) if hasattr(self, "history_") else 0
+
+    def _setting(self, name, destination):
+        """Return a parameter as routed to `destination` (``fit__batch_size``), else the one of that name."""
+        return vars(self).get(f"{destination}__{name}", vars(self).get(name))
+
+    def _check_routing(self):
+        """Refuse routed parameters that reach nothing, which upstream accepts silently."""
+        for prefix, names in (("fit", _FIT_NAMES), ("predict", _PREDICT_NAMES), ("compile", _COMPILE_NAMES)):
+            for name in self._routed(prefix):
+                if name.partition("__")[0] not in names:
+                    raise _reaches_nothing(f"{prefix}__{name}", sorted(names))
+        for prefix in ("optimizer", "loss", "metrics", "callbacks"):
+            target = {
+                "optimizer": self._optimizer_class, "loss": self._loss_class,
+                "metrics": self._metric_classes, "callbacks": lambda: self.callbacks,
+            }[prefix]()  # fmt: skip
+            for name in self._routed(prefix):
+                allowed = _reachable(target, name.split("__"))
+                if allowed is not True:
+                    raise _reaches_nothing(f"{prefix}__{name}", allowed)
+
+    def _optimizer_class(self):
+        """Return the class of the optimizer, or what the user gave if it is not a name."""
+        optimizer = self._setting("optimizer", "compile")
+        return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+
+    def _new_optimizer(self):
+        """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it)."""
+        optimizer, settings = self._optimizer_class(), self._routed("optimizer")
+        if isinstance(optimizer, keras.optimizers.Optimizer):
+            return type(optimizer).from_config({**optimizer.get_config(), **settings})
+        return unflatten_params(optimizer, settings)
+
+    def _loss_class(self):
+        """Return the class of a loss given by name, so that it takes parameters (line 377 finds functions)."""
+        loss = self._setting("loss", "compile")
+        return _class_of_name(loss, keras.losses, keras.losses.Loss) if isinstance(loss, str) else loss
+
+    def _new_loss(self):
+        """Build the user's loss, or return None."""
+        loss = self._loss_class()
+        return None if loss is None else unflatten_params(loss, self._routed("loss"))
+
+    def _metric_classes(self):
+        """Return the metrics, names replaced by classes."""
+
+        def find(metric):
+            if isinstance(metric, str) and metric not in ("acc", "accuracy", "ce", "crossentropy"):
+                return _class_of_name(metric, keras.metrics, keras.metrics.Metric)
+            if isinstance(metric, list | tuple):
+                return [find(part) for part in metric]
+            return {key: find(part) for key, part in metric.items()} if isinstance(metric, Mapping) else metric
+
+        metrics = self._setting("metrics", "compile")
+        metrics = [metrics] if isinstance(metrics, str | type | keras.metrics.Metric) else metrics
+        return find(metrics or [])
+
+    def _new_metrics(self):
+        """Build the metrics, as name -> metric, under names that do not change from one fit to the next.
+
+        Keras numbers the names of equal metrics over the whole process (auc, auc_1, ...).
+        """
+        metrics = unflatten_params(self._metric_classes(), self._routed("metrics"))
+        named = {}
+        for metric in metrics.values() if isinstance(metrics, Mapping) else metrics:
+            if isinstance(metric, keras.metrics.Metric):
+                metric = type(metric).from_config(metric.get_config())
+                default = _snake_case(type(metric).__name__)
+                name = metric.name
+                if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
+                    name = default
+            else:
+                name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+            taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
+            named[f"{name}_{taken}" if name in named else name] = metric
+        return named
+
+    def _new_callbacks(self, destination, given_in_call=None):
+        """Build the callbacks of one fit or prediction: copies, so that the user's keep no model and no file."""
+        callbacks = []
+        for given in (self.callbacks, vars(self).get(f"{destination}__callbacks"), given_in_call):
+            settings = self._routed("callbacks") if given is self.callbacks else {}
+            callbacks += _flatten(unflatten_params(given, settings)) if given is not None else []
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks={self.callbacks!r} holds {callback!r}; it takes Keras callbacks, instances or classes, "
+                    "one, or a list or dict of them."
+                )
+        return [copy.deepcopy(cb, {id(getattr(cb, "_model", None)): None}) for cb in callbacks]
+
+    def _build_model(self, default, meta):
+        """Call the user's builder, or `default` without one, with the arguments that it names."""
+        builder = default if self.model is None else self.model
+        if isinstance(builder, keras.Model):
+            if self._routed("model"):
+                name = next(iter(self._routed("model")))
+                raise ValueError(
+                    f"model__{name} reaches nothing: model is a keras.Model that is built already. Pass a function "
+                    f"that takes {name} and returns the network."
+                )
+            return builder
+        # Line 315 accepts functions and partials only; a bound method or a callable object builds networks as well.
+        if not callable(builder) or isinstance(builder, type):
+            raise TypeError(
+                f"model={builder!r} is of type {type(builder).__name__}; it takes None, a keras.Model, or a callable "
+                "that returns one (function, functools.partial, method)."
+            )
+        parameters = inspect.signature(builder).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        arguments = self._routed("model")
+        for name in arguments:
+            if name not in parameters and not takes_any:
+                allowed = [n for n in parameters if n not in ("meta", "compile_kwargs", "params")]
+                raise _reaches_nothing(f"model__{name}", allowed)
+        offered = {"meta": lambda: meta, "compile_kwargs": self._compile_kwargs_for_builder, "params": self.get_params}
+        arguments |= {name: make() for name, make in offered.items() if name in parameters or takes_any}
+        model = builder(**arguments)
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"The model builder returned {model!r}; it must return a keras.Model.")
+        return model
+
+    def _builder_takes(self, argument):
+        """Whether the user's builder has an argument of this name."""
+        parameters = inspect.signature(self.model).parameters if not isinstance(self.model, keras.Model) else {}
+        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    def _compile_kwargs_for_builder(self):
+        """Return what a builder passes to ``keras.Model.compile``."""
+        return {
+            "optimizer": self._new_optimizer(),
+            "loss": self._new_loss(),
+            "metrics": list(self._new_metrics().values()) or None,
+            "run_eagerly": self._setting("run_eagerly", "compile"),
+        }
+
+
+def _is_routed(name):
+    """Whether a name is of the form ``prefix__rest``."""
+    prefix, separator, rest = name.partition("__")
+    return bool(separator and rest) and prefix in _PREFIXES
+
+
+def _reaches_nothing(name, allowed):
+    """Return the error for a routed parameter without a target."""
+    prefix, _, rest = name.partition("__")
+    near = get_close_matches(rest, allowed, n=1, cutoff=0.5)
+    hint = f" Did you mean {prefix + '__' + near[0]!r}?" if near else ""
+    return ValueError(f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}")
+
+
+def _reachable(target, path):
+    """Return True if a routed name finds a parameter below `target`, else the names it could have had."""
+    if isinstance(target, Mapping | list | tuple):
+        parts = target if isinstance(target, Mapping) else {str(i): part for i, part in enumerate(target)}
+        if path[0] in parts:
+            return _reachable(parts[path[0]], path[1:]) if path[1:] else list(parts)
+        found = [_reachable(part, path) for part in parts.values()]
+        return next((names for names in found if names is not True), True if found else list(parts))
+    if isinstance(target, keras.optimizers.Optimizer):
+        target = type(target)
+    if not isinstance(target, type):
+        return []
+    parameters = {}
+    for parent in target.__mro__:
+        parameters |= dict(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else {}
+    names = [n for n, p in parameters.items() if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return True if path[0] in names or path[0].isdigit() else names
+
+
+def _class_of_name(name, module, base):
+    """Return the class that a name means in Keras ("AUC", "binary_crossentropy"), or what Keras finds for it."""
+    for found in vars(module).values():
+        if isinstance(found, type) and issubclass(found, base):
+            snake = _snake_case(found.__name__)
+            if name in (found.__name__, snake, snake.replace("_", "")):
+                return found
+    return module.get(name)
+
+
+def _snake_case(name):
+    """Return the name that Keras gives an object of a class: BinaryAccuracy -> binary_accuracy."""
+    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _flatten(callbacks):
+    """Return a callback, or nested lists and dicts of them, as one list."""
+    if isinstance(callbacks, Mapping):
+        callbacks = list(callbacks.values())
+    if not isinstance(callbacks, list | tuple):
+        return [callbacks]
+    return [callback for part in callbacks for callback in _flatten(part)]

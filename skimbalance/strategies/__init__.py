@@ -1,0 +1,145 @@
+"""Which remedies have a name, and what becomes of the ``strategy`` parameter?"""
+
+import warnings
+from difflib import get_close_matches
+
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import clone
+
+from skimbalance.strategies.base import CrossEntropy, LogitsLoss, Strategy
+from skimbalance.strategies.class_weight import ClassWeight
+from skimbalance.strategies.combined import Combined
+from skimbalance.strategies.focal import Focal, FocalLoss
+from skimbalance.strategies.keras_loss import KerasLoss, wrap_loss
+from skimbalance.strategies.resampling import Resampling
+
+__all__ = [
+    "STRATEGIES",
+    "ClassWeight",
+    "Combined",
+    "CrossEntropy",
+    "Focal",
+    "FocalLoss",
+    "KerasLoss",
+    "LogitsLoss",
+    "Resampling",
+    "Strategy",
+    "resolve_strategy",
+    "wrap_loss",
+]
+
+#: Name of each remedy -> class of its strategy, or of the sampler it applies.
+STRATEGIES = {
+    "none": Strategy,
+    "class_weight": ClassWeight,
+    "focal": Focal,
+    "random_oversample": RandomOverSampler,
+    "random_undersample": RandomUnderSampler,
+    "smote": SMOTE,
+}
+
+
+def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng=None):
+    """Turn the ``strategy`` parameter, and all that belongs to it, into a fresh Strategy.
+
+    Parameters
+    ----------
+    strategy : None, str, Strategy, sampler, or a list of these
+        What the user gave; it is not changed.
+    nested : dict, default=None
+        Parameters for it, given apart from it (``strategy__k_neighbors``).
+    flat : dict, default=None
+        Parameters for whichever part has them (``gamma``, ``alpha``); None values are left at their defaults.
+    class_weight : "balanced", ndarray of shape (n_classes,) or None, default=None
+        Weights that take the place of those of a `ClassWeight`, or else are multiplied in.
+    rng : numpy.random.Generator, default=None
+        Source of the ``random_state`` of every part that has none.
+
+    Returns
+    -------
+    Strategy
+        Unfitted copy, safe to change.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a nested parameter that the strategy does not have.
+    TypeError
+        For anything that is no strategy, or a class in place of an instance.
+    """
+    if isinstance(strategy, list | tuple):
+        _refuse_nested(strategy, nested)
+        parts = [_resolve_one(part, {}) for part in strategy]
+    else:
+        parts = [_resolve_one(strategy, nested or {})]
+    for name, value in (flat or {}).items():
+        takers = [part for part in parts if name in part.get_params(deep=False)]
+        if value is not None and not takers:
+            warnings.warn(
+                f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}.",
+                UserWarning,
+                stacklevel=5,
+            )
+        for part in takers if value is not None else []:
+            part.set_params(**{name: value})
+    if class_weight is not None:
+        weighting = next((part for part in parts if isinstance(part, ClassWeight)), None)
+        if weighting is None:
+            parts.append(weighting := ClassWeight())
+        weighting.set_params(weights=class_weight)
+    for part in parts if rng is not None else []:
+        _seed(part, rng)
+    return parts[0] if len(parts) == 1 else Combined(parts)
+
+
+def _resolve_one(strategy, nested):
+    """Return a fresh Strategy for one name, Strategy, sampler or None, with its nested parameters set."""
+    if strategy is None:
+        strategy = "none"
+    resolved = _by_name(strategy) if isinstance(strategy, str) else _checked_copy(strategy)
+    unknown = sorted(set(nested) - set(resolved.get_params()))
+    if unknown:
+        raise ValueError(
+            f"strategy={strategy!r} does not have the parameters {unknown}, which were given as strategy__*; "
+            f"it has {sorted(resolved.get_params()) or 'none'}."
+        )
+    resolved.set_params(**nested)
+    return resolved if isinstance(resolved, Strategy) else Resampling(resolved)
+
+
+def _seed(part, rng):
+    """Give a seed to every ``random_state`` that is None, nested ones included."""
+    for name, value in sorted(part.get_params().items()):
+        if name.rpartition("__")[2] == "random_state" and value is None:
+            part.set_params(**{name: int(rng.integers(2**31 - 1))})
+
+
+def _by_name(name):
+    """Return a default instance of the remedy of this name."""
+    if name not in STRATEGIES:
+        near = get_close_matches(name, STRATEGIES, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"strategy={name!r} is unknown; the names are {sorted(STRATEGIES)}.{hint}")
+    return STRATEGIES[name]()
+
+
+def _checked_copy(strategy):
+    """Clone a Strategy or a sampler, refuse anything else."""
+    if isinstance(strategy, type):
+        raise TypeError(f"strategy={strategy.__name__} is a class; pass an instance, {strategy.__name__}().")
+    if isinstance(strategy, Strategy) or callable(getattr(strategy, "fit_resample", None)):
+        return clone(strategy)
+    raise TypeError(
+        f"strategy={strategy!r} is of type {type(strategy).__name__}; it takes None, a name out of "
+        f"{sorted(STRATEGIES)}, a skimbalance.Strategy, an imbalanced-learn sampler, or a list of these."
+    )
+
+
+def _refuse_nested(strategy, nested):
+    """A list has no parameters of its own to set."""
+    if nested:
+        raise ValueError(
+            f"strategy is a list of {len(strategy)} remedies, so strategy__{sorted(nested)[0]} reaches none of "
+            "them; set the parameter on the object in the list."
+        )

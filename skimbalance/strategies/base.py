@@ -1,0 +1,221 @@
+"""What may a remedy change? The contract of a strategy, and of a loss on logits."""
+
+import inspect
+from functools import partial
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp, softmax
+from sklearn.base import BaseEstimator
+
+from skimbalance._startup import keras
+
+
+class Strategy(BaseEstimator):
+    """Remedy for class imbalance: four hooks, each of which changes nothing by default.
+
+    A remedy acts on up to four levels: the rows (`fit_resample`), how batches are drawn (`batch_prior`), what
+    a row costs (`class_weight`) and how an output is scored (`loss`). A subclass overrides the levels it acts
+    on. Constructor parameters are assigned as they are, as in every scikit-learn estimator; a parameter
+    ``random_state`` left at None is given a seed derived from the classifier's ``random_state``.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_rows,), absent by default
+        Set by `fit_resample` where every row returned is one of the rows given; it lets ``sample_weight``
+        follow the rows.
+
+    Notes
+    -----
+    The first three levels change only the class prior that training shows the network, the last one the link
+    between its output and P(y | x). The classifier computes the prior from the hooks' results, so a strategy
+    needs no code for probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.strategies import Strategy
+    >>> class SquareRootWeight(Strategy):
+    ...     def class_weight(self, class_counts, progress):
+    ...         return class_counts**-0.5
+    >>> SquareRootWeight().class_weight(np.array([100.0, 25.0]), progress=0.0)
+    array([0.1, 0.2])
+    """
+
+    def fit_resample(self, X, y):
+        """Return the rows to train on.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training rows; held-out rows are not among them.
+        y : ndarray of shape (n_samples,)
+            Their labels, as the caller of ``fit`` gave them.
+
+        Returns
+        -------
+        X_resampled : ndarray of shape (n_rows, n_features)
+            Rows to train on; `X` itself where nothing is resampled.
+        y_resampled : ndarray of shape (n_rows,)
+            Their labels.
+        """
+        return X, y
+
+    def batch_prior(self, class_counts):
+        """Return the class shares that every batch is drawn with, or None for those of the rows.
+
+        Parameters
+        ----------
+        class_counts : ndarray of shape (n_classes,)
+            Weighted number of training rows of each class, after resampling.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,) or None
+            Shares that sum to one.
+        """
+        return
+
+    def class_weight(self, class_counts, progress):
+        """Return how much a row of each class costs.
+
+        Parameters
+        ----------
+        class_counts : ndarray of shape (n_classes,)
+            Weighted number of training rows of each class, after resampling.
+        progress : float
+            Share of the epochs behind us, from 0 to 1. The weights at 1 define the prior that the network has
+            learned.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            Weights; their scale does not matter.
+        """
+        return np.ones_like(class_counts)
+
+    def loss(self, class_counts):
+        """Return the loss of this remedy, or None for cross-entropy.
+
+        Parameters
+        ----------
+        class_counts : ndarray of shape (n_classes,)
+            Weighted number of training rows of each class, after resampling.
+
+        Returns
+        -------
+        LogitsLoss or None
+            Loss on integer labels and logits.
+        """
+        return
+
+
+class LogitsLoss(keras.losses.Loss):
+    """Loss on integer labels and logits, which knows the probabilities that its optimum implies.
+
+    A subclass implements `call` with ``keras.ops``, from ``log_softmax`` and never from a clipped softmax, and
+    overrides `predict_proba` where its optimum is not ``softmax(logits) = P(y | x)``. Class weights do not
+    belong here: they arrive as sample weights, which is what makes weights and losses compose. Numbers named
+    in `hyperparameters` reach compiled training programs as data, so a grid over them compiles nothing anew.
+
+    Parameters
+    ----------
+    name : str, default=None
+        Name of the loss in Keras' logs.
+    """
+
+    #: Names of the numeric attributes that `call` reads.
+    hyperparameters = ()
+
+    def __init__(self, name=None):
+        super().__init__(name=name, reduction="sum_over_batch_size")
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {"name": self.name, **{name: getattr(self, name) for name in self.hyperparameters}}
+
+    def __reduce__(self):
+        """Pickle by the constructor's arguments as they are, which also carries functions Keras cannot name."""
+        names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
+        return partial(type(self), **{name: getattr(self, name) for name in names}), ()
+
+    def call(self, y_true, y_pred):
+        """Return the loss of every row.
+
+        Parameters
+        ----------
+        y_true : tensor of int, shape (n_samples,)
+            Class indices.
+        y_pred : tensor of shape (n_samples, n_classes)
+            Logits.
+
+        Returns
+        -------
+        tensor of shape (n_samples,)
+            Loss of each row.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
+
+    def predict_proba(self, logits):
+        """Return P(y | x) under the class prior that training showed the network.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_samples, n_classes)
+            Outputs of the network.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities; every row sums to one.
+        """
+        return softmax(logits, axis=1)
+
+    def initial_logits(self, prior):
+        """Return the constant logits at which `predict_proba` gives `prior`: where training starts.
+
+        Parameters
+        ----------
+        prior : ndarray of shape (n_classes,)
+            Class shares that training shows the network.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            Logits with mean zero.
+        """
+        logits = np.log(prior)
+        return logits - logits.mean()
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class CrossEntropy(LogitsLoss):
+    r"""Cross-entropy, :math:`-\log q_y` with :math:`q = \mathrm{softmax}(z)`: proper, so P(y | x) = q."""
+
+    def call(self, y_true, y_pred):
+        """Return the negative log-likelihood of every row."""
+        return -true_class(y_true, keras.ops.log_softmax(y_pred))
+
+
+def true_class(y_true, values):
+    """Pick each row's value at its true class: (n,), (n, n_classes) -> (n,)."""
+    # A product with the one-hot labels rather than a gather: the compiled gradient of a gather is a scatter,
+    # which is slow on every device.
+    return keras.ops.sum(one_hot(y_true, values) * values, axis=-1)
+
+
+def one_hot(y_true, like):
+    """One-hot labels in the shape and type of the logits `like`."""
+    return keras.ops.one_hot(keras.ops.cast(y_true, "int32"), like.shape[-1], dtype=like.dtype)
+
+
+def log_probabilities(logits):
+    """Return log q and log(1 - q) of q = softmax(logits), both (n, n_classes), exact far into either tail."""
+    log_q = log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
+    # Only the largest q can be so near one that 1 - q cancels; there, the sum of the others is exact.
+    rows, largest = np.arange(len(log_q)), log_q.argmax(axis=1)
+    others = log_q.copy()
+    others[rows, largest] = -np.inf
+    with np.errstate(divide="ignore"):
+        log_rest = np.log1p(-np.exp(log_q))
+    log_rest[rows, largest] = logsumexp(others, axis=1)
+    return log_q, log_rest

@@ -1,0 +1,72 @@
+"""What do several remedies do together? Resample in turn, multiply weights, one loss, one batch prior."""
+
+import numpy as np
+
+from skimbalance.strategies.base import Strategy
+
+
+class Combined(Strategy):
+    """Apply several strategies to one fit.
+
+    Parameters
+    ----------
+    strategies : list of Strategy
+        Remedies; rows are resampled in their order and class weights multiply.
+
+    Attributes
+    ----------
+    sample_indices_ : ndarray of shape (n_rows,)
+        Rows of the input that were selected; present only where every remedy that resamples selects rows.
+
+    Raises
+    ------
+    ValueError
+        At fit, if two of them bring a loss or two bring a batch prior.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.strategies import ClassWeight, Combined, Focal
+    >>> both = Combined([ClassWeight([1.0, 3.0]), Focal(alpha=0.25)])
+    >>> both.class_weight(np.array([90.0, 10.0]), progress=0.0)
+    array([0.75, 0.75])
+    """
+
+    def __init__(self, strategies):
+        self.strategies = strategies
+
+    def fit_resample(self, X, y):
+        """Resample with each strategy in turn."""
+        indices = np.arange(len(y))
+        for strategy in self.strategies:
+            X_before = X
+            X, y = strategy.fit_resample(X, y)
+            if X is not X_before and indices is not None:
+                chosen = getattr(strategy, "sample_indices_", None)
+                indices = None if chosen is None else indices[chosen]
+        if hasattr(self, "sample_indices_"):
+            del self.sample_indices_
+        if indices is not None:
+            self.sample_indices_ = indices
+        return X, y
+
+    def batch_prior(self, class_counts):
+        """Return the batch prior of the one strategy that has one."""
+        return self._only_one("batch prior", [s.batch_prior(class_counts) for s in self.strategies])
+
+    def class_weight(self, class_counts, progress):
+        """Multiply the class weights of all strategies."""
+        weights = [strategy.class_weight(class_counts, progress) for strategy in self.strategies]
+        return np.prod(weights, axis=0)
+
+    def loss(self, class_counts):
+        """Return the loss of the one strategy that has one."""
+        return self._only_one("loss", [s.loss(class_counts) for s in self.strategies])
+
+    def _only_one(self, what, offers):
+        """Return the single offer that is not None, if any."""
+        given = [i for i, offer in enumerate(offers) if offer is not None]
+        if len(given) > 1:
+            names = " and ".join(type(self.strategies[i]).__name__ for i in given)
+            raise ValueError(f"strategy combines {names}, each with a {what} of its own; keep one of them.")
+        return offers[given[0]] if given else None

@@ -1,0 +1,36 @@
+"""What does the user see while training runs?"""
+
+from skimbalance._startup import keras
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Show the epochs of a fit.
+
+    Parameters
+    ----------
+    epochs : int
+        Number of epochs.
+    verbose : int
+        1 shows one progress bar over the epochs, with the scores and the time left; above, a line an epoch.
+    """
+
+    def __init__(self, epochs, verbose):
+        super().__init__()
+        self._epochs, self._verbose, self._done = epochs, verbose, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Show an epoch's scores."""
+        self._done += 1
+        logs = dict(logs or {})
+        if self._verbose == 1:
+            if self._done == 1:
+                self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", stateful_metrics=list(logs))
+            self._bar.update(self._done, list(logs.items()))
+        else:
+            scores = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+            print(f"Epoch {self._done}/{self._epochs} - {scores}")
+
+    def on_train_end(self, logs=None):
+        """End the progress bar's line where training stopped early."""
+        if self._verbose == 1 and 0 < self._done < self._epochs:
+            print()

@@ -1,0 +1,88 @@
+"""How good is the network after an epoch? Metrics on training rows, and the scores of held-out ones."""
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from skimbalance._startup import keras
+from skimbalance.posterior import shift_prior
+from skimbalance.training.prediction import predict_logits
+
+
+class EpochEvaluation:
+    """Evaluate a network on whole sets of rows, once an epoch.
+
+    Parameters
+    ----------
+    as_logits : callable
+        Turns the network's outputs into logits.
+    loss : LogitsLoss
+        Loss whose link gives probabilities.
+    metrics : dict of str to metric
+        Keras metrics, names ("accuracy") or functions, under the names they are logged by.
+    train : tuple of (X, y)
+        Rows that the metrics are computed on.
+    held_out : tuple of (X, y, sample_weight) or None
+        Rows that the metrics, the log-loss and the average precision are computed on.
+    train_prior, prior : ndarray of shape (n_classes,)
+        Class shares that training shows, and those of the data: held-out rows are scored under the latter, so
+        that scores compare across strategies.
+    """
+
+    def __init__(self, as_logits, loss, metrics, train, held_out, train_prior, prior):
+        self._as_logits, self._loss = as_logits, loss
+        self._metrics = {name: as_metric(metric, name, len(prior)) for name, metric in metrics.items()}
+        self._train, self._held_out = train, held_out
+        self._train_prior, self._prior = train_prior, prior
+
+    def __call__(self, model):
+        """Return the scores of the network as it is now."""
+        logs = {}
+        if self._metrics:
+            X, y = self._train
+            proba = self._predict_proba(model, X)
+            logs |= {name: _value(metric, y, proba) for name, metric in self._metrics.items()}
+        if self._held_out is not None:
+            X, y, sample_weight = self._held_out
+            proba = self._predict_proba(model, X)
+            logs |= {f"val_{name}": _value(metric, y, proba) for name, metric in self._metrics.items()}
+            natural = shift_prior(proba, self._train_prior, self._prior)
+            at_truth = np.clip(natural[np.arange(len(y)), y], np.finfo(np.float32).tiny, None)
+            logs["val_loss"] = float(np.average(-np.log(at_truth), weights=sample_weight))
+            logs["val_average_precision"] = macro_average_precision(y, natural, sample_weight)
+        return logs
+
+    def _predict_proba(self, model, X):
+        """Return P(y | x) under the prior of training."""
+        logits = predict_logits(model, self._as_logits, X, len(self._prior))
+        return self._loss.predict_proba(logits.astype(np.float64))
+
+
+def macro_average_precision(y, proba, sample_weight=None):
+    """Average precision of the positive class of two, or the mean of it over all of more classes."""
+    classes = [1] if proba.shape[1] == 2 else range(proba.shape[1])
+    scores = [average_precision_score(y == c, proba[:, c], sample_weight=sample_weight) for c in classes]
+    return float(np.mean(scores))
+
+
+def as_metric(metric, name, n_classes):
+    """Return a Keras metric for a metric, a function, or one of Keras' names without a class."""
+    metrics = keras.metrics
+    if metric in ("acc", "accuracy"):
+        return metrics.BinaryAccuracy() if n_classes == 2 else metrics.SparseCategoricalAccuracy()
+    if metric in ("ce", "crossentropy"):
+        return metrics.BinaryCrossentropy() if n_classes == 2 else metrics.SparseCategoricalCrossentropy()
+    return metric if isinstance(metric, metrics.Metric) else metrics.MeanMetricWrapper(metric, name=name)
+
+
+def _value(metric, y, proba):
+    """Return a metric of probabilities, in the form of labels that it expects."""
+    labels, outputs = y, proba.astype(np.float32)
+    name = type(metric).__name__.lower()
+    if not name.startswith("sparse"):
+        if proba.shape[1] == 2 and not name.startswith("categorical"):
+            labels, outputs = y[:, None].astype(np.float32), outputs[:, 1:]
+        else:
+            labels = np.eye(proba.shape[1], dtype=np.float32)[y]
+    metric.reset_state()
+    metric.update_state(labels, outputs)
+    return float(metric.result())

@@ -1,0 +1,186 @@
+"""How do the epochs of a fit run? On a shared compiled program, or through Keras' own ``fit`` where one must."""
+
+import numpy as np
+
+from skimbalance._startup import keras, start
+from skimbalance.training.program import Program, ProgramCache, architecture, wants_xla
+
+_programs = ProgramCache()
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, callbacks=(), evaluate=None,
+          rng=None, run_eagerly=False, jit_compile="auto"):  # fmt: skip
+    """Train a network in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network, compiled: it holds the optimizer, and `loss` as it applies to the network's outputs.
+    loss : LogitsLoss
+        Loss on logits.
+    rows : TrainingRows
+        Rows, weights and order.
+    as_logits : callable
+        Turns the network's outputs into logits.
+    batch_size : int
+        Rows of a step.
+    epochs : int
+        Epochs to train for.
+    initial_epoch : int, default=0
+        Number of the first one, for the callbacks.
+    callbacks : list of keras.callbacks.Callback
+        Callbacks of this fit alone.
+    evaluate : callable, default=None
+        ``evaluate(model) -> dict``, what an epoch's log holds besides the loss.
+    rng : numpy.random.Generator, default=None
+        Source of each epoch's order; None keeps the order of the rows.
+    run_eagerly : bool, default=False
+        Whether to run every operation by itself, for debugging.
+    jit_compile : bool or "auto", default="auto"
+        Whether to compile with XLA; "auto" where it is quicker.
+
+    Returns
+    -------
+    history : dict of str to list
+        What each epoch's log held.
+    """
+    start()
+    epoch_numbers = range(initial_epoch, initial_epoch + epochs)
+    log = _EpochLog(rows, epoch_numbers, evaluate, rng)
+    if run_eagerly or _trains_itself(model) or any(map(_needs_batches, callbacks)):
+        _train_through_keras(model, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly)
+        return log.history
+
+    n_steps = epochs * -(-len(rows) // batch_size)
+    xla = wants_xla(model, batch_size, n_steps) if jit_compile == "auto" else bool(jit_compile)
+    optimizer = model.optimizer
+    key = architecture(model, optimizer, loss, batch_size, xla)
+
+    def build():
+        template = model
+        if key is not None:
+            template = keras.models.clone_model(model)
+            if not template.built:
+                template.build(model.input_shape)
+        own_optimizer = type(optimizer).from_config(optimizer.get_config())
+        template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
+        return Program(template, own_optimizer, template_loss, as_logits, batch_size, xla)
+
+    with _programs.lend(key, build) as program:
+        program.load(model, optimizer, loss)
+        # Callbacks see the program's network, where the current weights are.
+        program.model.optimizer, program.model.stop_training = program.optimizer, False
+        hooks = keras.callbacks.CallbackList(list(callbacks), model=program.model) if callbacks else None
+        _call(hooks, "on_train_begin")
+        for epoch in epoch_numbers:
+            _call(hooks, "on_epoch_begin", epoch)
+            order, weights = log.begin(epoch)
+            logs = log.end(program.model, program.run_epoch(rows, order, weights))
+            for callback in callbacks:
+                if isinstance(callback, keras.callbacks.TerminateOnNaN):
+                    callback.on_batch_end(n_steps // epochs - 1, logs)
+            _call(hooks, "on_epoch_end", epoch, logs)
+            log.keep(logs)
+            if program.model.stop_training:
+                break
+        _call(hooks, "on_train_end")
+        program.store(model, optimizer)
+    return log.history
+
+
+class _EpochLog:
+    """Order, weights and logs of the epochs, alike on both ways of training."""
+
+    def __init__(self, rows, epoch_numbers, evaluate, rng):
+        self._rows, self._epochs, self._evaluate, self._rng = rows, epoch_numbers, evaluate, rng
+        self.history = {}
+
+    def begin(self, epoch):
+        """Return the order and the weights of an epoch."""
+        done = epoch - self._epochs[0]
+        return self._rows.order(self._rng), self._rows.weights(done / max(len(self._epochs) - 1, 1))
+
+    def end(self, model, loss):
+        """Return the log of an epoch."""
+        return {"loss": loss, **(self._evaluate(model) if self._evaluate else {})}
+
+    def keep(self, logs):
+        """Append an epoch's log, with what callbacks added to it, to the history."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+def _call(hooks, name, *arguments):
+    """Call a hook of all callbacks, if there are any."""
+    if hooks:
+        getattr(hooks, name)(*arguments)
+
+
+def _trains_itself(model):
+    """Whether a network's class brings a training step of its own."""
+    return any(
+        name in vars(parent)
+        for parent in type(model).__mro__
+        if not parent.__module__.startswith("keras.")
+        for name in ("train_step", "fit", "compute_loss")
+    )
+
+
+def _needs_batches(callback):
+    """Whether a callback does something at every batch."""
+    epoch_only = (
+        isinstance(callback, keras.callbacks.TerminateOnNaN)
+        or (isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore)
+            and callback.save_freq == "epoch")
+        or (isinstance(callback, keras.callbacks.TensorBoard)
+            and callback.update_freq == "epoch" and not callback._start_batch)
+    )  # fmt: skip
+    base = keras.callbacks.Callback
+    return not epoch_only and any(
+        getattr(getattr(callback, name), "__func__", callback) is not getattr(base, name) for name in _BATCH_HOOKS
+    )
+
+
+def _train_through_keras(model, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly):
+    """Train with ``keras.Model.fit``: the same batches and the same result, only slower."""
+    model.run_eagerly = run_eagerly
+
+    class Batches(keras.utils.PyDataset):
+        """The batches of one epoch."""
+
+        def __len__(self):
+            return -(-len(rows) // batch_size)
+
+        def __getitem__(self, i):
+            positions = self.order[i * batch_size : (i + 1) * batch_size]
+            index = rows.index[positions]
+            return rows.X[index], rows.y[index], self.weights[positions]
+
+    batches = Batches()
+
+    class Epochs(keras.callbacks.Callback):
+        """Draw each epoch's order, and complete its log before the other callbacks see it."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            batches.order, batches.weights = log.begin(epoch)
+
+        def on_epoch_end(self, epoch, logs=None):
+            # Keras averages the loss over batches of unequal size by their rows, as a program does.
+            logs.update(log.end(self.model, logs["loss"]))
+
+    class Keep(keras.callbacks.Callback):
+        """Keep the log once every other callback has had it."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            log.keep(logs)
+
+    batches.order, batches.weights = np.arange(len(rows)), np.ones(len(rows), dtype=np.float32)
+    model.fit(
+        batches,
+        epochs=epoch_numbers.stop,
+        initial_epoch=epoch_numbers.start,
+        callbacks=[Epochs(), *callbacks, Keep()],
+        verbose=0,
+        shuffle=False,
+    )
