@@ -69,8 +69,8 @@ def _as_table(estimator, X, reset, **y):
         if message.startswith("Input X contains"):
             what = message.partition("\n")[0].rstrip(".")
             raise ValueError(
-                f"{what}{_columns_of(X, lambda column: ~np.isfinite(column.astype(np.float64)))}. Fill the gaps "
-                "first, for example with sklearn.impute.SimpleImputer in a pipeline before this classifier."
+                f"{what}{_columns_of(X, lambda column: ~np.isfinite(column.astype(np.float64)))}. Impute or remove "
+                "such values first, for example with sklearn.impute.SimpleImputer in a pipeline before this classifier."
             ) from None
         if "could not convert string to float" in message:
             raise ValueError(

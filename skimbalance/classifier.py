@@ -463,7 +463,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ValueError
             If X does not have the features seen in ``fit``.
         """
-        return self.loss_.predict_proba(self._logits(X))
+        logits = self._logits(X)
+        return self.loss_.predict_proba(logits)
 
     def predict(self, X):
         """Return the most probable class of each row, the argmax of ``predict_proba``.
@@ -485,7 +486,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ValueError
             If X does not have the features seen in ``fit``.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

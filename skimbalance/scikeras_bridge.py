@@ -47,6 +47,13 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     It holds parameters and turns them into Keras objects; fitting and predicting are the subclass'.
     """
 
+    def __init_subclass__(cls, **kwargs):
+        """Show scikit-learn the named parameters alone: `**routed` is no parameter that could be set by its name."""
+        super().__init_subclass__(**kwargs)
+        signature = inspect.signature(cls.__init__)
+        named = [p for p in list(signature.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+        cls.__signature__ = signature.replace(parameters=named)
+
     # Line 1165: `__repr__` prints tabs and every default; lines 1096 to 1141: `score` validates y by SciKeras' rules.
     __repr__ = BaseEstimator.__repr__
     score = ClassifierMixin.score
@@ -59,12 +66,12 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
         Line 287 (`vars(self).update(**kwargs)`) accepts every keyword, misspelt ones included.
         """
+        vars(self).update({name: parameters[name] for name in self._get_param_names()})
         for name in routed:
             if not _is_routed(name):
                 raise TypeError(
                     f"{type(self).__name__}() got an unexpected keyword argument {name!r}." + self._nearest(name)
                 )
-        vars(self).update({name: parameters[name] for name in self._get_param_names()})
         vars(self).update(routed)
 
     def _nearest(self, name):
