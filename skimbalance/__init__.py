@@ -2,6 +2,8 @@
 
 import importlib
 
+from skimbalance._registration import register_with_keras
+
 __version__ = "0.1.0"
 
 #: Public name -> module it lives in. Importing the package loads none of them, and so not TensorFlow.
@@ -20,13 +22,16 @@ def __getattr__(name):
     """Import a public name when it is first used."""
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {sorted(_PUBLIC)}")
-    if _PUBLIC[name] is None:
-        return importlib.import_module(f"{__name__}.{name}")
-    value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    globals()[name] = value
+    # The classifier's module imports every other one, so that all classes are registered with Keras together.
+    importlib.import_module(f"{__name__}.classifier")
+    module = importlib.import_module(f"{__name__}.{_PUBLIC[name] or name}")
+    globals()[name] = value = getattr(module, name) if _PUBLIC[name] else module
     return value
 
 
 def __dir__():
     """List public names, for tab completion."""
     return sorted({*globals(), *_PUBLIC})
+
+
+register_with_keras()

@@ -4,6 +4,7 @@ Everything that needs Keras takes it from here (``from skimbalance._startup impo
 """
 
 import os
+import random
 import re
 import sys
 import tempfile
@@ -46,6 +47,16 @@ def quiet():
             for line in written:
                 if not _CHATTER.fullmatch(line.rstrip(b"\r\n")):
                     os.write(2, line)
+
+
+@contextmanager
+def keep_python_random():
+    """Leave Python's global generator as it was: Keras draws a seed from it for every layer it builds."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 with quiet():

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._startup import start
+from skimbalance._startup import keep_python_random, start
 from skimbalance.checks import check_class_weight, check_features, check_rows, check_values, spawn_generators
 from skimbalance.networks import (
     LossOnOutputs,
@@ -298,7 +298,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if goes_on:
             model, loss = self.model_, loss or self.loss_
         else:
-            model, loss = self._new_network(rows, loss, rng_weights)
+            with keep_python_random():
+                model, loss = self._new_network(rows, loss, rng_weights)
         history = {"loss": []}
         if trains:
             history = train(

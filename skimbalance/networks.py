@@ -226,7 +226,7 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng):
     ValueError
         If the network does not take these rows or does not end in logits or probabilities of these classes.
     """
-    _check_inputs(model, X.shape[1])
+    _check_inputs(model, X[:2])
     outputs = _check_outputs(model, X[:2], n_classes)
     _draw_weights(model, rng)
     for layer in model._flatten_layers():
@@ -235,10 +235,11 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng):
     return outputs
 
 
-def _check_inputs(model, n_features):
-    """Build the network for rows of n_features, or say why it cannot take them."""
+def _check_inputs(model, X):
+    """Build the network by calling it on rows like X, or say why it cannot take them."""
+    n_features = X.shape[1]
     if not model.built:
-        model.build((None, n_features))
+        model(ops.convert_to_tensor(X))
     inputs = getattr(model, "inputs", None) or []
     if len(inputs) > 1:
         raise ValueError(

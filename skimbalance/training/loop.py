@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance._startup import keras, start
-from skimbalance.training.program import Program, ProgramCache, architecture, wants_xla
+from skimbalance._startup import keep_python_random, keras, start
+from skimbalance.training.program import Program, ProgramCache, architecture, clone_network, wants_xla
 
 _programs = ProgramCache()
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -58,11 +58,8 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
     key = architecture(model, optimizer, loss, batch_size, xla)
 
     def build():
-        template = model
-        if key is not None:
-            template = keras.models.clone_model(model)
-            if not template.built:
-                template.build(model.input_shape)
+        with keep_python_random():
+            template = model if key is None else clone_network(model)
         own_optimizer = type(optimizer).from_config(optimizer.get_config())
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
         return Program(template, own_optimizer, template_loss, as_logits, batch_size, xla)

@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from skimbalance._startup import keras, start, tf
-from skimbalance.training.program import architecture
+from skimbalance._startup import keep_python_random, keras, start, tf
+from skimbalance.training.program import architecture, clone_network
 
 _CHUNK_ROWS = 16384
 _KEPT = 24
@@ -78,9 +78,8 @@ def _program_of(model, as_logits):
 
 def _compile(model, as_logits):
     """Compile the network as a function of its weights and rows."""
-    template = keras.models.clone_model(model)
-    if not template.built:
-        template.build(model.input_shape)
+    with keep_python_random():
+        template = clone_network(model)
 
     def forward(weights, X):
         trainable = weights[: len(template.trainable_variables)]

@@ -225,6 +225,14 @@ def _is_known(config):
     return module == "keras" or module.startswith("keras.") or registered.startswith("skimbalance>")
 
 
+def clone_network(model):
+    """Return a network of the same layers with weights of its own."""
+    clone = keras.models.clone_model(model)
+    if model.built and not clone.built:
+        clone.build(model.input_shape)
+    return clone
+
+
 class ProgramCache:
     """Compiled programs by architecture, each lent to one fit at a time.
 

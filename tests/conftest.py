@@ -1,0 +1,31 @@
+"""What the tests share: a small table with a rare class."""
+
+import os
+
+# Before SciPy is imported, or scikit-learn skips its check of array API input.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
+
+
+def make_rare(n_samples=400, n_classes=2, seed=0):
+    """Gaussian classes on raw scales, the last one rare: X (n, 4) of float32, y (n,) of int."""
+    rng = np.random.default_rng(seed)
+    shares = [0.9, 0.1] if n_classes == 2 else [0.6, 0.3, 0.1]
+    y = np.repeat(np.arange(n_classes), np.round(np.array(shares) * n_samples).astype(int))
+    X = rng.normal(size=(len(y), 4)) + 1.5 * y[:, None] * np.array([1.0, -1.0, 0.5, 0.0])
+    order = rng.permutation(len(y))
+    return (X * [1.0, 100.0, 0.01, 5.0] + [0.0, 1000.0, 0.0, -3.0]).astype(np.float32)[order], y[order]
+
+
+@pytest.fixture
+def rare():
+    """Binary table of 400 rows, 10 % of class 1."""
+    return make_rare()
+
+
+@pytest.fixture
+def rare_multiclass():
+    """Table of 400 rows in three classes, 10 % of class 2."""
+    return make_rare(n_classes=3)

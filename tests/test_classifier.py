@@ -1,0 +1,506 @@
+"""Does the classifier do what its parameters say, on every kind of table and network?"""
+
+import functools
+import inspect
+
+import keras
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+from scikeras.wrappers import KerasClassifier
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import balanced_accuracy_score
+
+from skimbalance import ImbalancedKerasClassifier, Strategy
+from skimbalance.strategies import ClassWeight
+
+Dense = keras.layers.Dense
+
+
+def quick(**parameters):
+    """Classifier with a small network and few, large steps."""
+    defaults = {"epochs": 15, "random_state": 0, "optimizer__learning_rate": 0.01, "model__hidden_layer_sizes": (8,)}
+    if "model" in parameters:
+        del defaults["model__hidden_layer_sizes"]
+    return ImbalancedKerasClassifier(**{**defaults, **parameters})
+
+
+def test_is_a_scikeras_classifier_with_its_parameters():
+    clf = ImbalancedKerasClassifier()
+    assert isinstance(clf, KerasClassifier)
+    assert is_classifier(clf)
+    ours = set(inspect.signature(ImbalancedKerasClassifier).parameters)
+    # The deprecated name of `model`, and a batch size that held-out rows are not evaluated in here.
+    assert set(inspect.signature(KerasClassifier).parameters) - ours == {"build_fn", "validation_batch_size", "kwargs"}
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine], ids=["binary", "multiclass"])
+def test_default_learns_from_raw_features(load):
+    X, y = load(return_X_y=True)
+    rng = np.random.default_rng(0)
+    is_rare = y == y.max()
+    kept = ~is_rare | (rng.random(len(y)) < 0.4)
+    X, y = X[kept], y[kept]
+    clf = ImbalancedKerasClassifier(random_state=0).fit(X[::2], y[::2])
+    majority = DummyClassifier().fit(X[::2], y[::2])
+    score = balanced_accuracy_score(y[1::2], clf.predict(X[1::2]))
+    assert score > balanced_accuracy_score(y[1::2], majority.predict(X[1::2])) + 0.4
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array(["no", "yes"]), np.array([7, -3]), np.array([False, True]), np.array(["b", "a"], dtype=object)],
+    ids=["strings", "integers, descending", "booleans", "objects"],
+)
+def test_any_labels(labels, rare):
+    X, y = rare
+    clf = quick().fit(X, labels[y])
+    np.testing.assert_array_equal(clf.classes_, np.unique(labels))
+    assert clf.predict(X).dtype == clf.classes_.dtype
+    assert clf.score(X, labels[y]) > 0.85
+    np.testing.assert_array_equal(clf.classes_[clf.predict_proba(X).argmax(axis=1)], clf.predict(X))
+
+
+@pytest.mark.parametrize(
+    "as_table",
+    [
+        lambda X: X.astype(np.float64),
+        lambda X: X.tolist(),
+        np.asfortranarray,
+        lambda X: pd.DataFrame(X, columns=list("abcd")),
+        lambda X: pl.DataFrame(X, schema=list("abcd")),
+        sparse.csr_matrix,
+        sparse.coo_array,
+    ],
+    ids=["float64", "list", "fortran", "pandas", "polars", "csr matrix", "coo array"],
+)
+def test_any_table(as_table, rare):
+    X, y = rare
+    expected = quick().fit(X, y).predict_proba(X)
+    clf = quick().fit(as_table(X), y)
+    np.testing.assert_array_equal(clf.predict_proba(as_table(X)), expected)
+    if hasattr(as_table(X), "columns"):
+        assert list(clf.feature_names_in_) == list("abcd")
+
+
+@pytest.mark.parametrize("as_labels", [pd.Series, pl.Series, pd.Categorical, list], ids=lambda f: f.__name__)
+def test_labels_in_any_container(as_labels, rare):
+    X, y = rare
+    y = np.array(["no", "yes"])[y]
+    assert quick().fit(X, as_labels(y)).score(X, y) > 0.85
+
+
+def test_predicts_other_types_than_it_was_fitted_on(rare):
+    X, y = rare
+    X = np.round(X)
+    clf = quick().fit(X.astype(np.int64), y)
+    np.testing.assert_array_equal(clf.predict_proba(X.astype(np.float64)), clf.predict_proba(X))
+
+
+def test_probabilities_are_float64_and_sum_to_one(rare_multiclass):
+    X, y = rare_multiclass
+    clf = quick(strategy="focal").fit(X, y)
+    for rows in (X, X[:1]):
+        proba = clf.predict_proba(rows)
+        assert proba.shape == (len(rows), 3)
+        assert proba.dtype == np.float64
+        np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+
+
+# --- weights ---
+
+
+@pytest.mark.parametrize("strategy", ["none", "class_weight", "focal", ["class_weight", "focal"]], ids=str)
+def test_weight_two_is_a_repeated_row_and_weight_zero_none(strategy, rare):
+    X, y = rare
+    weight = np.arange(len(y)) % 3
+    repeated = np.repeat(np.arange(len(y)), weight)
+    weighted = quick(strategy=strategy).fit(X, y, sample_weight=weight)
+    plain = quick(strategy=strategy).fit(X[repeated], y[repeated])
+    np.testing.assert_array_equal(weighted.predict_proba(X), plain.predict_proba(X))
+
+
+def test_small_batches_keep_the_equivalence(rare):
+    X, y = rare
+    weight = 1 + np.arange(len(y)) % 2
+    repeated = np.repeat(np.arange(len(y)), weight)
+    weighted = quick(batch_size=16).fit(X, y, sample_weight=weight)
+    plain = quick(batch_size=16).fit(X[repeated], y[repeated])
+    np.testing.assert_array_equal(weighted.predict_proba(X), plain.predict_proba(X))
+
+
+def test_integer_weights_are_left_as_they_are(rare):
+    X, y = rare
+    weight = np.ones(len(y), dtype=np.int64)
+    quick(class_weight={0: 1, 1: 5}).fit(X, y, sample_weight=weight)
+    assert weight.dtype == np.int64
+    assert np.all(weight == 1)
+
+
+def test_class_weight_replaces_balanced_weights_and_multiplies_others(rare):
+    X, y = rare
+    counts = np.bincount(y)
+    shown = {
+        name: quick(strategy=name, class_weight={0: 1, 1: 3}, **extra).fit(X, y).train_prior_
+        for name, extra in [("class_weight", {}), ("none", {}), ("focal", {"alpha": 0.75})]
+    }
+    expected = counts * [1, 3] / (counts @ [1, 3])
+    np.testing.assert_allclose(shown["class_weight"], expected)
+    np.testing.assert_allclose(shown["none"], expected)
+    np.testing.assert_allclose(shown["focal"], counts * [0.25, 2.25] / (counts @ [0.25, 2.25]))
+
+
+def test_balanced_class_weight_is_not_applied_twice(rare):
+    X, y = rare
+    np.testing.assert_allclose(quick(class_weight="balanced").fit(X, y).train_prior_, 0.5)
+    np.testing.assert_allclose(quick(strategy="none", class_weight="balanced").fit(X, y).train_prior_, 0.5)
+
+
+def test_balanced_weights_count_weighted_rows(rare):
+    X, y = rare
+    clf = quick().fit(X, y, sample_weight=np.where(y == 1, 9.0, 1.0))
+    np.testing.assert_allclose(clf.prior_, 0.5)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+
+
+# --- strategies ---
+
+
+def test_training_starts_at_the_prior_the_network_is_shown(rare):
+    X, y = rare
+    zero_head = {"model": lambda meta: _network_with_zero_head(meta)}
+    for strategy, expected in [("none", [0.9, 0.1]), ("class_weight", [0.5, 0.5]), ("focal", [0.9, 0.1])]:
+        clf = quick(strategy=strategy, **zero_head).initialize(X, y)
+        np.testing.assert_allclose(clf.predict_proba(X[:1])[0], expected, atol=1e-5)
+
+
+def _network_with_zero_head(meta):
+    """One layer, whose output is the bias that the default network would start from."""
+    model = keras.Sequential([keras.Input((meta["n_features_in_"],)), Dense(2, kernel_initializer="zeros")])
+    model.layers[-1].bias.assign(meta["output_bias_"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("strategy", "prior"),
+    [
+        ("random_oversample", [0.5, 0.5]),
+        ("random_undersample", [0.5, 0.5]),
+        ("smote", [0.5, 0.5]),
+        (ADASYN(sampling_strategy=0.5), None),
+        (SMOTENC(categorical_features=[3]), [0.5, 0.5]),
+        (RandomOverSampler(sampling_strategy=0.25), [0.8, 0.2]),
+        ([RandomOverSampler(sampling_strategy=0.25), "class_weight"], [0.5, 0.5]),
+        ([RandomUnderSampler(), "focal"], [0.5, 0.5]),
+        ("none", [0.9, 0.1]),
+        (None, [0.9, 0.1]),
+    ],
+    ids=str,
+)
+def test_prior_is_that_of_the_rows_the_network_was_shown(strategy, prior, rare):
+    X, y = rare
+    clf = quick(strategy=strategy).fit(np.round(X), y)
+    np.testing.assert_allclose(clf.prior_, [0.9, 0.1])
+    if prior is None:  # ADASYN makes about as many rows as asked for
+        assert clf.train_prior_[1] == pytest.approx(1 / 3, abs=0.02)
+    else:
+        np.testing.assert_allclose(clf.train_prior_, prior, atol=1e-3)
+
+
+def test_samplers_take_labels_by_name_and_stay_as_they_were(rare):
+    X, y = rare
+    sampler = SMOTE(sampling_strategy={"fraud": 200})
+    clf = quick(strategy=sampler).fit(X, np.array(["no", "fraud"])[y])
+    np.testing.assert_allclose(clf.train_prior_, [200 / 560, 360 / 560])
+    assert sampler.random_state is None
+    assert not hasattr(sampler, "sampling_strategy_")
+
+
+def test_samplers_see_training_rows_only(rare):
+    seen = []
+
+    class Recording(RandomOverSampler):
+        def fit_resample(self, X, y):
+            seen.append(len(y))
+            return super().fit_resample(X, y)
+
+    X, y = rare
+    clf = quick(strategy=Recording(), validation_split=0.25).fit(X, y)
+    assert seen == [300]
+    assert len(clf.history_["val_loss"]) == 15
+
+
+def test_weights_follow_selected_rows(rare):
+    X, y = rare
+    weight = np.where(X[:, 0] > 0, 2.0, 1.0)
+    undersampled = quick(strategy=RandomUnderSampler(random_state=3)).fit(X, y, sample_weight=weight)
+    chosen = RandomUnderSampler(random_state=3).fit(X, y)
+    chosen.fit_resample(X, y)
+    rows = chosen.sample_indices_
+    np.testing.assert_allclose(
+        undersampled.train_prior_, np.bincount(y[rows], weight[rows]) / weight[rows].sum(), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("equal", [True, False], ids=["equal weights", "unequal weights"])
+def test_made_up_rows_take_no_unequal_weights(equal, rare):
+    X, y = rare
+    weight = np.full(len(y), 3.0) if equal else 1.0 + np.arange(len(y))
+    if equal:
+        with_weights = quick(strategy="smote").fit(X, y, sample_weight=weight).predict_proba(X)
+        np.testing.assert_array_equal(with_weights, quick(strategy="smote").fit(X, y).predict_proba(X))
+    else:
+        with pytest.raises(ValueError, match="makes up rows"):
+            quick(strategy="smote").fit(X, y, sample_weight=weight)
+
+
+def test_a_strategy_of_ones_own(rare):
+    class Quadruple(Strategy):
+        def class_weight(self, class_counts, progress):
+            return np.array([1.0, 4.0])
+
+    X, y = rare
+    assert quick(strategy=Quadruple()).fit(X, y).train_prior_[1] == pytest.approx(0.4 / 1.3)
+
+
+def test_weights_may_change_in_the_course_of_training(rare):
+    """Deferred re-weighting: the weights of the end are those the network learned under."""
+    progress_seen = []
+
+    class Deferred(Strategy):
+        def class_weight(self, class_counts, progress):
+            progress_seen.append(progress)
+            return 1 / class_counts if progress >= 0.8 else np.ones_like(class_counts)
+
+    X, y = rare
+    clf = quick(strategy=Deferred(), epochs=5).fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    assert progress_seen[1:] == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_batches_may_be_drawn_with_a_prior(rare):
+    class Balanced(Strategy):
+        def batch_prior(self, class_counts):
+            return np.array([0.5, 0.5])
+
+    X, y = rare
+    clf = quick(strategy=Balanced(), epochs=40).fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    assert clf.predict_proba(X)[:, 1].mean() > 1.5 * quick(strategy="none", epochs=40).fit(X, y).predict_proba(X)[:, 1].mean()
+
+
+@pytest.mark.parametrize("parameter", [{"gamma": 3.0}, {"alpha": 0.5}], ids=str)
+def test_flat_parameter_without_a_taker_warns(parameter, rare):
+    with pytest.warns(UserWarning, match=f"{next(iter(parameter))}=.* is ignored: strategy='class_weight'"):
+        quick(**parameter).fit(*rare)
+
+
+def test_strategies_take_nested_parameters(rare):
+    X, y = rare
+    assert quick(strategy="smote", strategy__k_neighbors=2).fit(X, y).strategy_.sampler.k_neighbors == 2
+    clf = quick(strategy=SMOTE()).set_params(strategy__k_neighbors=3)
+    assert clf.strategy.k_neighbors == 3
+    assert clone(clf).strategy.k_neighbors == 3
+    assert "strategy__k_neighbors" in clf.get_params()
+
+
+# --- networks ---
+
+
+def _functional(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    hidden = Dense(8, activation="relu")(keras.layers.BatchNormalization()(inputs))
+    return keras.Model(inputs, Dense(meta["n_classes_"], activation="softmax")(hidden))
+
+
+class Subclassed(keras.Model):
+    """Network that is no graph of layers."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.norm, self.head = keras.layers.BatchNormalization(), Dense(n_classes)
+
+    def call(self, inputs, training=False):
+        return self.head(self.norm(inputs, training=training))
+
+
+def _sequential(*head):
+    return lambda: keras.Sequential([keras.layers.BatchNormalization(momentum=0.5), Dense(8, "relu"), *head])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        _sequential(Dense(1, activation="sigmoid")),
+        _sequential(Dense(1)),
+        _sequential(Dense(2, activation="softmax")),
+        _sequential(Dense(2)),
+        _sequential(Dense(2), keras.layers.Softmax()),
+        _sequential(Dense(1), keras.layers.Activation("sigmoid")),
+        _functional,
+        functools.partial(lambda meta, width: _functional(meta), width=3),
+        lambda: Subclassed(2),
+    ],
+    ids=["sigmoid", "one logit", "softmax", "logits", "softmax layer", "activation", "functional", "partial", "subclass"],
+)
+@pytest.mark.parametrize("strategy", ["class_weight", "focal"])
+def test_networks_of_every_form(model, strategy, rare):
+    X, y = rare
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    clf = quick(model=model, strategy=strategy, epochs=40).fit(X, y)
+    assert balanced_accuracy_score(y, clf.predict(X)) > 0.75
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_a_built_network_is_copied_and_its_weights_are_the_start(rare):
+    X, y = rare
+    model = _functional({"n_features_in_": 4, "n_classes_": 2})
+    before = [w.copy() for w in model.get_weights()]
+    clf = ImbalancedKerasClassifier(model, epochs=1, random_state=0)
+    for w, start in zip(clf.initialize(X, y).model_.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(w, start)
+    clf.fit(X, y)
+    for w, start in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(w, start)
+
+
+def test_builder_receives_meta_compile_kwargs_and_params(rare):
+    received = {}
+
+    def build(meta, compile_kwargs, params, width=4):
+        received.update(meta=meta, compile_kwargs=compile_kwargs, params=params, width=width)
+        model = _functional(meta)
+        model.compile(**compile_kwargs)
+        return model
+
+    X, y = rare
+    clf = quick(model=build, model__width=7, loss="categorical_crossentropy", metrics=["accuracy"]).fit(X, y)
+    assert received["width"] == 7
+    assert received["params"]["model__width"] == 7
+    assert isinstance(received["compile_kwargs"]["optimizer"], keras.optimizers.Adam)
+    # What SciKeras' tutorials build from.
+    expected = {"n_features_in_": 4, "n_classes_": 2, "X_shape_": (400, 4), "target_type_": "binary", "n_outputs_": 1,
+                "n_outputs_expected_": 1}  # fmt: skip
+    assert {name: received["meta"][name] for name in expected} == expected
+    np.testing.assert_array_equal(received["meta"]["classes_"], [0, 1])
+    assert float(clf.model_.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_a_compiled_network_keeps_its_optimizer(rare):
+    def build(meta):
+        model = _functional(meta)
+        model.compile(optimizer=keras.optimizers.SGD(0.05), loss="sparse_categorical_crossentropy")
+        return model
+
+    clf = ImbalancedKerasClassifier(build, epochs=1, random_state=0).fit(*rare)
+    assert isinstance(clf.model_.optimizer, keras.optimizers.SGD)
+    clf.set_params(optimizer__learning_rate=0.1)
+    with pytest.raises(ValueError, match="'optimizer__learning_rate' reaches nothing"):
+        clf.fit(*rare)
+
+
+def test_keras_losses_by_name_take_parameters(rare):
+    X, y = rare
+    with_parameter = quick(strategy=None, loss="binary_focal_crossentropy", loss__gamma=3.0).fit(X, y)
+    by_strategy = quick(strategy="focal", gamma=3.0).fit(X, y)
+    assert with_parameter.loss_.loss.gamma == 3.0
+    # The same loss, and a network that shows its softmax where the strategy shows the posterior behind it.
+    assert with_parameter.predict_proba(X)[:, 1].mean() > by_strategy.predict_proba(X)[:, 1].mean()
+
+
+# --- warm_start, partial_fit, history ---
+
+
+def test_warm_start_goes_on_and_a_plain_fit_starts_anew(rare):
+    X, y = rare
+    clf = quick(warm_start=True, epochs=3).fit(X, y)
+    first = clf.history_["loss"]
+    clf.fit(X, y)
+    assert clf.history_["loss"][:3] == first
+    assert len(clf.history_["loss"]) == clf.current_epoch == 6
+    assert clf.history_["loss"][3] < first[0]
+    assert len(clf.set_params(warm_start=False).fit(X, y).history_["loss"]) == 3
+
+
+def test_partial_fit_over_chunks(rare):
+    X, y = rare
+    y = np.array(["no", "yes"])[y]
+    clf = quick()
+    for start in range(0, 400, 100):
+        clf.partial_fit(X[start : start + 100], y[start : start + 100], classes=["yes", "no"])
+    np.testing.assert_array_equal(clf.classes_, ["no", "yes"])
+    np.testing.assert_array_equal(clf.class_count_, [360, 40])
+    assert clf.current_epoch == 4
+    with pytest.raises(ValueError, match="differ from those of the first call"):
+        clf.partial_fit(X, y, classes=["no", "maybe"])
+    with pytest.raises(TypeError, match="one epoch"):
+        clf.partial_fit(X, y, epochs=3)
+
+
+def test_a_chunk_may_lack_a_class(rare):
+    X, y = rare
+    clf = quick().partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X, y)
+    assert np.all(np.isfinite(clf.predict_proba(X)))
+    np.testing.assert_array_equal(clf.class_count_, [720, 40])
+
+
+def test_arguments_of_fit_come_before_parameters(rare):
+    X, y = rare
+    assert len(quick(fit__epochs=4).fit(X, y).history_["loss"]) == 4
+    assert len(quick(fit__epochs=4).fit(X, y, epochs=2).history_["loss"]) == 2
+
+
+def test_metrics_have_the_same_names_in_every_fit(rare):
+    X, y = rare
+    metrics = ["AUC", "accuracy", keras.metrics.Recall(), keras.metrics.AUC(curve="PR"), keras.metrics.binary_accuracy]
+    for _ in range(2):
+        clf = quick(metrics=metrics, validation_split=0.2).fit(X, y)
+        names = ["auc", "accuracy", "recall", "auc_1", "binary_accuracy"]
+        assert list(clf.history_) == [
+            "loss", *names, *[f"val_{n}" for n in names], "val_loss", "val_average_precision",
+        ]  # fmt: skip
+    last = clf.history_["accuracy"][-1]
+    assert last == pytest.approx(clf.history_["binary_accuracy"][-1])
+    assert 0.5 < last <= 1
+
+
+def test_metrics_of_more_classes(rare_multiclass):
+    X, y = rare_multiclass
+    clf = quick(metrics=["accuracy", "AUC", "sparse_categorical_accuracy"], epochs=3).fit(X, y)
+    assert clf.history_["accuracy"][-1] == pytest.approx(clf.score(X, y))
+
+
+def test_routed_metric_parameters(rare):
+    clf = quick(metrics={"hits": "Recall"}, metrics__hits__thresholds=0.0, epochs=2).fit(*rare)
+    assert clf.history_["recall"][-1] == 1.0
+
+
+def test_held_out_scores_are_those_of_scikit_learn(rare):
+    """At the prior of the data, whatever prior the strategy shows."""
+    from sklearn.metrics import average_precision_score, log_loss
+
+    from skimbalance.checks import spawn_generators
+    from skimbalance.posterior import shift_prior
+    from skimbalance.training import hold_out
+
+    X, y = rare
+    clf = quick(validation_split=0.25).fit(X, y)
+    _, out = hold_out(y, clf.classes_, 0.25, spawn_generators(0, 4)[0])
+    natural = shift_prior(clf.predict_proba(X[out]), clf.train_prior_, clf.prior_)
+    assert clf.history_["val_loss"][-1] == pytest.approx(log_loss(y[out], natural), rel=1e-5)
+    assert clf.history_["val_average_precision"][-1] == pytest.approx(average_precision_score(y[out], natural[:, 1]))
+
+
+def test_progress_is_shown_when_asked_for(rare, capsys):
+    quick(epochs=2).fit(*rare)
+    assert capsys.readouterr().out == ""
+    quick(epochs=2, verbose=2).fit(*rare)
+    assert capsys.readouterr().out.splitlines()[1].startswith("Epoch 2/2 - loss: ")
+    quick(epochs=2, verbose=1).fit(*rare)
+    assert "2/2" in capsys.readouterr().out

@@ -1,0 +1,111 @@
+"""What does a user of the package see before they fit anything?"""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run(code, *arguments):
+    """Run code in a fresh interpreter: (stdout, stderr)."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_import_does_not_load_tensorflow_and_completion_works():
+    out, _ = run(
+        "import sys, skimbalance\n"
+        "names = dir(skimbalance)\n"
+        "assert 'ImbalancedKerasClassifier' in names and 'Strategy' in names, names\n"
+        "print([m for m in ('tensorflow', 'keras', 'sklearn', 'scikeras') if m in sys.modules])"
+    )
+    assert out.strip() == "[]"
+
+
+def test_unknown_attribute_names_the_known_ones():
+    import skimbalance
+
+    with pytest.raises(AttributeError, match="ImbalancedKerasClassifier"):
+        skimbalance.KerasClasifier  # noqa: B018
+
+
+def test_a_fit_prints_nothing_and_leaves_switches_alone():
+    """Of two fits, one with XLA: no chatter, no variable, no logger, no global state changed."""
+    out, err = run(
+        "import logging, os, random\n"
+        "import numpy as np\n"
+        "from skimbalance import ImbalancedKerasClassifier\n"
+        "before = dict(os.environ)\n"  # importing TensorFlow sets some, whoever does it
+        "import tensorflow as tf\n"
+        "python, numpy = random.getstate(), np.random.get_state()[1].copy()\n"
+        "levels = {n: logging.getLogger(n).level for n in ('tensorflow', 'absl')}\n"
+        "X = np.random.default_rng(0).normal(size=(2000, 3)); y = X[:, 0] > 1\n"
+        "for shape in (1, 2, 3):\n"
+        "    clf = ImbalancedKerasClassifier(epochs=40, random_state=0).fit(X[:, :shape], y)\n"
+        "    clf.predict_proba(X[:, :shape])\n"
+        "assert dict(os.environ) == before\n"
+        "assert random.getstate() == python and (np.random.get_state()[1] == numpy).all()\n"
+        "assert levels == {n: logging.getLogger(n).level for n in levels}\n"
+        "from tensorflow.python.framework import config\n"
+        "assert not config.is_op_determinism_enabled()\n"
+        "assert float(tf.random.normal([1])[0]) != float(tf.random.normal([1])[0])\n"
+        "print('done')"
+    )
+    assert (out.strip(), err) == ("done", "")
+
+
+def test_other_messages_on_standard_error_are_passed_on():
+    _, err = run(
+        "import os\nfrom skimbalance._startup import quiet\n"
+        "with quiet():\n"
+        "    os.write(2, b'I0000 00:00:1 1 port.cc:1] chatter\\n')\n"
+        "    os.write(2, b'a real problem\\n')\n"
+    )
+    assert err == "a real problem\n"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["import skimbalance, keras", "import keras, skimbalance", "from skimbalance import Strategy; import keras"],
+    ids=["package first", "keras first", "one name of the package"],
+)
+def test_saved_network_loads_with_the_import_alone(imports, rare, tmp_path):
+    import numpy as np
+
+    from skimbalance import ImbalancedKerasClassifier
+
+    X, y = rare
+    clf = ImbalancedKerasClassifier(strategy="focal", epochs=2, random_state=0).fit(X, y)
+    path = tmp_path / "network.keras"
+    clf.model_.save(path)
+    np.save(tmp_path / "X.npy", X)
+    out, _ = run(
+        f"{imports}\nimport sys, numpy as np\n"
+        "model = keras.saving.load_model(sys.argv[1])\n"
+        "print(repr(float(np.asarray(model(np.load(sys.argv[2]))).sum())))",
+        str(path),
+        str(tmp_path / "X.npy"),
+    )
+    assert float(out) == pytest.approx(float(np.asarray(clf.model_(X)).sum()), rel=1e-5)
+
+
+def test_forked_process_gets_an_error_instead_of_a_hang():
+    out, _ = run(
+        "import os, sys, numpy as np\n"
+        "from skimbalance import ImbalancedKerasClassifier\n"
+        "X = np.random.default_rng(0).normal(size=(60, 2)); y = X[:, 0] > 0\n"
+        "clf = ImbalancedKerasClassifier(epochs=1).fit(X, y)\n"
+        "read, write = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    for work in (lambda: clf.fit(X, y), lambda: clf.predict(X)):\n"
+        "        try:\n"
+        "            work()\n"
+        "        except RuntimeError as error:\n"
+        "            os.write(write, str(error).encode())\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "print(os.read(read, 4096).decode())"
+    )
+    assert out.count("forked after TensorFlow") == 2
+    assert "spawn" in out

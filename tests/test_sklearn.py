@@ -1,0 +1,62 @@
+"""Does the classifier keep scikit-learn's contract, and imbalanced-learn's?"""
+
+import pytest
+from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_imblearn_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.strategies import STRATEGIES
+
+_DRAWS_BY_ROW = (
+    "The sampler draws rows by their number, so that a repeated row is drawn more often than one of weight 2; the "
+    "weights follow the rows drawn."
+)
+_MAKES_UP_ROWS = "SMOTE makes up rows, for which there is no weight, so unequal weights are refused."
+_TOO_FEW = "SMOTE needs six rows of each class, and this check has fewer: that is the error it raises."
+_EQUIVALENCE = [
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+    "check_sample_weights_invariance",
+]
+
+EXPECTED_FAILURES = {
+    "random_oversample": dict.fromkeys(_EQUIVALENCE, _DRAWS_BY_ROW),
+    "random_undersample": dict.fromkeys(_EQUIVALENCE, _DRAWS_BY_ROW),
+    "smote": {
+        **dict.fromkeys(_EQUIVALENCE, _TOO_FEW),
+        "check_sample_weights_not_overwritten": _MAKES_UP_ROWS,
+        "check_fit2d_1feature": _TOO_FEW,
+    },
+}
+
+
+def expected_failures(classifier):
+    """Say which checks cannot hold for a strategy, and why; none for the default."""
+    return EXPECTED_FAILURES.get(classifier.strategy, {})
+
+
+@parametrize_with_checks([ImbalancedKerasClassifier()])
+def test_sklearn_checks_of_the_default(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [ImbalancedKerasClassifier(strategy=name) for name in STRATEGIES if name != "class_weight"],
+    expected_failed_checks=expected_failures,
+)
+def test_sklearn_checks_of_every_strategy(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_imblearn_checks([ImbalancedKerasClassifier()])
+def test_imblearn_checks(estimator, check):
+    check(estimator)
+
+
+def test_the_default_expects_no_failure():
+    assert expected_failures(ImbalancedKerasClassifier()) == {}
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED_FAILURES))
+def test_every_exception_is_a_sentence(name):
+    assert all(reason.endswith(".") and len(reason) > 40 for reason in EXPECTED_FAILURES[name].values())
