@@ -249,8 +249,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         as one row.
         """
         if "epochs" in fit_params:
-            raise TypeError("partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly.")
-        return self._fit(X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True)
+            raise TypeError(
+                "partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly."
+            )
+        return self._fit(
+            X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True
+        )
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.
@@ -340,7 +344,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         callbacks = self._new_callbacks("fit", fit_params.get("callbacks"))
         if settings["verbose"]:
             callbacks.append(EpochProgress(settings["epochs"], settings["verbose"]))
-        return {**settings, "callbacks": callbacks, "jit_compile": vars(self).get("compile__jit_compile", "auto")}
+        return {
+            **settings,
+            "callbacks": callbacks,
+            "jit_compile": vars(self).get("compile__jit_compile", "auto"),
+        }
 
     def _forget(self):
         """Remove what an earlier fit left, so that a fit that fails leaves an unfitted estimator."""
@@ -415,7 +423,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if loss is None:
             users_loss = users_loss or compiled_loss
             loss = CrossEntropy() if users_loss is None else wrap_loss(users_loss, *outputs)
-        elif users_loss is not None or isinstance(wrap_loss(compiled_loss or "categorical_crossentropy", *outputs), KerasLoss):
+        elif users_loss is not None or isinstance(
+            wrap_loss(compiled_loss or "categorical_crossentropy", *outputs), KerasLoss
+        ):
             raise ValueError(
                 f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
                 f"brings a loss of its own ({type(loss).__name__}); leave one of them out."
@@ -442,7 +452,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         callbacks = self._new_callbacks("predict")
         chunk_rows = vars(self).get("predict__batch_size")
         chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
-        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(np.float64)
+        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(
+            np.float64
+        )
 
     def predict_proba(self, X):
         """Return class probabilities under the class prior that training showed the network.
@@ -505,6 +517,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """Restore the state, and the network from bytes."""
         super().__setstate__({name: value for name, value in state.items() if name != "model_"})
         if "model_" in state:
+            start()
             self.model_ = unpack_network(*state["model_"])
 
     def __sklearn_tags__(self):

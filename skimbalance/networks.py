@@ -177,11 +177,14 @@ def pack_network(model):
         keras.saving.save_model(model, path)
         with open(path, "rb") as file:
             packed = file.read()
-    return packed, model.optimizer, [np.asarray(v) for v in model.optimizer.variables], model.loss.loss
+    optimizer = model.optimizer
+    state = [np.asarray(variable) for variable in optimizer.variables] if optimizer.built else []
+    return packed, type(optimizer), optimizer.get_config(), state, model.loss.loss
 
 
-def unpack_network(packed, optimizer, state, loss):
+def unpack_network(packed, optimizer_class, optimizer_config, state, loss):
     """Return the network that `pack_network` was given."""
+    optimizer = optimizer_class.from_config(optimizer_config)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         with open(path, "wb") as file:
@@ -189,7 +192,7 @@ def unpack_network(packed, optimizer, state, loss):
         # A pickle runs whatever code it holds; a lambda layer in it asks for no more trust than that.
         model = keras.saving.load_model(path, compile=False, safe_mode=False)
     model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
-    if len(state) > len(optimizer.variables):
+    if state:
         optimizer.build(model.trainable_variables)
         for variable, value in zip(optimizer.variables, state, strict=True):
             variable.assign(value)
@@ -226,8 +229,10 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng):
     ValueError
         If the network does not take these rows or does not end in logits or probabilities of these classes.
     """
-    _check_inputs(model, X[:2])
-    outputs = _check_outputs(model, X[:2], n_classes)
+    # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
+    probe = np.random.default_rng(0).random((8, X.shape[1]), dtype=np.float32)
+    _check_inputs(model, probe)
+    outputs = _check_outputs(model, probe, n_classes)
     _draw_weights(model, rng)
     for layer in model._flatten_layers():
         if isinstance(layer, Standardize):
@@ -267,7 +272,9 @@ def _check_outputs(model, X, n_classes):
         )
     logits = getattr(outputs, "_keras_logits", None)
     if logits is None:
-        history = getattr(model.outputs[0], "_keras_history", None) if getattr(model, "outputs", None) else None
+        history = (
+            getattr(model.outputs[0], "_keras_history", None) if getattr(model, "outputs", None) else None
+        )
         activation = getattr(history and history[0], "activation", None)
         if activation not in (None, keras.activations.linear):
             raise ValueError(
@@ -302,7 +309,9 @@ def _draw_weights(model, rng):
             new_seed = initializer.seed
             for variable in layer.weights:
                 initializer.seed = old_seed
-                initial = initializer(variable.shape, variable.dtype) if _takes(initializer, variable) else None
+                initial = (
+                    initializer(variable.shape, variable.dtype) if _takes(initializer, variable) else None
+                )
                 initializer.seed = new_seed
                 if initial is not None and np.array_equal(initial, variable):
                     variable.assign(initializer(variable.shape, variable.dtype))

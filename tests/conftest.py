@@ -19,6 +19,12 @@ def make_rare(n_samples=400, n_classes=2, seed=0):
     return (X * [1.0, 100.0, 0.01, 5.0] + [0.0, 1000.0, 0.0, -3.0]).astype(np.float32)[order], y[order]
 
 
+@pytest.fixture(scope="session")
+def small_table():
+    """Binary table of 200 rows, for tests that fit many times."""
+    return make_rare(200)
+
+
 @pytest.fixture
 def rare():
     """Binary table of 400 rows, 10 % of class 1."""

@@ -25,7 +25,12 @@ Dense = keras.layers.Dense
 
 def quick(**parameters):
     """Classifier with a small network and few, large steps."""
-    defaults = {"epochs": 15, "random_state": 0, "optimizer__learning_rate": 0.01, "model__hidden_layer_sizes": (8,)}
+    defaults = {
+        "epochs": 15,
+        "random_state": 0,
+        "optimizer__learning_rate": 0.01,
+        "model__hidden_layer_sizes": (8,),
+    }
     if "model" in parameters:
         del defaults["model__hidden_layer_sizes"]
     return ImbalancedKerasClassifier(**{**defaults, **parameters})
@@ -37,7 +42,11 @@ def test_is_a_scikeras_classifier_with_its_parameters():
     assert is_classifier(clf)
     ours = set(inspect.signature(ImbalancedKerasClassifier).parameters)
     # The deprecated name of `model`, and a batch size that held-out rows are not evaluated in here.
-    assert set(inspect.signature(KerasClassifier).parameters) - ours == {"build_fn", "validation_batch_size", "kwargs"}
+    assert set(inspect.signature(KerasClassifier).parameters) - ours == {
+        "build_fn",
+        "validation_batch_size",
+        "kwargs",
+    }
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine], ids=["binary", "multiclass"])
@@ -292,7 +301,10 @@ def test_batches_may_be_drawn_with_a_prior(rare):
     X, y = rare
     clf = quick(strategy=Balanced(), epochs=40).fit(X, y)
     np.testing.assert_allclose(clf.train_prior_, 0.5)
-    assert clf.predict_proba(X)[:, 1].mean() > 1.5 * quick(strategy="none", epochs=40).fit(X, y).predict_proba(X)[:, 1].mean()
+    assert (
+        clf.predict_proba(X)[:, 1].mean()
+        > 1.5 * quick(strategy="none", epochs=40).fit(X, y).predict_proba(X)[:, 1].mean()
+    )
 
 
 @pytest.mark.parametrize("parameter", [{"gamma": 3.0}, {"alpha": 0.5}], ids=str)
@@ -347,7 +359,17 @@ def _sequential(*head):
         functools.partial(lambda meta, width: _functional(meta), width=3),
         lambda: Subclassed(2),
     ],
-    ids=["sigmoid", "one logit", "softmax", "logits", "softmax layer", "activation", "functional", "partial", "subclass"],
+    ids=[
+        "sigmoid",
+        "one logit",
+        "softmax",
+        "logits",
+        "softmax layer",
+        "activation",
+        "functional",
+        "partial",
+        "subclass",
+    ],
 )
 @pytest.mark.parametrize("strategy", ["class_weight", "focal"])
 def test_networks_of_every_form(model, strategy, rare):
@@ -458,7 +480,13 @@ def test_arguments_of_fit_come_before_parameters(rare):
 
 def test_metrics_have_the_same_names_in_every_fit(rare):
     X, y = rare
-    metrics = ["AUC", "accuracy", keras.metrics.Recall(), keras.metrics.AUC(curve="PR"), keras.metrics.binary_accuracy]
+    metrics = [
+        "AUC",
+        "accuracy",
+        keras.metrics.Recall(),
+        keras.metrics.AUC(curve="PR"),
+        keras.metrics.binary_accuracy,
+    ]
     for _ in range(2):
         clf = quick(metrics=metrics, validation_split=0.2).fit(X, y)
         names = ["auc", "accuracy", "recall", "auc_1", "binary_accuracy"]
@@ -494,7 +522,9 @@ def test_held_out_scores_are_those_of_scikit_learn(rare):
     _, out = hold_out(y, clf.classes_, 0.25, spawn_generators(0, 4)[0])
     natural = shift_prior(clf.predict_proba(X[out]), clf.train_prior_, clf.prior_)
     assert clf.history_["val_loss"][-1] == pytest.approx(log_loss(y[out], natural), rel=1e-5)
-    assert clf.history_["val_average_precision"][-1] == pytest.approx(average_precision_score(y[out], natural[:, 1]))
+    assert clf.history_["val_average_precision"][-1] == pytest.approx(
+        average_precision_score(y[out], natural[:, 1])
+    )
 
 
 def test_progress_is_shown_when_asked_for(rare, capsys):

@@ -8,7 +8,9 @@ import pytest
 
 def run(code, *arguments):
     """Run code in a fresh interpreter: (stdout, stderr)."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 
@@ -67,7 +69,11 @@ def test_other_messages_on_standard_error_are_passed_on():
 
 @pytest.mark.parametrize(
     "imports",
-    ["import skimbalance, keras", "import keras, skimbalance", "from skimbalance import Strategy; import keras"],
+    [
+        "import skimbalance, keras",
+        "import keras, skimbalance",
+        "from skimbalance import Strategy; import keras",
+    ],
     ids=["package first", "keras first", "one name of the package"],
 )
 def test_saved_network_loads_with_the_import_alone(imports, rare, tmp_path):

@@ -36,6 +36,27 @@ def test_every_defect_is_one_of_plain_scikeras():
     assert len(upstream_defects.DEFECTS) > 25
 
 
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "SciKeras"])
+def test_determinism_is_left_as_it_was(ours):
+    """utils/random_state.py, line 55, sets TF_DETERMINISTIC_OPS before it asks whether determinism is on.
+
+    So it stays on after the first seeded fit of a process, and every unseeded random operation raises.
+    """
+    maker = (
+        "from skimbalance import ImbalancedKerasClassifier as make"
+        if ours
+        else "from scikeras.wrappers import KerasClassifier\n"
+        "make = lambda **p: KerasClassifier(network, loss='binary_crossentropy', verbose=0, **p)"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(_PATH.parent)!r})\nfrom upstream_defects import X, Y, network\n{maker}\n"
+        "make(random_state=0, epochs=1).fit(X, Y)\nimport tensorflow as tf\ntf.random.normal([1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is ours, done.stderr
+    assert ours or "determinism" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("keyword", "nearest"), [("epoch", "epochs"), ("stratgy", "strategy"), ("optimiser", "optimizer")]
 )
@@ -55,7 +76,10 @@ def test_a_misspelt_keyword_names_the_nearest(keyword, nearest):
         ({"metrics": ["AUC"], "metrics__0__num_threshold": 3}, "num_thresholds"),
         ({"metrics__0__name": 3}, "takes nothing"),
         ({"callbacks": keras.callbacks.EarlyStopping, "callbacks__patince": 3}, "callbacks__patience"),
-        ({"callbacks": {"stop": keras.callbacks.EarlyStopping}, "callbacks__halt__patience": 3}, "reaches nothing"),
+        (
+            {"callbacks": {"stop": keras.callbacks.EarlyStopping}, "callbacks__halt__patience": 3},
+            "reaches nothing",
+        ),
         ({"fit__epoch": 3}, "Did you mean 'fit__epochs'"),
         ({"predict__batchsize": 3}, "Did you mean 'predict__batch_size'"),
         ({"compile__jit_compil": True}, "Did you mean 'compile__jit_compile'"),
@@ -84,7 +108,10 @@ def test_routed_parameters_are_parameters(rare):
     [
         (keras.callbacks.EarlyStopping, {"callbacks__monitor": "loss", "callbacks__min_delta": 1e9}),
         ([keras.callbacks.EarlyStopping], {"callbacks__0__monitor": "loss", "callbacks__0__min_delta": 1e9}),
-        ({"a": keras.callbacks.EarlyStopping}, {"callbacks__a__monitor": "loss", "callbacks__a__min_delta": 1e9}),
+        (
+            {"a": keras.callbacks.EarlyStopping},
+            {"callbacks__a__monitor": "loss", "callbacks__a__min_delta": 1e9},
+        ),
         ([[keras.callbacks.EarlyStopping(monitor="loss", min_delta=1e9)]], {}),
     ],
     ids=["class", "list", "dict", "nested instance"],
@@ -103,7 +130,9 @@ def test_prediction_hooks_are_called(rare):
     X, y = rare
     seen = []
     callback = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(batch))
-    clf = ImbalancedKerasClassifier(epochs=1, predict__callbacks=[callback], predict__batch_size=150).fit(X, y)
+    clf = ImbalancedKerasClassifier(epochs=1, predict__callbacks=[callback], predict__batch_size=150).fit(
+        X, y
+    )
     clf.predict(X)
     assert seen == [0, 1, 2]
 

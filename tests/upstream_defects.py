@@ -74,14 +74,6 @@ def repr_is_scikit_learns(make):
     assert "\t" not in repr(make())
 
 
-def determinism_is_left_as_it_was(make):
-    """utils/random_state.py, line 55: sets TF_DETERMINISTIC_OPS before it asks whether determinism is on."""
-    import tensorflow as tf
-
-    make(random_state=0).fit(X, Y)
-    tf.random.normal([1])
-
-
 def seeding_is_safe_in_threads(make):
     """utils/random_state.py seeds global generators, which threads share."""
     expected = make(random_state=0, epochs=3).fit(X, Y).predict_proba(X)

@@ -7,6 +7,7 @@ varies is data: weights of rows, the loss's hyper-parameters, the learning rate.
 fit of an architecture.
 """
 
+import inspect
 import json
 import threading
 from collections import OrderedDict
@@ -62,7 +63,9 @@ class Program:
         self._block_rows = [-(-rows // batch_size) * batch_size for rows in _BLOCK_ROWS]
         optimizer.build(model.trainable_variables)
         self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
-        self._train_block = tf.function(self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla)
+        self._train_block = tf.function(
+            self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla
+        )
         self._compiled = False
 
     def load(self, model, optimizer, loss):
@@ -142,7 +145,8 @@ class Program:
         end = start + (self._batch_size if self._xla else n_batch)
         if self._xla:
             X, y, w = (
-                tf.slice(a, [start] + [0] * (a.shape.rank - 1), [self._batch_size, *a.shape[1:]]) for a in (X, y, w)
+                tf.slice(a, [start] + [0] * (a.shape.rank - 1), [self._batch_size, *a.shape[1:]])
+                for a in (X, y, w)
             )
         else:
             X, y, w = X[start:end], y[start:end], w[start:end]
@@ -172,14 +176,29 @@ def architecture(*parts):
     hyper-parameters, which reach the program as data. None means that equality cannot be told: a lambda, a
     function or a class from outside Keras and this package, whose code a configuration does not show.
     """
-    try:
-        return json.dumps([_comparable(part) for part in parts], sort_keys=True)
-    except (_NotComparableError, NotImplementedError, TypeError):
+    if any(_holds_foreign_code(part) for part in parts):
         return None
+    return json.dumps([_comparable(part) for part in parts], sort_keys=True)
 
 
-class _NotComparableError(Exception):
-    """A configuration holds something whose code it does not show."""
+def _holds_foreign_code(part):
+    """Whether a network, optimizer or loss runs code from outside Keras and this package, or a lambda layer."""
+    if isinstance(part, str | int | float | bool | None):
+        return False
+    if isinstance(part, keras.Model):
+        return not _is_ours(part) or any(
+            _holds_foreign_code(layer) for layer in part._flatten_layers(include_self=False)
+        )
+    if not _is_ours(part) or isinstance(part, keras.layers.Lambda):
+        return True
+    values = [value for value in vars(part).values() if callable(value)]
+    return any(not _is_ours(value) for value in values)
+
+
+def _is_ours(value):
+    """Whether an object's code is that of Keras or of this package."""
+    owner = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
+    return (owner.__module__ or "").partition(".")[0] in ("keras", "skimbalance", "tensorflow", "builtins")
 
 
 def _comparable(part):
@@ -198,10 +217,8 @@ def _comparable(part):
 
 
 def _without_names(value, names, key=None):
-    """Replace layers' names by their order of appearance, drop seeds and initial values, refuse foreign code."""
+    """Replace layers' names by their order of appearance, drop seeds and initial values."""
     if isinstance(value, dict):
-        if value.get("class_name") in ("function", "Lambda", "__lambda__") or not _is_known(value):
-            raise _NotComparableError
         if value.get("class_name") == "DTypePolicy":
             return value
         return {
@@ -215,14 +232,6 @@ def _without_names(value, names, key=None):
     if isinstance(value, str) and key in ("name", "keras_history", "input_layers", "output_layers"):
         return names.setdefault(value, len(names))
     return value
-
-
-def _is_known(config):
-    """Whether a serialized object's class is one of Keras or of this package."""
-    if "class_name" not in config or "module" not in config:
-        return True
-    module, registered = config["module"] or "", config.get("registered_name") or ""
-    return module == "keras" or module.startswith("keras.") or registered.startswith("skimbalance>")
 
 
 def clone_network(model):

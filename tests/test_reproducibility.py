@@ -1,0 +1,182 @@
+"""Are seeded fits equal to the bit, whatever else runs, and does a fit survive every kind of copy?"""
+
+import copy
+import io
+import pickle
+import random
+import subprocess
+import sys
+
+import joblib
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from imblearn.over_sampling import SMOTE
+from sklearn.base import clone
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.strategies import STRATEGIES
+
+Dense = keras.layers.Dense
+
+
+def with_dropout(meta):
+    """Network with batch statistics, random numbers and an orthogonal start."""
+    return keras.Sequential([
+        keras.Input((meta["n_features_in_"],)), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2),
+        Dense(8, "relu", kernel_initializer="orthogonal"), Dense(1, "sigmoid"),
+    ])  # fmt: skip
+
+
+CASES = {
+    "default": {},
+    "smote": {"strategy": SMOTE()},
+    "random_oversample": {"strategy": "random_oversample", "validation_split": 0.2},
+    "dropout": {"model": with_dropout, "strategy": "focal"},
+    "xla": {"epochs": 120, "batch_size": 32},
+    "keras loop": {
+        "callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]
+    },
+}
+
+
+def proba(X, y, **parameters):
+    """Fit a fresh classifier and predict."""
+    return (
+        ImbalancedKerasClassifier(**{"epochs": 3, "random_state": 0, **parameters}).fit(X, y).predict_proba(X)
+    )
+
+
+@pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)
+def test_seeded_fits_are_equal_to_the_bit(parameters, rare):
+    """In any order, after other models, with other global states, in threads and in worker processes."""
+    X, y = rare
+    expected = proba(X, y, **parameters)
+    random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    tf.random.set_seed(5)
+    keras.Sequential([keras.Input((3,)), Dense(4)])(np.ones((2, 3)))
+    proba(X[:300], y[:300], **{**parameters, "random_state": 1})
+    np.testing.assert_array_equal(proba(X, y, **parameters), expected)
+    for backend in ("threading", "loky") if "callbacks" not in parameters else ("threading",):
+        with joblib.parallel_config(backend=backend, n_jobs=2):
+            results = joblib.Parallel()(joblib.delayed(proba)(X, y, **parameters) for _ in range(3))
+        for result in results:
+            np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)
+def test_unseeded_fits_differ(parameters, rare):
+    first, second = (proba(*rare, **{**parameters, "random_state": None}) for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+def test_the_order_of_rows_does_not_matter(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(epochs=3, random_state=0).fit(X[::-1], y[::-1])
+    np.testing.assert_array_equal(clf.predict_proba(X), proba(X, y))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [np.random.RandomState, np.random.default_rng, np.int32],
+    ids=["RandomState", "Generator", "NumPy integer"],
+)
+def test_random_states_of_every_kind(make, rare):
+    first, second = (proba(*rare, random_state=make(7)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    if make is np.int32:
+        np.testing.assert_array_equal(first, proba(*rare, random_state=7))
+    else:
+        state = make(7)
+        assert not np.array_equal(proba(*rare, random_state=state), proba(*rare, random_state=state))
+
+
+def test_no_global_state_is_read_or_changed(rare):
+    X, y = rare
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    tf.random.set_seed(3)
+    states = random.getstate(), np.random.get_state()[1].copy(), float(tf.random.uniform([1])[0])  # noqa: NPY002
+    tf.random.set_seed(3)
+    for parameters in CASES.values():
+        proba(X, y, **parameters)
+    assert random.getstate() == states[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    assert float(tf.random.uniform([1])[0]) == states[2]
+
+
+def test_weights_set_on_purpose_are_not_drawn_again(rare):
+    kernel = np.arange(8.0).reshape(4, 2)
+
+    def build():
+        model = keras.Sequential([keras.Input((4,)), Dense(2), Dense(2)])
+        model.layers[0].kernel.assign(kernel)
+        return model
+
+    clfs = [ImbalancedKerasClassifier(build, random_state=seed).initialize(*rare) for seed in (0, 0, 1)]
+    weights = [clf.model_.get_weights() for clf in clfs]
+    for w in weights:
+        np.testing.assert_array_equal(w[0], kernel)
+    np.testing.assert_array_equal(weights[0][2], weights[1][2])
+    assert not np.array_equal(weights[0][2], weights[2][2])
+
+
+def custom_loss(y_true, y_pred):
+    """Squared error, a loss that Keras has no name for."""
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+COPIES = {
+    "pickle": lambda clf: pickle.loads(pickle.dumps(clf)),
+    "deepcopy": copy.deepcopy,
+    "joblib": lambda clf: _through_joblib(clf),
+    "twice": lambda clf: copy.deepcopy(pickle.loads(pickle.dumps(clf))),
+}
+
+
+def _through_joblib(clf):
+    """Dump and load with joblib."""
+    file = io.BytesIO()
+    joblib.dump(clf, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize(
+    "parameters",
+    [*[{"strategy": name} for name in STRATEGIES], {"strategy": [SMOTE(), "focal"]}, {"model": with_dropout},
+     {"model": with_dropout, "loss": custom_loss, "strategy": None}],
+    ids=[*STRATEGIES, "combined", "own network", "own loss"],
+)  # fmt: skip
+def test_copies_predict_the_same(parameters, make_copy, rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(**{"epochs": 2, "random_state": 0, **parameters}).fit(X, y)
+    again = make_copy(clf)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.history_ == clf.history_
+    assert clone(again).get_params().keys() == clf.get_params().keys()
+
+
+def test_a_copy_goes_on_training_as_the_original_would(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(epochs=2, warm_start=True, random_state=0).fit(X, y)
+    again = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(again.fit(X, y).predict_proba(X), clf.fit(X, y).predict_proba(X))
+
+
+@pytest.mark.parametrize("strategy", ["class_weight", "focal"])
+def test_a_file_loads_in_a_fresh_process(strategy, rare, tmp_path):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(strategy=strategy, epochs=2, random_state=0).fit(X, y)
+    joblib.dump((clf, X, clf.predict_proba(X)), tmp_path / "clf.joblib")
+    code = (
+        "import sys, joblib, numpy as np\n"
+        "clf, X, expected = joblib.load(sys.argv[1])\n"
+        "assert np.array_equal(clf.predict_proba(X), expected)\nprint('same')"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "clf.joblib")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("same", "")

@@ -1,0 +1,180 @@
+"""Does training mean what Keras' own training means, on the rows it should see?"""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.utils import shuffle
+
+from skimbalance.networks import LossOnOutputs, as_logits
+from skimbalance.strategies import CrossEntropy, FocalLoss
+from skimbalance.training import TrainingRows, choose_batch_size, hold_out, train
+from skimbalance.training.program import architecture
+from skimbalance.training.rows import merge_identical
+
+layers = keras.layers
+OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+    "sgd with momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: keras.optimizers.RMSprop(0.01),
+    "nadam": lambda: keras.optimizers.Nadam(0.01),
+    "clipnorm": lambda: keras.optimizers.Adam(0.01, clipnorm=0.01),
+    "moving average": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
+    "schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.05, 5, 0.5)),
+}
+NETWORKS = {
+    "dense": [layers.Dense(5, "relu"), layers.Dense(2)],
+    "batch statistics": [layers.BatchNormalization(), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")],
+    "regularizer": [layers.Dense(5, "relu", kernel_regularizer="l2"), layers.Dense(2, "softmax")],
+    "constraint": [layers.Dense(5, "relu", kernel_constraint="max_norm"), layers.Dense(2)],
+}
+
+
+def table(n=150, seed=0):
+    """Rows, labels and weights; the last batch of 32 is a partial one."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)).astype(np.float32)
+    return X, (X[:, 0] + rng.normal(size=n) > 1).astype(int), rng.uniform(0.5, 2, size=n)
+
+
+def build(head, optimizer, loss):
+    """Compile a network with fixed initial weights."""
+    model = keras.models.clone_model(keras.Sequential([keras.Input((4,)), *head]))
+    rng = np.random.default_rng(1)
+    for w in model.trainable_variables:
+        w.assign(rng.normal(size=w.shape) * 0.3)
+    model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
+    return model
+
+
+def rows_of(X, y, w):
+    """Training rows in the order of the table."""
+    return TrainingRows(X, y, w, class_weight=lambda progress: np.ones(2), batch_prior=None, merge=False)
+
+
+CASES = [(n, "adam") for n in NETWORKS] + [("dense", o) for o in OPTIMIZERS if o != "adam"]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
+@pytest.mark.parametrize(("network", "optimizer"), CASES, ids=[f"{n}-{o}" for n, o in CASES])
+def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
+    if jit_compile and network == "batch statistics":
+        pytest.skip(
+            "XLA pads the last batch, so networks that mix rows are never compiled with it by default."
+        )
+    X, y, w = table()
+    loss = FocalLoss(1.5)
+    ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
+    history = train(
+        ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile
+    )
+    expected = theirs.fit(
+        X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
+    )
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    np.testing.assert_allclose(history["loss"], expected.history["loss"], rtol=1e-4)
+
+
+def test_dropout_drops_as_keras_does():
+    """The loss under dropout agrees in distribution: on many rows, up to its noise."""
+    X, y, w = table(4000)
+    head = [layers.Dense(64, "relu"), layers.Dropout(0.5, seed=0), layers.Dense(2)]
+    losses = []
+    for way in ({}, {"run_eagerly": True}):
+        model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
+        losses.append(
+            train(
+                model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way
+            )["loss"]
+        )
+    model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
+    without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))
+    np.testing.assert_allclose(np.mean(losses[0]), np.mean(losses[1]), rtol=0.01)
+    assert min(losses[0]) > 1.03 * without
+
+
+def test_networks_of_one_architecture_share_a_program():
+    def key(width=5, activation="relu", rate=0.1, gamma=1.0, **dense):
+        model = keras.Sequential(
+            [keras.Input((4,)), layers.Dense(width, activation, **dense), layers.Dense(2)]
+        )
+        return architecture(model, keras.optimizers.Adam(rate), FocalLoss(gamma), 32)
+
+    assert key() == key() == key(rate=0.2) == key(gamma=3.0) == key(kernel_initializer="zeros")
+    assert (
+        len({key(), key(width=6), key(activation="tanh"), key(use_bias=False), key(kernel_regularizer="l2")})
+        == 5
+    )
+    assert key(dtype="float64") != key()
+    assert key(activation=lambda x: x * x) is None
+
+
+def test_names_of_layers_do_not_make_networks_alike():
+    """A layer called as another's activation is, say, must not be taken for it."""
+
+    def key(name, activation):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation, name=name), layers.Dense(2)])
+        return architecture(model)
+
+    assert key("relu", "relu") != key("tanh", "tanh")
+
+
+def test_identical_rows_are_merged_and_ordered_by_content():
+    X = np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 2.0], [-0.0, 1.0], [1.0, 2.0]], dtype=np.float32)
+    y, w = np.array([0, 1, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    index, weight = merge_identical(X, y, w)
+    merged = sorted(zip(X[index].tolist(), y[index].tolist(), weight.tolist(), strict=True))
+    assert merged == [([0.0, 1.0], 1, 6.0), ([1.0, 2.0], 0, 4.0), ([1.0, 2.0], 1, 5.0)]
+    order = shuffle(np.arange(5), random_state=0)
+    again, _ = merge_identical(X[order], y[order], w[order])
+    np.testing.assert_array_equal(X[order][again], X[index])
+
+
+def test_rows_of_one_hash_are_told_apart(monkeypatch):
+    monkeypatch.setattr(
+        "skimbalance.training.rows._hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64)
+    )
+    X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
+    index, weight = merge_identical(X, np.array([0, 0, 0]), np.ones(3))
+    assert dict(zip(X[index, 0].tolist(), weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}
+
+
+def test_batches_drawn_with_a_prior_show_every_row_in_turn():
+    X, y = np.arange(100, dtype=np.float32)[:, None], (np.arange(100) >= 90).astype(int)
+    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), np.array([0.5, 0.5]), merge=False)
+    rng = np.random.default_rng(0)
+    epochs = [rows.order(rng) for _ in range(9)]
+    for order in epochs:
+        np.testing.assert_array_equal(np.bincount(y[order]), [50, 50])
+    seen = np.bincount(np.concatenate(epochs), minlength=100)
+    np.testing.assert_array_equal(seen[:90], 5)
+    np.testing.assert_array_equal(seen[90:], 45)
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+@pytest.mark.parametrize("n_rare", [2, 3, 10, 41])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
+    y = np.repeat([0, 1], [300, n_rare])
+    kept, out = hold_out(y, np.array([0, 1]), share, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.sort(np.concatenate([kept, out])), np.arange(len(y)))
+    assert len(out) == max(round(share * len(y)), 2)
+    assert abs((y[out] == 1).sum() - share * n_rare) <= 1
+    assert np.bincount(y[kept]).min() >= 1
+    assert np.bincount(y[out]).min() >= 1
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_rows", "expected"),
+    [
+        ("auto", 10, 32),
+        ("auto", 10_000, 128),
+        ("auto", 10**7, 1024),
+        (None, 999, 32),
+        (-1, 999, 999),
+        (7, 999, 7),
+    ],
+)
+def test_batch_size(batch_size, n_rows, expected):
+    assert choose_batch_size(batch_size, n_rows) == expected
