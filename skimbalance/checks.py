@@ -47,9 +47,7 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not sample_weight.any():
-            raise ValueError(
-                "sample_weight is zero for all rows; at least two classes need a positive weight."
-            )
+            raise ValueError("sample_weight is zero for all rows; at least two classes need a positive weight.")
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
@@ -66,9 +64,7 @@ def _as_table(estimator, X, reset, **y):
     """Let scikit-learn validate X (and y), and say in one sentence what to do about gaps and text."""
     try:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
-            checked = validate_data(
-                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset, **y
-            )
+            checked = validate_data(estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset, **y)
     except ValueError as error:
         message = str(error)
         if message.startswith("Input X contains"):
@@ -96,9 +92,7 @@ def _columns_of(X, test):
         found = [j for j in range(table.shape[1]) if np.any(test(table[:, j]))]
     except (TypeError, ValueError, IndexError):
         return ""
-    listed = ", ".join(repr(names[j] if names else j) for j in found[:5]) + (
-        ", ..." if len(found) > 5 else ""
-    )
+    listed = ", ".join(repr(names[j] if names else j) for j in found[:5]) + (", ..." if len(found) > 5 else "")
     return f" in column{'s' if len(found) > 1 else ''} {listed}" if found else ""
 
 
@@ -142,15 +136,9 @@ def check_class_weight(class_weight, classes):
         [c for c in labels if c not in class_weight],
     )
     if unknown or missing:
-        problem = (
-            f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
-        )
-        raise ValueError(
-            f"class_weight={class_weight!r} {problem}; it needs exactly one weight for each of {labels}."
-        )
+        problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
+        raise ValueError(f"class_weight={class_weight!r} {problem}; it needs exactly one weight for each of {labels}.")
     weights = np.array([class_weight[label] for label in labels], dtype=np.float64)
     if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
-        raise ValueError(
-            f"class_weight={class_weight!r} holds a weight that is not a positive, finite number."
-        )
+        raise ValueError(f"class_weight={class_weight!r} holds a weight that is not a positive, finite number.")
     return weights

@@ -249,12 +249,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         as one row.
         """
         if "epochs" in fit_params:
-            raise TypeError(
-                "partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly."
-            )
-        return self._fit(
-            X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True
-        )
+            raise TypeError("partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly.")
+        return self._fit(X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True)
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.
@@ -452,9 +448,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         callbacks = self._new_callbacks("predict")
         chunk_rows = vars(self).get("predict__batch_size")
         chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
-        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(
-            np.float64
-        )
+        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(np.float64)
 
     def predict_proba(self, X):
         """Return class probabilities under the class prior that training showed the network.

@@ -272,9 +272,7 @@ def _check_outputs(model, X, n_classes):
         )
     logits = getattr(outputs, "_keras_logits", None)
     if logits is None:
-        history = (
-            getattr(model.outputs[0], "_keras_history", None) if getattr(model, "outputs", None) else None
-        )
+        history = getattr(model.outputs[0], "_keras_history", None) if getattr(model, "outputs", None) else None
         activation = getattr(history and history[0], "activation", None)
         if activation not in (None, keras.activations.linear):
             raise ValueError(
@@ -309,9 +307,7 @@ def _draw_weights(model, rng):
             new_seed = initializer.seed
             for variable in layer.weights:
                 initializer.seed = old_seed
-                initial = (
-                    initializer(variable.shape, variable.dtype) if _takes(initializer, variable) else None
-                )
+                initial = initializer(variable.shape, variable.dtype) if _takes(initializer, variable) else None
                 initializer.seed = new_seed
                 if initial is not None and np.array_equal(initial, variable):
                     variable.assign(initializer(variable.shape, variable.dtype))

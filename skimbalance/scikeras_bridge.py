@@ -70,8 +70,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         for name in routed:
             if not _is_routed(name):
                 raise TypeError(
-                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}."
-                    + self._nearest(name)
+                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}." + self._nearest(name)
                 )
         vars(self).update(routed)
 
@@ -194,9 +193,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                 return _class_of_name(metric, keras.metrics, keras.metrics.Metric)
             if isinstance(metric, list | tuple):
                 return [find(part) for part in metric]
-            return (
-                {key: find(part) for key, part in metric.items()} if isinstance(metric, Mapping) else metric
-            )
+            return {key: find(part) for key, part in metric.items()} if isinstance(metric, Mapping) else metric
 
         metrics = self._setting("metrics", "compile")
         metrics = [metrics] if isinstance(metrics, str | type | keras.metrics.Metric) else metrics
@@ -217,9 +214,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                 if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
                     name = default
             else:
-                name = (
-                    metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-                )
+                name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
             taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
             named[f"{name}_{taken}" if name in named else name] = metric
         return named
@@ -275,9 +270,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _builder_takes(self, argument):
         """Whether the user's builder has an argument of this name."""
-        parameters = (
-            inspect.signature(self.model).parameters if not isinstance(self.model, keras.Model) else {}
-        )
+        parameters = inspect.signature(self.model).parameters if not isinstance(self.model, keras.Model) else {}
         return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def _compile_kwargs_for_builder(self):
@@ -301,9 +294,7 @@ def _reaches_nothing(name, allowed):
     prefix, _, rest = name.partition("__")
     near = get_close_matches(rest, allowed, n=1, cutoff=0.5)
     hint = f" Did you mean {prefix + '__' + near[0]!r}?" if near else ""
-    return ValueError(
-        f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}"
-    )
+    return ValueError(f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}")
 
 
 def _reachable(target, path):
@@ -320,14 +311,8 @@ def _reachable(target, path):
         return []
     parameters = {}
     for parent in target.__mro__:
-        parameters |= (
-            dict(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else {}
-        )
-    names = [
-        n
-        for n, p in parameters.items()
-        if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+        parameters |= dict(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else {}
+    names = [n for n, p in parameters.items() if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return True if path[0] in names or path[0].isdigit() else names
 
 

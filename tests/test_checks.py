@@ -8,7 +8,7 @@ from imblearn.over_sampling import SMOTE
 from sklearn.exceptions import NotFittedError
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.strategies import ClassWeight, Focal, STRATEGIES
+from skimbalance.strategies import STRATEGIES, ClassWeight, Focal
 
 Dense = keras.layers.Dense
 
@@ -107,18 +107,14 @@ def test_bad_parameters(parameters, message, rare):
         clf.predict_proba(rare[0])
 
 
-@pytest.mark.filterwarnings(
-    "ignore:You are using a softmax over axis"
-)  # Keras says so as well, when it is built
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")  # Keras says so as well, when it is built
 def test_a_softmax_over_one_unit_is_refused(rare):
     with pytest.raises(ValueError, match="softmax over one unit"):
         ImbalancedKerasClassifier(network(Dense(1, "softmax")), epochs=1).fit(*rare)
 
 
 def test_a_network_for_two_classes_is_refused_for_three(rare_multiclass):
-    with pytest.raises(
-        ValueError, match="shape \\(None, 1\\), but y has 3 classes, which need \\(None, 3\\)"
-    ):
+    with pytest.raises(ValueError, match="shape \\(None, 1\\), but y has 3 classes, which need \\(None, 3\\)"):
         ImbalancedKerasClassifier(network(Dense(1, "sigmoid"))).fit(*rare_multiclass)
 
 
@@ -132,9 +128,7 @@ def test_several_inputs_or_outputs_are_refused(rare):
         ImbalancedKerasClassifier(two_outputs).fit(*rare)
 
 
-@pytest.mark.parametrize(
-    "unfit", [lambda clf: clf, lambda clf: clf.set_params(epochs=0)], ids=["never", "refit fails"]
-)
+@pytest.mark.parametrize("unfit", [lambda clf: clf, lambda clf: clf.set_params(epochs=0)], ids=["never", "refit fails"])
 def test_unfitted(unfit, rare):
     X, y = rare
     clf = ImbalancedKerasClassifier(epochs=1)

@@ -18,7 +18,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score
 
 from skimbalance import ImbalancedKerasClassifier, Strategy
-from skimbalance.strategies import ClassWeight
 
 Dense = keras.layers.Dense
 
@@ -522,9 +521,7 @@ def test_held_out_scores_are_those_of_scikit_learn(rare):
     _, out = hold_out(y, clf.classes_, 0.25, spawn_generators(0, 4)[0])
     natural = shift_prior(clf.predict_proba(X[out]), clf.train_prior_, clf.prior_)
     assert clf.history_["val_loss"][-1] == pytest.approx(log_loss(y[out], natural), rel=1e-5)
-    assert clf.history_["val_average_precision"][-1] == pytest.approx(
-        average_precision_score(y[out], natural[:, 1])
-    )
+    assert clf.history_["val_average_precision"][-1] == pytest.approx(average_precision_score(y[out], natural[:, 1]))
 
 
 def test_progress_is_shown_when_asked_for(rare, capsys):

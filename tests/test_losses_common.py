@@ -88,18 +88,14 @@ def test_round_trip_through_its_configuration(loss):
 def test_focal_loss_without_focus_is_cross_entropy():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(20, 4)), rng.integers(4, size=20)
-    np.testing.assert_allclose(
-        FocalLoss(0.0).call(labels, logits), CrossEntropy().call(labels, logits), rtol=1e-6
-    )
+    np.testing.assert_allclose(FocalLoss(0.0).call(labels, logits), CrossEntropy().call(labels, logits), rtol=1e-6)
     np.testing.assert_allclose(FocalLoss(0.0).predict_proba(logits), CrossEntropy().predict_proba(logits))
 
 
 def test_focal_loss_has_the_value_of_the_paper():
     """Lin et al. (2017), section 3.2: at gamma = 2, a row with q = 0.9 counts 100 times less."""
     q = np.array([[0.1, 0.9]])
-    ratio = np.asarray(CrossEntropy().call(np.array([1]), np.log(q))) / FocalLoss(2.0).call(
-        np.array([1]), np.log(q)
-    )
+    ratio = np.asarray(CrossEntropy().call(np.array([1]), np.log(q))) / FocalLoss(2.0).call(np.array([1]), np.log(q))
     np.testing.assert_allclose(ratio, 100, rtol=1e-5)
 
 

@@ -8,9 +8,7 @@ import pytest
 
 def run(code, *arguments):
     """Run code in a fresh interpreter: (stdout, stderr)."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 

@@ -35,17 +35,13 @@ CASES = {
     "random_oversample": {"strategy": "random_oversample", "validation_split": 0.2},
     "dropout": {"model": with_dropout, "strategy": "focal"},
     "xla": {"epochs": 120, "batch_size": 32},
-    "keras loop": {
-        "callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]
-    },
+    "keras loop": {"callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]},
 }
 
 
 def proba(X, y, **parameters):
     """Fit a fresh classifier and predict."""
-    return (
-        ImbalancedKerasClassifier(**{"epochs": 3, "random_state": 0, **parameters}).fit(X, y).predict_proba(X)
-    )
+    return ImbalancedKerasClassifier(**{"epochs": 3, "random_state": 0, **parameters}).fit(X, y).predict_proba(X)
 
 
 @pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)

@@ -130,9 +130,7 @@ def test_prediction_hooks_are_called(rare):
     X, y = rare
     seen = []
     callback = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(batch))
-    clf = ImbalancedKerasClassifier(epochs=1, predict__callbacks=[callback], predict__batch_size=150).fit(
-        X, y
-    )
+    clf = ImbalancedKerasClassifier(epochs=1, predict__callbacks=[callback], predict__batch_size=150).fit(X, y)
     clf.predict(X)
     assert seen == [0, 1, 2]
 

@@ -1,7 +1,7 @@
 """Does the classifier keep scikit-learn's contract, and imbalanced-learn's?"""
 
 import pytest
-from imblearn.utils.estimator_checks import parametrize_with_checks as parametrize_with_imblearn_checks
+from imblearn.utils import estimator_checks as imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skimbalance import ImbalancedKerasClassifier
@@ -48,9 +48,13 @@ def test_sklearn_checks_of_every_strategy(estimator, check):
     check(estimator)
 
 
-@parametrize_with_imblearn_checks([ImbalancedKerasClassifier()])
-def test_imblearn_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize(
+    "check",
+    [check for _, check in imblearn_checks.estimator_checks_generator(ImbalancedKerasClassifier())],
+    ids=lambda check: check.func.__name__,
+)
+def test_imblearn_checks(check):
+    check(ImbalancedKerasClassifier())
 
 
 def test_the_default_expects_no_failure():

@@ -7,7 +7,6 @@ import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline
-from imblearn.under_sampling import TomekLinks
 from joblib import parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -34,16 +33,12 @@ mpl.use("Agg")
 
 def small(**parameters):
     """Classifier for a few large steps."""
-    return ImbalancedKerasClassifier(
-        **{"epochs": 8, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters}
-    )
+    return ImbalancedKerasClassifier(**{"epochs": 8, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters})
 
 
 def test_pipeline_with_a_sampler(rare):
     X, y = rare
-    pipeline = Pipeline(
-        [("scale", StandardScaler()), ("smote", SMOTE(random_state=0)), ("clf", small())]
-    ).fit(X, y)
+    pipeline = Pipeline([("scale", StandardScaler()), ("smote", SMOTE(random_state=0)), ("clf", small())]).fit(X, y)
     assert average_precision_score(y, pipeline.predict_proba(X)[:, 1]) > 0.6
     np.testing.assert_allclose(pipeline[-1].train_prior_, 0.5)
 
@@ -75,9 +70,7 @@ def sequential_search(small_table):
 
 
 @pytest.mark.parametrize(("backend", "n_jobs"), [("threading", 2), ("loky", 2)])
-def test_grid_over_strategies_has_equal_scores_however_it_runs(
-    backend, n_jobs, small_table, sequential_search
-):
+def test_grid_over_strategies_has_equal_scores_however_it_runs(backend, n_jobs, small_table, sequential_search):
     with parallel_config(backend=backend):
         results = search(*small_table, n_jobs=n_jobs).cv_results_
     for metric in ("f1", "average_precision"):

@@ -59,15 +59,11 @@ CASES = [(n, "adam") for n in NETWORKS] + [("dense", o) for o in OPTIMIZERS if o
 @pytest.mark.parametrize(("network", "optimizer"), CASES, ids=[f"{n}-{o}" for n, o in CASES])
 def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
     if jit_compile and network == "batch statistics":
-        pytest.skip(
-            "XLA pads the last batch, so networks that mix rows are never compiled with it by default."
-        )
+        pytest.skip("XLA pads the last batch, so networks that mix rows are never compiled with it by default.")
     X, y, w = table()
     loss = FocalLoss(1.5)
     ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
-    history = train(
-        ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile
-    )
+    history = train(ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile)
     expected = theirs.fit(
         X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
     )
@@ -84,9 +80,7 @@ def test_dropout_drops_as_keras_does():
     for way in ({}, {"run_eagerly": True}):
         model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
         losses.append(
-            train(
-                model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way
-            )["loss"]
+            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)["loss"]
         )
     model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
     without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))
@@ -96,16 +90,11 @@ def test_dropout_drops_as_keras_does():
 
 def test_networks_of_one_architecture_share_a_program():
     def key(width=5, activation="relu", rate=0.1, gamma=1.0, **dense):
-        model = keras.Sequential(
-            [keras.Input((4,)), layers.Dense(width, activation, **dense), layers.Dense(2)]
-        )
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(width, activation, **dense), layers.Dense(2)])
         return architecture(model, keras.optimizers.Adam(rate), FocalLoss(gamma), 32)
 
     assert key() == key() == key(rate=0.2) == key(gamma=3.0) == key(kernel_initializer="zeros")
-    assert (
-        len({key(), key(width=6), key(activation="tanh"), key(use_bias=False), key(kernel_regularizer="l2")})
-        == 5
-    )
+    assert len({key(), key(width=6), key(activation="tanh"), key(use_bias=False), key(kernel_regularizer="l2")}) == 5
     assert key(dtype="float64") != key()
     assert key(activation=lambda x: x * x) is None
 
@@ -132,9 +121,7 @@ def test_identical_rows_are_merged_and_ordered_by_content():
 
 
 def test_rows_of_one_hash_are_told_apart(monkeypatch):
-    monkeypatch.setattr(
-        "skimbalance.training.rows._hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64)
-    )
+    monkeypatch.setattr("skimbalance.training.rows._hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
     X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
     index, weight = merge_identical(X, np.array([0, 0, 0]), np.ones(3))
     assert dict(zip(X[index, 0].tolist(), weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}

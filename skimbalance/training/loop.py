@@ -135,8 +135,7 @@ def _needs_batches(callback):
     )  # fmt: skip
     base = keras.callbacks.Callback
     return not epoch_only and any(
-        getattr(getattr(callback, name), "__func__", callback) is not getattr(base, name)
-        for name in _BATCH_HOOKS
+        getattr(getattr(callback, name), "__func__", callback) is not getattr(base, name) for name in _BATCH_HOOKS
     )
 
 

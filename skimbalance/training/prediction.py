@@ -89,9 +89,7 @@ def _compile(model, as_logits):
 
     compiled = tf.function(forward, autograph=False, reduce_retracing=True)
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
-    specs = [
-        tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables + model.non_trainable_variables
-    ]
+    specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables + model.non_trainable_variables]
     compiled = compiled.get_concrete_function(specs, shape)
 
     def compute(model, X):

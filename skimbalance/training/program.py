@@ -63,9 +63,7 @@ class Program:
         self._block_rows = [-(-rows // batch_size) * batch_size for rows in _BLOCK_ROWS]
         optimizer.build(model.trainable_variables)
         self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
-        self._train_block = tf.function(
-            self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla
-        )
+        self._train_block = tf.function(self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla)
         self._compiled = False
 
     def load(self, model, optimizer, loss):
@@ -78,9 +76,7 @@ class Program:
             own.assign(given)
         if not optimizer.built and isinstance(optimizer._learning_rate, keras.Variable):
             self.optimizer.learning_rate = float(optimizer.learning_rate)
-        self._hyperparameters = [
-            tf.constant(getattr(loss, name), tf.float32) for name in loss.hyperparameters
-        ]
+        self._hyperparameters = [tf.constant(getattr(loss, name), tf.float32) for name in loss.hyperparameters]
 
     def store(self, model, optimizer):
         """Hand the weights and the optimizer's state back."""
@@ -145,8 +141,7 @@ class Program:
         end = start + (self._batch_size if self._xla else n_batch)
         if self._xla:
             X, y, w = (
-                tf.slice(a, [start] + [0] * (a.shape.rank - 1), [self._batch_size, *a.shape[1:]])
-                for a in (X, y, w)
+                tf.slice(a, [start] + [0] * (a.shape.rank - 1), [self._batch_size, *a.shape[1:]]) for a in (X, y, w)
             )
         else:
             X, y, w = X[start:end], y[start:end], w[start:end]

@@ -101,9 +101,7 @@ def merge_identical(X, y, weight):
     same_key = keys[order][1:] == keys[order][:-1]
     same = np.zeros(len(y), dtype=bool)
     later = np.flatnonzero(same_key) + 1
-    same[later] = (y[order[later]] == y[order[later - 1]]) & np.all(
-        X[order[later]] == X[order[later - 1]], axis=1
-    )
+    same[later] = (y[order[later]] == y[order[later - 1]]) & np.all(X[order[later]] == X[order[later - 1]], axis=1)
     if not np.array_equal(np.flatnonzero(same), later):
         # Different rows with one hash, about once in 2**64 / n**2 tables: sort by the content itself.
         order = np.lexsort((*X.T, y))
