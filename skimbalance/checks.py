@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 
@@ -37,10 +37,11 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     y : ndarray of int, shape (n_rows,)
     sample_weight : ndarray of float64, shape (n_rows,), or None
     """
-    if y is not None and type_of_target(y).startswith("multi") and type_of_target(y) != "multiclass":
+    shape = getattr(y, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
-            "Multilabel and multioutput targets are not supported. "
-            f"y is {type_of_target(y)}; fit one classifier per column (sklearn.multioutput.MultiOutputClassifier)."
+            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}, one label a row is "
+            "needed; fit one classifier per column (sklearn.multioutput.MultiOutputClassifier)."
         )
     X, y = _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
