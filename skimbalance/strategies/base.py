@@ -193,14 +193,23 @@ class CrossEntropy(LogitsLoss):
 
     def call(self, y_true, y_pred):
         """Return the negative log-likelihood of every row."""
-        return -true_class(y_true, keras.ops.log_softmax(y_pred))
+        return -true_log_probabilities(y_true, y_pred)[0]
 
 
-def true_class(y_true, values):
-    """Pick each row's value at its true class: (n,), (n, n_classes) -> (n,)."""
-    # A product with the one-hot labels rather than a gather: the compiled gradient of a gather is a scatter,
-    # which is slow on every device.
-    return keras.ops.sum(one_hot(y_true, values) * values, axis=-1)
+def true_log_probabilities(y_true, logits):
+    """Return log q_y and log(1 - q_y) of each row's true class: (n,), (n, n_classes) -> (n,), (n,).
+
+    Both are exact far into either tail, where 1 - q_y itself is rounded to 0.
+    """
+    ops = keras.ops
+    if logits.shape[-1] == 2:
+        # The margin of two classes alone, without reductions over an axis of two: half the time of a small step.
+        margin = (logits[:, 1] - logits[:, 0]) * (2 * ops.cast(y_true, logits.dtype) - 1)
+        return -ops.softplus(-margin), -ops.softplus(margin)
+    log_q = ops.log_softmax(logits)
+    true = one_hot(y_true, log_q)
+    # A product with the one-hot labels rather than a gather, whose gradient is a scatter, slow on every device.
+    return ops.sum(true * log_q, axis=-1), ops.logsumexp(log_q - 1e30 * true, axis=-1)
 
 
 def one_hot(y_true, like):

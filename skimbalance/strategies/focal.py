@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import softmax
 
 from skimbalance._startup import keras
-from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, one_hot, true_class
+from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, true_log_probabilities
 
 
 class Focal(Strategy):
@@ -99,10 +99,8 @@ class FocalLoss(LogitsLoss):
 
     def call(self, y_true, y_pred):
         """Return the focal loss of every row."""
-        log_q = keras.ops.log_softmax(y_pred)
-        # log(1 - q_y) as the log-sum of the other classes: 1 - q_y itself is 0 from logits of 17 on.
-        log_rest = keras.ops.logsumexp(log_q - 1e30 * one_hot(y_true, log_q), axis=-1)
-        return -keras.ops.exp(self.gamma * log_rest) * true_class(y_true, log_q)
+        log_true, log_rest = true_log_probabilities(y_true, y_pred)
+        return -keras.ops.exp(self.gamma * log_rest) * log_true
 
     def predict_proba(self, logits):
         """Return P(y | x) by the link of Charoenphakdee et al. (2021), theorem 11."""
