@@ -300,9 +300,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         else:
             with keep_python_random():
                 model, loss = self._new_network(rows, loss, rng_weights)
-        history = {"loss": []}
+        history, state = {"loss": []}, None
         if trains:
-            history = train(
+            history, state = train(
                 model, loss, rows,
                 as_logits=as_logits,
                 batch_size=choose_batch_size(settings["batch_size"], len(rows)),
@@ -313,12 +313,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
                     as_logits, loss, self._new_metrics(), (X, y), held_out, self.train_prior_, self.prior_
                 ),
                 rng=rng_order if settings["shuffle"] else None,
+                optimizer_state=self._optimizer_state if goes_on else None,
                 run_eagerly=settings["run_eagerly"],
                 jit_compile=settings["jit_compile"],
             )  # fmt: skip
         before = self.history_ if goes_on else {}
         self.history_ = {name: before.get(name, []) + values for name, values in history.items()}
-        self.strategy_, self.loss_, self.model_ = strategy, loss, model
+        self.strategy_, self.loss_, self.model_, self._optimizer_state = strategy, loss, model, state
         return self
 
     def _check_settings(self, fit_params):

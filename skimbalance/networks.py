@@ -177,12 +177,10 @@ def pack_network(model):
         keras.saving.save_model(model, path)
         with open(path, "rb") as file:
             packed = file.read()
-    optimizer = model.optimizer
-    state = [np.asarray(variable) for variable in optimizer.variables] if optimizer.built else []
-    return packed, type(optimizer), optimizer.get_config(), state, model.loss.loss
+    return packed, type(model.optimizer), model.optimizer.get_config(), model.loss.loss
 
 
-def unpack_network(packed, optimizer_class, optimizer_config, state, loss):
+def unpack_network(packed, optimizer_class, optimizer_config, loss):
     """Return the network that `pack_network` was given."""
     optimizer = optimizer_class.from_config(optimizer_config)
     with tempfile.TemporaryDirectory() as folder:
@@ -192,10 +190,6 @@ def unpack_network(packed, optimizer_class, optimizer_config, state, loss):
         # A pickle runs whatever code it holds; a lambda layer in it asks for no more trust than that.
         model = keras.saving.load_model(path, compile=False, safe_mode=False)
     model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
-    if state:
-        optimizer.build(model.trainable_variables)
-        for variable, value in zip(optimizer.variables, state, strict=True):
-            variable.assign(value)
     return model
 
 

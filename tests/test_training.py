@@ -64,7 +64,7 @@ def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
     X, y, w = table()
     loss = FocalLoss(1.5)
     ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
-    history = train(ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile)
+    history, _ = train(ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile)
     expected = theirs.fit(
         X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
     )
@@ -81,7 +81,7 @@ def test_dropout_drops_as_keras_does():
     for way in ({}, {"run_eagerly": True}):
         model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
         losses.append(
-            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)["loss"]
+            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)[0]["loss"]
         )
     model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
     without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))

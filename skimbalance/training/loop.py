@@ -10,7 +10,7 @@ _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", 
 
 
 def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, callbacks=(), evaluate=None,
-          rng=None, run_eagerly=False, jit_compile="auto"):  # fmt: skip
+          rng=None, optimizer_state=None, run_eagerly=False, jit_compile="auto"):  # fmt: skip
     """Train a network in place.
 
     Parameters
@@ -35,6 +35,8 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         ``evaluate(model) -> dict``, what an epoch's log holds besides the loss.
     rng : numpy.random.Generator, default=None
         Source of each epoch's order; None keeps the order of the rows.
+    optimizer_state : list of ndarray, default=None
+        What an earlier call returned, to go on from; None starts afresh.
     run_eagerly : bool, default=False
         Whether to run every operation by itself, for debugging.
     jit_compile : bool or "auto", default="auto"
@@ -44,13 +46,18 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
     -------
     history : dict of str to list
         What each epoch's log held.
+    optimizer_state : list of ndarray
+        State of the optimizer after the last epoch. The network's own optimizer stays unbuilt, but for its learning
+        rate: building it takes longer than a small fit.
     """
     start()
     epoch_numbers = range(initial_epoch, initial_epoch + epochs)
     log = _EpochLog(rows, epoch_numbers, evaluate, rng)
     if run_eagerly or _trains_itself(model) or any(map(_needs_batches, callbacks)):
-        _train_through_keras(model, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly)
-        return log.history
+        state = _train_through_keras(
+            model, optimizer_state, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly
+        )
+        return log.history, state
 
     n_steps = epochs * -(-len(rows) // batch_size)
     xla = wants_xla(model, batch_size, n_steps) if jit_compile == "auto" else bool(jit_compile)
@@ -65,7 +72,7 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         return Program(template, own_optimizer, template_loss, as_logits, batch_size, xla)
 
     with _programs.lend(key, build) as program:
-        program.load(model, optimizer, loss)
+        program.load(model, optimizer_state, _constant_rate(optimizer), loss)
         # Callbacks see the program's network, where the current weights are.
         program.model.optimizer, program.model.stop_training = program.optimizer, False
         hooks = keras.callbacks.CallbackList(list(callbacks), model=program.model) if callbacks else None
@@ -82,8 +89,16 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
             if program.model.stop_training:
                 break
         _call(hooks, "on_train_end")
-        program.store(model, optimizer)
-    return log.history
+        optimizer_state = program.store(model)
+        if _constant_rate(optimizer) is not None:
+            optimizer.learning_rate = _constant_rate(program.optimizer)
+    return log.history, optimizer_state
+
+
+def _constant_rate(optimizer):
+    """Return the learning rate, or None where it follows a schedule."""
+    rate = optimizer._learning_rate
+    return None if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else float(rate)
 
 
 class _EpochLog:
@@ -139,9 +154,13 @@ def _needs_batches(callback):
     )
 
 
-def _train_through_keras(model, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly):
-    """Train with ``keras.Model.fit``: the same batches and the same result, only slower."""
+def _train_through_keras(model, optimizer_state, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly):
+    """Train with ``keras.Model.fit``, more slowly to the same result; return the optimizer's state."""
     model.run_eagerly = run_eagerly
+    if optimizer_state:
+        model.optimizer.build(model.trainable_variables)
+        for variable, value in zip(model.optimizer.variables, optimizer_state, strict=True):
+            variable.assign(value)
 
     class Batches(keras.utils.PyDataset):
         """The batches of one epoch."""
@@ -181,3 +200,4 @@ def _train_through_keras(model, rows, batch_size, epoch_numbers, callbacks, log,
         verbose=0,
         shuffle=False,
     )
+    return [np.asarray(variable) for variable in model.optimizer.variables]

@@ -66,29 +66,21 @@ class Program:
         self._train_block = tf.function(self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla)
         self._compiled = False
 
-    def load(self, model, optimizer, loss):
-        """Take over the weights of a network, the state of an optimizer, the hyper-parameters of a loss."""
+    def load(self, model, optimizer_state, learning_rate, loss):
+        """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
         if model is not self.model:
-            for own, given in zip(_state(self.model), _state(model), strict=True):
-                own.assign(given)
-        state = optimizer.variables if optimizer.built else self._fresh_optimizer
-        for own, given in zip(self.optimizer.variables, state, strict=True):
-            own.assign(given)
-        if not optimizer.built and isinstance(optimizer._learning_rate, keras.Variable):
-            self.optimizer.learning_rate = float(optimizer.learning_rate)
+            _assign(_state(self.model), _state(model))
+        _assign(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
+        if not optimizer_state and learning_rate is not None:
+            self.optimizer.learning_rate = learning_rate
         self._hyperparameters = [tf.constant(getattr(loss, name), tf.float32) for name in loss.hyperparameters]
 
-    def store(self, model, optimizer):
-        """Hand the weights and the optimizer's state back."""
+    def store(self, model):
+        """Hand the weights back to the network; return the optimizer's state."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         if model is not self.model:
-            for own, target in zip(_state(self.model), _state(model), strict=True):
-                target.assign(own)
-        if optimizer is not self.optimizer:
-            if not optimizer.built:
-                optimizer.build(model.trainable_variables)
-            for own, target in zip(self.optimizer.variables, optimizer.variables, strict=True):
-                target.assign(own)
+            _assign(_state(model), _state(self.model))
+        return [np.asarray(variable) for variable in self.optimizer.variables]
 
     def run_epoch(self, rows, order, weights):
         """Train on every position of `order` once; return the mean loss."""
@@ -274,3 +266,9 @@ class ProgramCache:
 def _state(model):
     """Every variable of a network that training changes: weights, statistics and seeds."""
     return model.trainable_variables + model.non_trainable_variables
+
+
+def _assign(targets, values):
+    """Assign values to variables, one by one."""
+    for target, value in zip(targets, values, strict=True):
+        target.assign(value)
