@@ -3,6 +3,7 @@
 Everything that needs Keras takes it from here (``from skimbalance._startup import keras``).
 """
 
+import multiprocessing
 import os
 import random
 import re
@@ -106,4 +107,20 @@ def start():
         )
     if not _is_running():
         with quiet():
+            _take_share_of_threads()
             _context.context().ensure_initialized()
+
+
+def _take_share_of_threads():
+    """In a worker process, keep to the share of cores that joblib gives it.
+
+    joblib tells its workers in OMP_NUM_THREADS, which TensorFlow does not read: each worker would start as many
+    threads as there are cores. A process of the user's own, and settings they made, are left alone.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    if multiprocessing.current_process().name == "MainProcess" or not share.isdigit() or int(share) < 1:
+        return
+    threads = tf.config.threading
+    if not threads.get_intra_op_parallelism_threads() and not threads.get_inter_op_parallelism_threads():
+        threads.set_intra_op_parallelism_threads(int(share))
+        threads.set_inter_op_parallelism_threads(int(share))

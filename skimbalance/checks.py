@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
 
 def check_values(estimator, values):
@@ -54,6 +54,26 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
     y = _as_indices(estimator, y, classes, goes_on)
     return X, y, sample_weight
+
+
+def check_validation_data(estimator, validation_data):
+    """Return held-out rows, class indices and weights (or None) of the caller's own; every class is among them."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
+    X = check_features(estimator, validation_data[0])
+    y = column_or_1d(validation_data[1], warn=True)
+    check_consistent_length(X, y)
+    y = _encode(estimator, y)
+    missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
+    if len(missing):
+        raise ValueError(
+            f"validation_data holds no row of the classes {estimator.classes_[missing].tolist()}, so their average "
+            "precision is undefined; it needs every class of y."
+        )
+    weights = validation_data[2] if len(validation_data) == 3 else None
+    if weights is not None:
+        weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
+    return X, y, weights
 
 
 def check_features(estimator, X):
@@ -118,7 +138,12 @@ def _as_indices(estimator, y, classes, goes_on):
             f"classes={np.unique(np.asarray(classes)).tolist()} differ from those of the first call, "
             f"{estimator.classes_.tolist()}; call fit to start anew."
         )
-    unknown = np.setdiff1d(found, estimator.classes_)
+    return _encode(estimator, y)
+
+
+def _encode(estimator, y):
+    """Return the indices of labels in ``classes_``."""
+    unknown = np.setdiff1d(y, estimator.classes_)
     if len(unknown):
         raise ValueError(
             f"y holds the labels {unknown.tolist()[:5]}, which are not among {estimator.classes_.tolist()}; give "

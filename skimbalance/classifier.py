@@ -1,6 +1,5 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
-from difflib import get_close_matches
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,7 +7,14 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._startup import keep_python_random, start
-from skimbalance.checks import check_class_weight, check_features, check_rows, check_values, spawn_generators
+from skimbalance.checks import (
+    check_class_weight,
+    check_features,
+    check_rows,
+    check_validation_data,
+    check_values,
+    spawn_generators,
+)
 from skimbalance.networks import (
     LossOnOutputs,
     as_logits,
@@ -27,10 +33,9 @@ from skimbalance.training import (
     choose_batch_size,
     hold_out,
     predict_logits,
+    stop_early,
     train,
 )
-
-_FIT_PARAMS = ("epochs", "batch_size", "shuffle", "validation_split", "verbose", "initial_epoch", "callbacks")
 
 
 class ImbalancedKerasClassifier(SciKerasClassifier):
@@ -75,7 +80,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         their summed weight, so that neither order nor repetition matters; without, rows are taken as they come.
     validation_split : float in [0, 1), default=0.0
         Share of rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior of
-        the data) and ``val_average_precision`` are logged.
+        the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged.
+    early_stopping : bool, "average_precision" or "loss", default=False
+        Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
+        weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
+        A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks; each fit trains with copies of them.
     warm_start : bool, default=False
@@ -109,6 +120,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Remedy as it was applied.
     history_ : dict of str to list
         What was logged, one value an epoch.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        Epoch, counted from 1, whose weights were kept: the last one, unless early stopping chose another.
     class_count_ : ndarray of shape (n_classes,)
         Weighted number of rows of each class in y.
     prior_ : ndarray of shape (n_classes,)
@@ -156,6 +171,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ],
         "shuffle": ["boolean"],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"average_precision", "loss"})],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state", np.random.Generator],
         "verbose": ["verbose"],
@@ -177,6 +194,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         batch_size="auto",
         shuffle=True,
         validation_split=0.0,
+        early_stopping=False,
+        n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -186,7 +205,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ):
         self._assign(locals(), routed)
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(self, X, y, sample_weight=None, *, validation_data=None, **fit_params):
         """Build a network and train it.
 
         Parameters
@@ -197,6 +216,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
+        validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
+            Rows to score every epoch on, in place of a `validation_split`; they hold every class.
         **fit_params : dict
             ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch`` or
             ``callbacks`` for this call alone, as SciKeras takes them.
@@ -215,7 +236,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         RuntimeError
             In a process forked after TensorFlow had run.
         """
-        return self._fit(X, y, sample_weight, fit_params, goes_on=self.warm_start and self.initialized_)
+        goes_on = self.warm_start and self.initialized_
+        return self._fit(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
         """Train for one more epoch on a chunk of rows.
@@ -269,16 +291,23 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         return self._fit(X, y, None, {}, goes_on=False, trains=False)
 
-    def _fit(self, X, y, sample_weight, fit_params, goes_on, classes=None, partial=False, trains=True):
+    def _fit(
+        self, X, y, sample_weight, fit_params, goes_on, classes=None, partial=False, trains=True, validation_data=None
+    ):
         """Run the data flow of this library, a line a step."""
         start()
-        settings = self._check_settings(fit_params)
+        settings = self._fit_settings(fit_params)
+        check_values(self, {**self.get_params(deep=False), **settings})
+        self._check_routing()
         rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
         if not goes_on:
             self._forget()
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         self._count(y, sample_weight, adds=partial and goes_on)
-        X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
+        if validation_data is None:
+            X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
+        else:
+            held_out = check_validation_data(self, validation_data)
 
         strategy = self._resolve_strategy(rng_sampler)
         X, y, sample_weight, is_resampled = self._resample(strategy, X, y, sample_weight)
@@ -301,51 +330,43 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             with keep_python_random():
                 model, loss = self._new_network(rows, loss, rng_weights)
         history, state = {"loss": []}, None
+        first = self.current_epoch if partial else settings["initial_epoch"]
+        callbacks, early_stopping = self._fit_callbacks_of(settings, fit_params)
         if trains:
             history, state = train(
                 model, loss, rows,
                 as_logits=as_logits,
                 batch_size=choose_batch_size(settings["batch_size"], len(rows)),
                 epochs=settings["epochs"],
-                initial_epoch=self.current_epoch if partial else settings["initial_epoch"],
-                callbacks=settings["callbacks"],
+                initial_epoch=first,
+                callbacks=callbacks,
                 evaluate=EpochEvaluation(
                     as_logits, loss, self._new_metrics(), (X, y), held_out, self.train_prior_, self.prior_
                 ),
                 rng=rng_order if settings["shuffle"] else None,
                 optimizer_state=self._optimizer_state if goes_on else None,
                 run_eagerly=settings["run_eagerly"],
-                jit_compile=settings["jit_compile"],
+                jit_compile=vars(self).get("compile__jit_compile", "auto"),
             )  # fmt: skip
         before = self.history_ if goes_on else {}
         self.history_ = {name: before.get(name, []) + values for name, values in history.items()}
         self.strategy_, self.loss_, self.model_, self._optimizer_state = strategy, loss, model, state
+        self.n_iter_ = self.current_epoch
+        is_best_kept = early_stopping is not None and early_stopping.best_epoch is not None
+        n_before = len(before.get("loss", []))
+        self.best_epoch_ = n_before + early_stopping.best_epoch - first + 1 if is_best_kept else self.n_iter_
         return self
 
-    def _check_settings(self, fit_params):
-        """Return the settings of one call of fit, checked; an argument of the call comes before a parameter."""
-        names = [name for name in _FIT_PARAMS if name not in ("initial_epoch", "callbacks")]
-        settings = {"initial_epoch": 0, **{name: self._setting(name, "fit") for name in names}}
-        settings |= {name: value for name, value in self._routed("fit").items() if name == "initial_epoch"}
-        settings["run_eagerly"] = self._setting("run_eagerly", "compile")
-        for name in fit_params:
-            if name not in _FIT_PARAMS:
-                near = get_close_matches(name, _FIT_PARAMS, n=1)
-                raise TypeError(
-                    f"fit() got an unexpected argument {name!r}; it takes sample_weight and {sorted(_FIT_PARAMS)}."
-                    + (f" Did you mean {near[0]!r}?" if near else "")
-                )
-        settings |= {name: value for name, value in fit_params.items() if name != "callbacks"}
-        check_values(self, {**self.get_params(deep=False), **settings})
-        self._check_routing()
-        callbacks = self._new_callbacks("fit", fit_params.get("callbacks"))
+    def _fit_callbacks_of(self, settings, fit_params):
+        """Return the callbacks of one fit, and the one among them that stops it early, or None."""
+        callbacks, early_stopping = self._new_callbacks("fit", fit_params.get("callbacks")), None
+        if self.early_stopping:
+            by_loss = self.early_stopping == "loss"
+            early_stopping = stop_early("val_loss" if by_loss else "val_average_precision", self.n_iter_no_change)
+            callbacks.append(early_stopping)
         if settings["verbose"]:
             callbacks.append(EpochProgress(settings["epochs"], settings["verbose"]))
-        return {
-            **settings,
-            "callbacks": callbacks,
-            "jit_compile": vars(self).get("compile__jit_compile", "auto"),
-        }
+        return callbacks, early_stopping
 
     def _forget(self):
         """Remove what an earlier fit left, so that a fit that fails leaves an unfitted estimator."""
@@ -364,9 +385,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     def _hold_out(self, X, y, sample_weight, settings, rng):
         """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows or None."""
-        if not settings["validation_split"]:
+        share = settings["validation_split"] or (0.1 if self.early_stopping else 0)
+        if not share:
             return X, y, sample_weight, None
-        kept, out = hold_out(y, self.classes_, settings["validation_split"], rng)
+        kept, out = hold_out(y, self.classes_, share, rng)
         weights = (None, None) if sample_weight is None else (sample_weight[kept], sample_weight[out])
         return X[kept], y[kept], weights[0], (X[out], y[out], weights[1])
 

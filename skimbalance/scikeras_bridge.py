@@ -24,7 +24,7 @@ if "__sklearn_tags__" not in vars(BaseWrapper):
     BaseWrapper.__sklearn_tags__ = _sklearn_tags
 
 #: What a routed parameter can reach: prefix -> names it takes, or None where an object decides.
-_FIT_NAMES = {"batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose", "callbacks"}
+_FIT_NAMES = ("batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose", "callbacks")
 _PREDICT_NAMES = {"batch_size", "callbacks"}
 _COMPILE_NAMES = {"optimizer", "loss", "metrics", "jit_compile", "run_eagerly"}
 _PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
@@ -146,6 +146,20 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _setting(self, name, destination):
         """Return a parameter as routed to `destination` (``fit__batch_size``), else the one of that name."""
         return vars(self).get(f"{destination}__{name}", vars(self).get(name))
+
+    def _fit_settings(self, fit_params):
+        """Return the settings of one call of fit: its arguments, else routed parameters, else parameters."""
+        for name in fit_params:
+            if name not in _FIT_NAMES:
+                near = get_close_matches(name, _FIT_NAMES, n=1)
+                raise TypeError(
+                    f"fit() got an unexpected argument {name!r}; it takes sample_weight, validation_data and "
+                    f"{sorted(_FIT_NAMES)}." + (f" Did you mean {near[0]!r}?" if near else "")
+                )
+        settings = {name: self._setting(name, "fit") for name in _FIT_NAMES if name != "callbacks"}
+        settings["initial_epoch"] = settings["initial_epoch"] or 0
+        settings["run_eagerly"] = self._setting("run_eagerly", "compile")
+        return settings | {name: value for name, value in fit_params.items() if name != "callbacks"}
 
     def _check_routing(self):
         """Refuse routed parameters that reach nothing, which upstream accepts silently."""

@@ -531,3 +531,80 @@ def test_progress_is_shown_when_asked_for(rare, capsys):
     assert capsys.readouterr().out.splitlines()[1].startswith("Epoch 2/2 - loss: ")
     quick(epochs=2, verbose=1).fit(*rare)
     assert "2/2" in capsys.readouterr().out
+
+
+# --- early stopping ---
+
+
+@pytest.mark.parametrize(
+    ("early_stopping", "score"), [(True, "average_precision"), ("average_precision",) * 2, ("loss", "loss")]
+)
+def test_early_stopping_keeps_the_best_epoch(early_stopping, score, rare):
+    X, y = rare
+    same = {"validation_split": 0.3, "compile__jit_compile": False}  # "auto" depends on the number of epochs
+    clf = quick(early_stopping=early_stopping, n_iter_no_change=3, epochs=200, **same).fit(X, y)
+    scores = np.array(clf.history_[f"val_{score}"]) * (-1 if score == "loss" else 1)
+    assert clf.best_epoch_ == scores.argmax() + 1 == clf.n_iter_ - 3
+    assert clf.n_iter_ == len(clf.history_["loss"]) < 200
+    # The same fit that ends at the best epoch has the same weights.
+    until_best = quick(epochs=int(clf.best_epoch_), **same).fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), until_best.predict_proba(X))
+
+
+def test_early_stopping_holds_out_a_tenth_by_itself(rare):
+    seen = []
+
+    class Recording(RandomOverSampler):
+        def fit_resample(self, X, y):
+            seen.append(len(y))
+            return super().fit_resample(X, y)
+
+    clf = quick(early_stopping=True, strategy=Recording()).fit(*rare)
+    assert seen == [360]
+    assert clf.history_["val_average_precision"]
+
+
+def test_best_epoch_counts_the_epochs_of_earlier_calls(rare):
+    clf = quick(epochs=4, warm_start=True).fit(*rare)
+    assert (clf.n_iter_, clf.best_epoch_) == (4, 4)
+    clf.set_params(early_stopping="loss", n_iter_no_change=50).fit(*rare)
+    assert clf.n_iter_ == 8
+    assert clf.best_epoch_ == 5 + np.argmin(clf.history_["val_loss"])
+
+
+def test_validation_data_of_ones_own(rare):
+    X, y = rare
+    held_out = (X[300:], y[300:])
+    clf = quick(early_stopping="loss").fit(X[:300], y[:300], validation_data=held_out)
+    weighted = quick().fit(X[:300], y[:300], validation_data=(*held_out, np.where(y[300:], 9.0, 1.0)))
+    assert clf.history_["val_loss"][0] < weighted.history_["val_loss"][0]
+    np.testing.assert_allclose(clf.prior_, np.bincount(y[:300]) / 300)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X, y: X, "it takes \\(X, y\\) or \\(X, y, sample_weight\\)"),
+        (lambda X, y: (X[:, :2], y), "2 features"),
+        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, y + 1), "labels \\[2\\]"),
+        (lambda X, y: (X[y == 0], y[y == 0]), "no row of the classes \\[1\\]"),
+        (lambda X, y: (X, y, -np.ones(len(y))), "Negative values"),
+    ],
+)
+def test_bad_validation_data(spoil, message, rare):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*rare, validation_data=spoil(*rare))
+
+
+def test_average_precision_is_that_of_scikit_learn():
+    from sklearn.metrics import average_precision_score
+
+    from skimbalance.training.evaluation import average_precision
+
+    rng = np.random.default_rng(0)
+    for digits in (1, 8):  # with ties, and without
+        y, score, weight = rng.random(300) < 0.1, np.round(rng.random(300), digits), rng.uniform(0, 2, 300)
+        assert average_precision(y, score) == pytest.approx(average_precision_score(y, score))
+        expected = average_precision_score(y, score, sample_weight=weight)
+        assert average_precision(y, score, weight) == pytest.approx(expected)

@@ -1,14 +1,18 @@
 """Does training mean what Keras' own training means, on the rows it should see?"""
 
+import joblib
 import keras
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils import shuffle
 
+from skimbalance import ImbalancedKerasClassifier
 from skimbalance.networks import LossOnOutputs, as_logits
 from skimbalance.strategies import CrossEntropy, FocalLoss
 from skimbalance.training import TrainingRows, choose_batch_size, hold_out, train
-from skimbalance.training.program import architecture
+from skimbalance.training.loop import _programs
+from skimbalance.training.program import Program, ProgramCache, architecture
 from skimbalance.training.rows import merge_identical
 
 layers = keras.layers
@@ -64,7 +68,9 @@ def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
     X, y, w = table()
     loss = FocalLoss(1.5)
     ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
-    history, _ = train(ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile)
+    history, _ = train(
+        ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile
+    )
     expected = theirs.fit(
         X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
     )
@@ -81,7 +87,9 @@ def test_dropout_drops_as_keras_does():
     for way in ({}, {"run_eagerly": True}):
         model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
         losses.append(
-            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)[0]["loss"]
+            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)[0][
+                "loss"
+            ]
         )
     model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
     without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))
@@ -166,3 +174,146 @@ def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
 )
 def test_batch_size(batch_size, n_rows, expected):
     assert choose_batch_size(batch_size, n_rows) == expected
+
+
+# --- callbacks ---
+
+
+def fit_with(callback, epochs=6, **parameters):
+    """Fit a small classifier with a callback."""
+    X, y, _ = table()
+    parameters = {"epochs": epochs, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters}
+    return ImbalancedKerasClassifier(callbacks=callback, **parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("keras_loop", [False, True], ids=["program", "through Keras"])
+def test_callbacks_change_training(keras_loop, tmp_path):
+    """On both ways alike: stop, change the rate, save and read the current weights."""
+    per_batch = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)] if keras_loop else []
+    norms = []
+
+    class Norm(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            norms.append(float(np.linalg.norm(self.model.get_weights()[2])))
+            logs["norm"] = norms[-1]
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 3
+
+    path = tmp_path / "best.keras"
+    clf = fit_with([
+        Norm(), Stop(), *per_batch,
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+        keras.callbacks.ModelCheckpoint(path),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+    ])  # fmt: skip
+    assert clf.n_iter_ == len(norms) == 4
+    assert clf.history_["norm"] == norms
+    assert float(clf.model_.optimizer.learning_rate) == pytest.approx(0.01 / 16)
+    assert norms[-1] == pytest.approx(float(np.linalg.norm(clf.model_.get_weights()[2])))
+    for saved, own in zip(keras.saving.load_model(path).get_weights(), clf.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(saved, own)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+
+
+def test_a_plateau_lowers_the_rate():
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=1, min_delta=1e9, cooldown=9)
+    clf = fit_with(plateau)
+    assert clf.history_["learning_rate"][-1] == pytest.approx(0.001)
+
+
+def test_training_stops_at_nan():
+    clf = fit_with([keras.callbacks.TerminateOnNaN()], optimizer="sgd", optimizer__learning_rate=1e30)
+    assert clf.n_iter_ < 6
+
+
+def test_restored_weights_are_those_of_the_best_epoch():
+    stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=2, restore_best_weights=True)
+    clf = fit_with(stop)
+    assert clf.n_iter_ == 3
+    np.testing.assert_array_equal(clf.model_.get_weights()[2], fit_with(None, epochs=1).model_.get_weights()[2])
+
+
+def test_swapped_weights_are_trained_on_from():
+    """A callback may set weights, of the network that it sees."""
+
+    class Zero(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
+
+    clf = fit_with([Zero()], epochs=3)
+    np.testing.assert_allclose(clf.history_["loss"], clf.history_["loss"][0], rtol=0.1)
+
+
+# --- sharing programs ---
+
+
+def test_fits_share_programs_and_nothing_else():
+    """Fits that take turns, in one thread and in several, end as if each were alone; a grid compiles once."""
+    tables = [table(150 + 40 * i, seed=i)[:2] for i in range(3)]
+    settings = [{"gamma": g, "optimizer__learning_rate": r} for g in (0.5, 2.0) for r in (0.01, 0.05)]
+
+    def fit(i, warm=False):
+        X, y = tables[i % 3]
+        clf = ImbalancedKerasClassifier(strategy="focal", epochs=2, warm_start=True, random_state=i, **settings[i % 4])
+        return [clf.fit(X, y).predict_proba(X) for _ in range(2)][1]
+
+    alone = [fit(i) for i in range(6)]
+    traced = sum(1 for programs in _programs._idle.values() for _ in programs)
+    taking_turns = [fit(i) for i in reversed(range(6))][::-1]
+    assert sum(1 for programs in _programs._idle.values() for _ in programs) == traced
+    with joblib.parallel_config(backend="threading", n_jobs=4):
+        in_threads = joblib.Parallel()(joblib.delayed(fit)(i) for i in range(6))
+    for expected, first, second in zip(alone, taking_turns, in_threads, strict=True):
+        np.testing.assert_array_equal(first, expected)
+        np.testing.assert_array_equal(second, expected)
+
+
+def test_a_grid_over_data_compiles_once(monkeypatch):
+    built = []
+    monkeypatch.setattr(Program, "__init__", _counting(Program.__init__, built))
+    monkeypatch.setattr("skimbalance.training.loop._programs", ProgramCache())
+    X, y, _ = table()
+    grid = {"gamma": [0.0, 1.0, 3.0], "alpha": [None, 0.2], "optimizer__learning_rate": [0.1, 0.01]}
+    GridSearchCV(ImbalancedKerasClassifier(strategy="focal", epochs=2), grid, cv=3, error_score="raise").fit(X, y)
+    assert len(built) == 1
+
+
+def _counting(function, calls):
+    """Count calls of a function."""
+
+    def counted(*args, **kwargs):
+        calls.append(1)
+        return function(*args, **kwargs)
+
+    return counted
+
+
+def test_idle_programs_are_bounded_and_a_failed_one_is_dropped():
+    cache = ProgramCache(size=2)
+    for key in "abc":
+        with cache.lend(key, lambda key=key: key):
+            pass
+    assert list(cache._idle) == ["b", "c"]
+    with pytest.raises(KeyError), cache.lend("c", lambda: "new"):
+        raise KeyError
+    assert list(cache._idle.values()) == [["b"], []]
+    with cache.lend(None, lambda: "foreign") as program:
+        assert program == "foreign"
+    assert None not in cache._idle
+
+
+def test_memory_stays_while_fits_come_and_go():
+    """60 fits after the first 20; the whole measure, 200 fits, is a benchmark."""
+    import psutil
+
+    process = psutil.Process()
+    X, y, _ = table()
+    for i in range(80):
+        ImbalancedKerasClassifier(epochs=2, strategy=["focal", "class_weight"][i % 2]).fit(
+            X[: 80 + i], y[: 80 + i]
+        ).predict(X)
+        if i == 19:
+            before = process.memory_info().rss
+    assert process.memory_info().rss - before < 30e6

@@ -1,6 +1,6 @@
 """How is a network trained? On honest rows, by one compiled program an epoch."""
 
-from skimbalance.training.callbacks import EpochProgress
+from skimbalance.training.callbacks import EpochProgress, stop_early
 from skimbalance.training.evaluation import EpochEvaluation
 from skimbalance.training.holdout import hold_out
 from skimbalance.training.loop import train
@@ -14,5 +14,6 @@ __all__ = [
     "choose_batch_size",
     "hold_out",
     "predict_logits",
+    "stop_early",
     "train",
 ]

@@ -1,6 +1,13 @@
-"""What does the user see while training runs?"""
+"""When does training stop, and what does the user see while it runs?"""
 
 from skimbalance._startup import keras
+
+
+def stop_early(monitor, patience):
+    """Return the callback that stops after `patience` epochs without improvement and restores the best weights."""
+    return keras.callbacks.EarlyStopping(
+        monitor=monitor, mode="min" if monitor.endswith("loss") else "max", patience=patience, restore_best_weights=True
+    )
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -18,13 +25,17 @@ class EpochProgress(keras.callbacks.Callback):
         super().__init__()
         self._epochs, self._verbose, self._done = epochs, verbose, 0
 
+    def on_train_begin(self, logs=None):
+        """Start the clock."""
+        if self._verbose == 1:
+            self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch")
+
     def on_epoch_end(self, epoch, logs=None):
         """Show an epoch's scores."""
         self._done += 1
         logs = dict(logs or {})
         if self._verbose == 1:
-            if self._done == 1:
-                self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", stateful_metrics=list(logs))
+            self._bar.stateful_metrics = set(logs)  # shown as they are, where Keras would average over the epochs
             self._bar.update(self._done, list(logs.items()))
         else:
             scores = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())

@@ -75,20 +75,22 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         program.load(model, optimizer_state, _constant_rate(optimizer), loss)
         # Callbacks see the program's network, where the current weights are.
         program.model.optimizer, program.model.stop_training = program.optimizer, False
-        hooks = keras.callbacks.CallbackList(list(callbacks), model=program.model) if callbacks else None
-        _call(hooks, "on_train_begin")
+        for callback in callbacks:
+            callback.set_model(program.model)
+            callback.set_params({"epochs": epoch_numbers.stop, "steps": n_steps // epochs, "verbose": 0})
+        _call(callbacks, "on_train_begin")
         for epoch in epoch_numbers:
-            _call(hooks, "on_epoch_begin", epoch)
+            _call(callbacks, "on_epoch_begin", epoch)
             order, weights = log.begin(epoch)
             logs = log.end(program.model, program.run_epoch(rows, order, weights))
             for callback in callbacks:
                 if isinstance(callback, keras.callbacks.TerminateOnNaN):
                     callback.on_batch_end(n_steps // epochs - 1, logs)
-            _call(hooks, "on_epoch_end", epoch, logs)
+            _call(callbacks, "on_epoch_end", epoch, logs)
             log.keep(logs)
             if program.model.stop_training:
                 break
-        _call(hooks, "on_train_end")
+        _call(callbacks, "on_train_end", logs)
         optimizer_state = program.store(model)
         if _constant_rate(optimizer) is not None:
             optimizer.learning_rate = _constant_rate(program.optimizer)
@@ -123,10 +125,10 @@ class _EpochLog:
             self.history.setdefault(name, []).append(value)
 
 
-def _call(hooks, name, *arguments):
-    """Call a hook of all callbacks, if there are any."""
-    if hooks:
-        getattr(hooks, name)(*arguments)
+def _call(callbacks, hook, *arguments):
+    """Call a hook of every callback, in order; what one adds to an epoch's log, the next ones see."""
+    for callback in callbacks:
+        getattr(callback, hook)(*arguments)
 
 
 def _trains_itself(model):
