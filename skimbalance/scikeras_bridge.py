@@ -180,7 +180,9 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _optimizer_class(self):
         """Return the class of the optimizer, or what the user gave if it is not a name."""
         optimizer = self._setting("optimizer", "compile")
-        return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+        if not isinstance(optimizer, str):
+            return optimizer
+        return _class_of_name(optimizer, keras.optimizers, keras.optimizers.Optimizer)
 
     def _new_optimizer(self):
         """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it)."""

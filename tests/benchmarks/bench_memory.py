@@ -1,0 +1,66 @@
+"""How much memory does training take, and does it come back?
+
+Run by hand: ``python tests/benchmarks/bench_memory.py``. First 200 fits of changing size, after 20 to warm up; then
+one fit of 2,000,000 x 30 rows of float32, whose peak is given in multiples of the table.
+"""
+
+import threading
+import time
+
+import numpy as np
+import psutil
+
+from skimbalance import ImbalancedKerasClassifier
+
+process = psutil.Process()
+
+
+def resident():
+    """Resident memory in MB."""
+    return process.memory_info().rss / 1e6
+
+
+def many_fits():
+    """Fit and predict 220 times; print the growth after the first 20."""
+    rng = np.random.default_rng(0)
+    strategies = ["class_weight", "focal", "random_oversample", "smote", "none"]
+    for i in range(220):
+        X = rng.normal(size=(500 + 7 * i, 8)).astype(np.float32)
+        y = (X[:, 0] > 1.2).astype(int)
+        clf = ImbalancedKerasClassifier(
+            strategy=strategies[i % 5], epochs=3, optimizer__learning_rate=10 ** rng.uniform(-4, -2)
+        )
+        clf.fit(X, y).predict_proba(X)
+        if i == 19:
+            before = resident()
+    print(f"200 fits: {resident() - before:+.0f} MB after the first 20")
+
+
+def one_large_fit(n_samples=2_000_000, n_features=30):
+    """Fit a large table; print the peak above what the process had before it."""
+    X = np.random.default_rng(0).standard_normal((n_samples, n_features), dtype=np.float32)
+    y = (X[:, 0] > 2).astype(int)
+    before, peak, done = resident(), [0.0], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            peak[0] = max(peak[0], resident())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.perf_counter()
+    ImbalancedKerasClassifier(epochs=1, batch_size=1024, random_state=0).fit(X, y)
+    seconds = time.perf_counter() - began
+    done.set()
+    watcher.join()
+    table = X.nbytes / 1e6
+    print(
+        f"{n_samples:,} x {n_features}: {seconds:.1f} s for one epoch; the table has {table:.0f} MB, the fit peaks at "
+        f"{(peak[0] - before) / table:.2f} times the table beside it ({(peak[0] - before) / table + 1:.2f} with it)"
+    )
+
+
+if __name__ == "__main__":
+    many_fits()
+    one_large_fit()
