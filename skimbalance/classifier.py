@@ -314,7 +314,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         counts = self.class_count_ if partial and not is_resampled else self._counts(y, sample_weight)
         counts = np.maximum(counts, counts == 0)  # a class that no chunk has shown yet counts as one row
         batch_prior = strategy.batch_prior(counts)
+        loss = strategy.loss(counts)
         shown = (counts if batch_prior is None else batch_prior) * strategy.class_weight(counts, 1.0)
+        shown = shown * (1.0 if loss is None else loss.prior_factor())
         self.train_prior_ = shown / shown.sum()
         rows = TrainingRows(
             X, y, sample_weight,
@@ -323,7 +325,6 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             merge=settings["shuffle"] and not is_resampled,
         )  # fmt: skip
 
-        loss = strategy.loss(counts)
         if goes_on:
             model, loss = self.model_, loss or self.loss_
         else:

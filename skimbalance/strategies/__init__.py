@@ -7,24 +7,44 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
+from skimbalance.strategies.asymmetric_focal import AsymmetricFocal, AsymmetricFocalLoss
+from skimbalance.strategies.balanced_batches import BalancedBatches
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, Strategy
 from skimbalance.strategies.class_weight import ClassWeight
 from skimbalance.strategies.combined import Combined
+from skimbalance.strategies.effective_number import EffectiveNumber
 from skimbalance.strategies.focal import Focal, FocalLoss
 from skimbalance.strategies.keras_loss import KerasLoss, wrap_loss
+from skimbalance.strategies.ldam import LDAM, LDAMLoss
+from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, LogitAdjustment
+from skimbalance.strategies.poly import Poly, PolyLoss
+from skimbalance.strategies.power_weight import PowerWeight
 from skimbalance.strategies.resampling import Resampling
+from skimbalance.strategies.vector_scaling import VectorScaling
 
 __all__ = [
+    "LDAM",
     "STRATEGIES",
+    "AsymmetricFocal",
+    "AsymmetricFocalLoss",
+    "BalancedBatches",
     "ClassWeight",
     "Combined",
     "CrossEntropy",
+    "EffectiveNumber",
     "Focal",
     "FocalLoss",
     "KerasLoss",
+    "LDAMLoss",
+    "LogitAdjustedLoss",
+    "LogitAdjustment",
     "LogitsLoss",
+    "Poly",
+    "PolyLoss",
+    "PowerWeight",
     "Resampling",
     "Strategy",
+    "VectorScaling",
     "resolve_strategy",
     "wrap_loss",
 ]
@@ -33,7 +53,15 @@ __all__ = [
 STRATEGIES = {
     "none": Strategy,
     "class_weight": ClassWeight,
+    "power_weight": PowerWeight,
+    "effective_number": EffectiveNumber,
+    "balanced_batches": BalancedBatches,
     "focal": Focal,
+    "asymmetric_focal": AsymmetricFocal,
+    "poly": Poly,
+    "logit_adjustment": LogitAdjustment,
+    "vector_scaling": VectorScaling,
+    "ldam": LDAM,
     "random_oversample": RandomOverSampler,
     "random_undersample": RandomUnderSampler,
     "smote": SMOTE,

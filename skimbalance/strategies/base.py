@@ -170,6 +170,16 @@ class LogitsLoss(keras.losses.Loss):
         """
         return softmax(logits, axis=1)
 
+    def prior_factor(self):
+        """Return by which factors the prior that `predict_proba` refers to differs from the one shown.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,) or float
+            Factors; their scale does not matter.
+        """
+        return 1.0
+
     def initial_logits(self, prior):
         """Return the constant logits at which `predict_proba` gives `prior`: where training starts.
 
@@ -185,6 +195,28 @@ class LogitsLoss(keras.losses.Loss):
         """
         logits = np.log(prior)
         return logits - logits.mean()
+
+    def _solve_link(self, prior, slope):
+        """Solve ``predict_proba(z) = prior`` for z by fixed-point iteration.
+
+        It contracts where the log-odds of the link grow between a bit more than 0 and `slope` times as fast as z.
+        """
+        logits = np.log(prior)
+        for _ in range(500):
+            gap = np.log(prior) - np.log(self.predict_proba(logits[None, :])[0])
+            logits = logits + gap / slope
+            if np.abs(gap).max() < 1e-9:
+                break
+        return logits - logits.mean()
+
+    def _bisect_link(self, prior):
+        """Solve ``predict_proba(z) = prior`` for two classes, for a link of any steepness."""
+        low, high = -50.0, 50.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            is_above = self.predict_proba(np.array([[-middle / 2, middle / 2]]))[0, 1] > prior[1]
+            low, high = (low, middle) if is_above else (middle, high)
+        return np.array([-low / 2, low / 2])
 
 
 @keras.saving.register_keras_serializable("skimbalance")

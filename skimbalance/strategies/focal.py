@@ -112,12 +112,5 @@ class FocalLoss(LogitsLoss):
         return softmax(log_h, axis=1)
 
     def initial_logits(self, prior):
-        """Return the constant logits whose link gives `prior`, by fixed-point iteration."""
-        logits = super().initial_logits(prior)
-        # The link's log-odds grow 1 to 1 + gamma times as fast as the logits, so that this step contracts.
-        for _ in range(int(40 * (1 + self.gamma))):
-            gap = np.log(prior) - np.log(self.predict_proba(logits[None, :])[0])
-            logits = logits + gap / (1 + self.gamma)
-            if np.abs(gap).max() < 1e-9:
-                break
-        return logits - logits.mean()
+        """Return the constant logits whose link gives `prior`."""
+        return self._solve_link(prior, slope=1 + self.gamma)  # its log-odds grow 1 to 1 + gamma times as fast as z

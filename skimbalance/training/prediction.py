@@ -10,7 +10,7 @@ from skimbalance._startup import keep_python_random, keras, start, tf
 from skimbalance.training.program import architecture, clone_network
 
 _CHUNK_ROWS = 16384
-_KEPT = 24
+_KEPT = 64
 
 _lock = threading.Lock()
 _by_architecture = OrderedDict()

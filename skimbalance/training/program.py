@@ -238,7 +238,7 @@ class ProgramCache:
         Largest number of idle programs kept; the one unused for longest goes first.
     """
 
-    def __init__(self, size=24):
+    def __init__(self, size=64):
         self._size, self._idle, self._lock = size, OrderedDict(), threading.Lock()
 
     @contextmanager

@@ -1,0 +1,124 @@
+"""How is an output scored? Focal loss with an exponent for each side, and easy negatives dropped."""
+
+import numpy as np
+
+from skimbalance._startup import keras
+from skimbalance.strategies.base import LogitsLoss, Strategy
+
+
+class AsymmetricFocal(Strategy):
+    r"""Train with the asymmetric loss, for two classes.
+
+    Parameters
+    ----------
+    gamma_positive : float, default=1.0
+        Focusing exponent of the positive class (the second of ``classes_``), at least 0.
+    gamma_negative : float, default=4.0
+        Focusing exponent of the negative class, at least 0.
+    margin : float in [0, 1), default=0.05
+        Probability below which a negative row costs nothing.
+
+    Raises
+    ------
+    ValueError
+        At fit, for a parameter outside its domain, or for more than two classes.
+
+    Notes
+    -----
+    With q = P(positive) of the network and :math:`q_m = \max(q - m, 0)`, a positive row costs
+    :math:`-(1-q)^{\gamma_+} \log q` and a negative one :math:`-q_m^{\gamma_-} \log(1 - q_m)`. With their derivatives,
+    the optimum has :math:`P(1 | x) = l_0'(q) / (l_0'(q) - l_1'(q))`, which ``predict_proba`` applies. Outputs below the
+    margin all mean "about 0": they are shown as at most one in a million, in their order.
+
+    References
+    ----------
+    .. [1] T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter and L. Zelnik-Manor (2021), "Asymmetric
+       Loss for Multi-Label Classification", ICCV, arXiv:2009.14119.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.strategies import AsymmetricFocal
+    >>> AsymmetricFocal().loss(np.array([90.0, 10.0])).gamma_negative
+    4.0
+    """
+
+    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05):
+        self.gamma_positive = gamma_positive
+        self.gamma_negative = gamma_negative
+        self.margin = margin
+
+    def loss(self, class_counts):
+        """Return the asymmetric loss."""
+        if len(class_counts) != 2:
+            raise ValueError(
+                f"AsymmetricFocal scores two classes, a positive and a negative one, but y has {len(class_counts)} "
+                'classes; take strategy="focal" for more. Only binary classification is supported.'
+            )
+        return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin)
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class AsymmetricFocalLoss(LogitsLoss):
+    """Asymmetric loss on the logits of two classes.
+
+    Parameters
+    ----------
+    gamma_positive, gamma_negative : float, default=1.0 and 4.0
+        Focusing exponent of each side, at least 0.
+    margin : float in [0, 1), default=0.05
+        Probability below which a negative row costs nothing.
+    name : str, default=None
+        Name of the loss in Keras' logs.
+    """
+
+    hyperparameters = ("gamma_positive", "gamma_negative", "margin")
+
+    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05, name=None):
+        super().__init__(name=name)
+        if not (0 <= gamma_positive < np.inf and 0 <= gamma_negative < np.inf and 0 <= margin < 1):
+            raise ValueError(
+                f"The asymmetric loss got gamma_positive={gamma_positive!r}, gamma_negative={gamma_negative!r} and "
+                f"margin={margin!r}; it takes exponents of at least 0 and a margin in [0, 1)."
+            )
+        self.gamma_positive, self.gamma_negative = float(gamma_positive), float(gamma_negative)
+        self.margin = float(margin)
+
+    def call(self, y_true, y_pred):
+        """Return the loss of every row."""
+        ops = keras.ops
+        d = y_pred[:, 1] - y_pred[:, 0]
+        log_q, log_rest = -ops.softplus(-d), -ops.softplus(d)
+        positive = -ops.exp(self.gamma_positive * log_rest) * log_q
+        shifted = ops.exp(log_q) - self.margin
+        # log(1 - q_m) = log(1 - q + m), from the logarithms, since 1 - q itself may round to 0
+        log_of_rest = ops.logaddexp(log_rest, ops.log(self.margin + 1e-37 + 0 * d))
+        focus = ops.exp(self.gamma_negative * ops.log(ops.maximum(shifted, 1e-12)))
+        negative = ops.where(shifted > 0, -focus * ops.minimum(log_of_rest, 0.0), 0.0 * d)
+        return ops.where(ops.cast(y_true, "int32") == 1, positive, negative)
+
+    def predict_proba(self, logits):
+        """Return P(y | x) from the derivatives of both sides of the loss."""
+        d = np.asarray(logits, dtype=np.float64)
+        d = d[:, 1] - d[:, 0]
+        log_q, log_rest = -np.logaddexp(0, -d), -np.logaddexp(0, d)
+        q = np.exp(log_q)
+        shifted = np.clip(q - self.margin, 0, None)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r = np.where(log_q < -1e-12, log_q / np.expm1(log_q), 1.0)  # -log(q) / (1 - q), which tends to 1 at q = 1
+            s = np.where(shifted > 1e-12, -np.log1p(-shifted) / shifted, 1.0)  # -log(1 - q_m) / q_m, 1 at q_m = 0
+            of_positive = np.exp(self.gamma_positive * log_rest) * (1 / q + self.gamma_positive * r)
+            of_negative = shifted**self.gamma_negative * (
+                1 / (np.exp(log_rest) + q - shifted) + self.gamma_negative * s
+            )
+        of_negative = np.where(shifted > 0, of_negative, 0.0)
+        # 1 - q_m is 1 - q + m, and of_negative / of_positive overflows far out: P(1) is 1 there.
+        with np.errstate(invalid="ignore", over="ignore"):
+            proba = np.where(np.isinf(of_negative), 1.0, of_negative / (of_negative + of_positive))
+        # Below the margin, the order is all there is to know.
+        proba = np.maximum(proba, 1e-6 * np.minimum(q / self.margin, 1.0) if self.margin else 0.0)
+        return np.column_stack([1 - proba, proba])
+
+    def initial_logits(self, prior):
+        """Return the constant logits at which `predict_proba` gives `prior`."""
+        return self._bisect_link(prior)

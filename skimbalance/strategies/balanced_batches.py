@@ -1,0 +1,54 @@
+"""How are batches drawn? With class shares of one's own, from fresh rows every epoch."""
+
+import numpy as np
+
+from skimbalance.strategies.base import Strategy
+
+
+class BalancedBatches(Strategy):
+    r"""Draw every batch with a prior of its own, uniform by default.
+
+    Parameters
+    ----------
+    shares : array-like of shape (n_classes,) or None, default=None
+        Class shares of an epoch, positive and with sum one, in the order of ``classes_``; None draws all classes
+        equally often.
+
+    Raises
+    ------
+    ValueError
+        At fit, for shares of another length, that do not sum to one, or that are not positive.
+
+    Notes
+    -----
+    An epoch has as many steps as without this remedy. Rows of a class are shown in a new order each time all of them
+    have been shown, so that every row of a frequent class is seen in the course of some epochs. The network learns the
+    posterior of a population with these shares.
+
+    References
+    ----------
+    .. [1] B. Kang, S. Xie, M. Rohrbach, Z. Yan, A. Gordo, J. Feng and Y. Kalantidis (2020), "Decoupling Representation
+       and Classifier for Long-Tailed Recognition", ICLR, arXiv:1910.09217.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.strategies import BalancedBatches
+    >>> BalancedBatches().batch_prior(np.array([90.0, 10.0]))
+    array([0.5, 0.5])
+    """
+
+    def __init__(self, shares=None):
+        self.shares = shares
+
+    def batch_prior(self, class_counts):
+        """Return the class shares of an epoch."""
+        if self.shares is None:
+            return np.full(len(class_counts), 1 / len(class_counts))
+        shares = np.asarray(self.shares, dtype=np.float64)
+        if shares.shape != class_counts.shape or not np.all(shares > 0) or abs(shares.sum() - 1) > 1e-6:
+            raise ValueError(
+                f"BalancedBatches got shares={self.shares!r} for {len(class_counts)} classes; it takes one positive "
+                "share per class, with sum one, or None for equal shares."
+            )
+        return shares / shares.sum()

@@ -1,0 +1,82 @@
+"""How is an output scored? Cross-entropy with the first term of its expansion weighted more."""
+
+import numpy as np
+from scipy.special import softmax
+
+from skimbalance._startup import keras
+from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, true_log_probabilities
+
+
+class Poly(Strategy):
+    r"""Train with the Poly-1 loss, :math:`-\log q_y + \epsilon (1 - q_y)`.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        Weight of the added term, above -1; 0 is cross-entropy.
+
+    Raises
+    ------
+    ValueError
+        At fit, for an epsilon of -1 or less, where the loss is no longer increasing in 1 - q.
+
+    Notes
+    -----
+    The loss is not proper; its link back is :math:`P(c | x) \propto q_c / (1 + \epsilon q_c)`, from the condition of
+    the optimum, which ``predict_proba`` applies.
+
+    References
+    ----------
+    .. [1] Z. Leng, M. Tan, C. Liu, E. D. Cubuk, X. Shi, S. Cheng and D. Anguelov (2022), "PolyLoss: A Polynomial
+       Expansion Perspective of Classification Loss Functions", ICLR, arXiv:2204.12511.
+
+    Examples
+    --------
+    >>> from skimbalance.strategies import Poly
+    >>> Poly(epsilon=2.0).loss(None).epsilon
+    2.0
+    """
+
+    def __init__(self, epsilon=1.0):
+        self.epsilon = epsilon
+
+    def loss(self, class_counts):
+        """Return the Poly-1 loss."""
+        return PolyLoss(epsilon=self.epsilon)
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class PolyLoss(LogitsLoss):
+    r"""Poly-1 loss on logits, :math:`-\log q_y + \epsilon (1 - q_y)` with :math:`q = \mathrm{softmax}(z)`.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        Weight of the added term, above -1; 0 is cross-entropy.
+    name : str, default=None
+        Name of the loss in Keras' logs.
+    """
+
+    hyperparameters = ("epsilon",)
+
+    def __init__(self, epsilon=1.0, name=None):
+        super().__init__(name=name)
+        if not -1 < epsilon < np.inf:
+            raise ValueError(
+                f"Poly loss got epsilon={epsilon!r}; it takes a number above -1, where 0 is cross-entropy."
+            )
+        self.epsilon = float(epsilon)
+
+    def call(self, y_true, y_pred):
+        """Return the loss of every row."""
+        log_true, log_rest = true_log_probabilities(y_true, y_pred)
+        return -log_true + self.epsilon * keras.ops.exp(log_rest)
+
+    def predict_proba(self, logits):
+        """Return P(y | x) by the link of the optimum."""
+        log_q, _ = log_probabilities(logits)
+        return softmax(log_q - np.log1p(self.epsilon * np.exp(log_q)), axis=1)
+
+    def initial_logits(self, prior):
+        """Return the constant logits whose link gives `prior`."""
+        return self._solve_link(prior, slope=max(1.0, 1 / (1 + self.epsilon)))

@@ -1,0 +1,50 @@
+"""How is an output scored? With a scale and a shift for every class."""
+
+from skimbalance.strategies.base import Strategy
+from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, adjustment_of
+
+
+class VectorScaling(Strategy):
+    r"""Train with the vector-scaling loss, cross-entropy of :math:`z_c / \Delta_c + \tau \log \pi_c`.
+
+    Parameters
+    ----------
+    gamma : float, default=0.15
+        Exponent of the scales :math:`\Delta_c = (n_{max} / n_c)^\gamma`, at least 0; 0 scales nothing.
+    tau : float, default=1.0
+        Share of the log-prior that is added, at least 0.
+
+    Raises
+    ------
+    ValueError
+        At fit, for a negative gamma or tau.
+
+    Notes
+    -----
+    The optimum is :math:`\mathrm{softmax}(z / \Delta + \tau \log \pi) = P(y | x)`, so that
+    :math:`\mathrm{softmax}(z / \Delta)`, which ``predict_proba`` shows, is the posterior of a population with class
+    shares proportional to :math:`\pi_c^{1-\tau}`.
+
+    References
+    ----------
+    .. [1] G. R. Kini, O. Paraskevas, S. Oymak and C. Thrampoulidis (2021), "Label-Imbalanced and Group-Sensitive
+       Classification under Overparameterization", NeurIPS, arXiv:2103.01550.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.strategies import VectorScaling
+    >>> VectorScaling(gamma=0.5).loss(np.array([90.0, 10.0])).scale.round(3)
+    array([1.   , 0.333])
+    """
+
+    def __init__(self, gamma=0.15, tau=1.0):
+        self.gamma = gamma
+        self.tau = tau
+
+    def loss(self, class_counts):
+        """Return the vector-scaling loss."""
+        if not self.gamma >= 0:
+            raise ValueError(f"VectorScaling got gamma={self.gamma!r}; it takes a number of at least 0.")
+        scale = (class_counts / class_counts.max()) ** self.gamma
+        return LogitAdjustedLoss(adjustment_of(class_counts, self.tau, "VectorScaling"), scale)
