@@ -25,7 +25,7 @@ from skimbalance.networks import (
     unpack_network,
 )
 from skimbalance.scikeras_bridge import SciKerasClassifier
-from skimbalance.strategies import CrossEntropy, KerasLoss, resolve_strategy, wrap_loss
+from skimbalance.strategies import CrossEntropy, KerasLoss, handles_multi_class, resolve_strategy, wrap_loss
 from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
@@ -542,5 +542,5 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """Return scikit-learn's tags: sparse X is accepted, labels are single."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.non_deterministic = False
+        tags.classifier_tags.multi_class = handles_multi_class(self.strategy)
         return tags

@@ -16,6 +16,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.utils.validation import _get_feature_names
 
 from skimbalance import ImbalancedKerasClassifier, Strategy
 
@@ -93,7 +94,7 @@ def test_any_table(as_table, rare):
     expected = quick().fit(X, y).predict_proba(X)
     clf = quick().fit(as_table(X), y)
     np.testing.assert_array_equal(clf.predict_proba(as_table(X)), expected)
-    if hasattr(as_table(X), "columns"):
+    if _get_feature_names(as_table(X)) is not None:  # the names that this release of scikit-learn can read
         assert list(clf.feature_names_in_) == list("abcd")
 
 

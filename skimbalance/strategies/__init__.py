@@ -45,6 +45,7 @@ __all__ = [
     "Resampling",
     "Strategy",
     "VectorScaling",
+    "handles_multi_class",
     "resolve_strategy",
     "wrap_loss",
 ]
@@ -119,6 +120,13 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
     for part in parts if rng is not None else []:
         _seed(part, rng)
     return parts[0] if len(parts) == 1 else Combined(parts)
+
+
+def handles_multi_class(strategy):
+    """Whether a ``strategy`` parameter, valid or not, is a remedy for more than two classes."""
+    parts = strategy if isinstance(strategy, list | tuple) else [strategy]
+    classes = [STRATEGIES.get(part, Strategy) if isinstance(part, str) else type(part) for part in parts]
+    return all(getattr(part, "multi_class", True) for part in classes)
 
 
 def _resolve_one(strategy, nested):

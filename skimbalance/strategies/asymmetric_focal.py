@@ -43,6 +43,8 @@ class AsymmetricFocal(Strategy):
     4.0
     """
 
+    multi_class = False
+
     def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05):
         self.gamma_positive = gamma_positive
         self.gamma_negative = gamma_negative
@@ -52,8 +54,8 @@ class AsymmetricFocal(Strategy):
         """Return the asymmetric loss."""
         if len(class_counts) != 2:
             raise ValueError(
-                f"AsymmetricFocal scores two classes, a positive and a negative one, but y has {len(class_counts)} "
-                'classes; take strategy="focal" for more. Only binary classification is supported.'
+                "Only binary classification is supported. The type of the target is multiclass: AsymmetricFocal scores a "
+                f'positive and a negative class, but y has {len(class_counts)} classes; take strategy="focal".'
             )
         return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin)
 

@@ -41,6 +41,9 @@ class Strategy(BaseEstimator):
     array([0.1, 0.2])
     """
 
+    #: Whether the remedy is defined for more than two classes.
+    multi_class = True
+
     def fit_resample(self, X, y):
         """Return the rows to train on.
 
