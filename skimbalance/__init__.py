@@ -10,12 +10,13 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ImbalancedKerasClassifier": "classifier",
     "Strategy": "strategies",
+    "estimate_prior": "posterior",
     "mlp": "networks",
     "networks": None,
     "strategies": None,
 }
 
-__all__ = ["ImbalancedKerasClassifier", "Strategy", "__version__", "mlp", "networks", "strategies"]
+__all__ = ["ImbalancedKerasClassifier", "Strategy", "__version__", "estimate_prior", "mlp", "networks", "strategies"]
 
 
 def __getattr__(name):

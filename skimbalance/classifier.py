@@ -1,5 +1,6 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from skimbalance.checks import (
     check_values,
     spawn_generators,
 )
+from skimbalance.decision import closed_form_threshold, decide, needs_rows, parse_decision, threshold_from_rows
 from skimbalance.networks import (
     LossOnOutputs,
     as_logits,
@@ -24,8 +26,9 @@ from skimbalance.networks import (
     prepare_network,
     unpack_network,
 )
+from skimbalance.posterior import as_prior, fit_calibrator, shift_prior
 from skimbalance.scikeras_bridge import SciKerasClassifier
-from skimbalance.strategies import CrossEntropy, KerasLoss, handles_multi_class, resolve_strategy, wrap_loss
+from skimbalance.strategies import Combined, CrossEntropy, KerasLoss, handles_multi_class, resolve_strategy, wrap_loss
 from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
@@ -61,6 +64,21 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     alpha : float, array-like of shape (n_classes,) or "balanced", default=None
         Class weights of a strategy that has them: for focal loss, the weight of the positive class in (0, 1), or
         one weight per class. None is the strategy's own default.
+    target_prior : {"fit"}, array-like of shape (n_classes,), dict or None, default=None
+        Class shares that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to ``fit``, or those of
+        a deployment, in the order of ``classes_`` or by label. None refers to what training showed the network, so that
+        ``predict`` follows the remedy. It is used at prediction time, so that changing it needs no new fit.
+    calibration : {"holdout"} or None, default=None
+        "holdout" fits a logistic regression from logits to labels on held-out rows (a tenth, where no others are held
+        out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers and for LDAM with more
+        than two classes, whose formula is approximate.
+    decision : None, float, "f1", ("fbeta", float), "balanced_accuracy", "mcc", dict or array-like, default=None
+        Rule by which ``predict`` turns probabilities into labels. None is the argmax of ``predict_proba``. All others
+        work on the probabilities at the prior of y (``target_prior="fit"``), whatever ``predict_proba`` shows: a
+        threshold for the positive class; the best expected F1, F-beta or Matthews correlation (two classes); the best
+        balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two classes or a matrix [true
+        class, predicted class]. F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else
+        those of training; the others may be changed without a new fit.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
         Optimizer; built anew for every fit.
     loss : str, keras.losses.Loss, class or callable, default=None
@@ -129,8 +147,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     prior_ : ndarray of shape (n_classes,)
         Class shares of y, weighted.
     train_prior_ : ndarray of shape (n_classes,)
-        Class shares that training showed the network, through resampling and weights; ``predict_proba`` is the
-        posterior under them.
+        Class shares that training showed the network, through resampling, batches, weights and the loss;
+        ``predict_proba`` is the posterior under them, unless `target_prior` is set.
+    threshold_ : float
+        Probability of the positive class, at the prior of y, from which ``predict`` says positive. Two classes and a
+        `decision` only.
+    calibrator_ : LogisticRegression
+        Model from logits to labels. With ``calibration="holdout"`` only.
 
     See Also
     --------
@@ -160,6 +183,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     _parameter_constraints = {
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
+        "target_prior": [None, StrOptions({"fit"}), dict, "array-like"],
+        "calibration": [None, StrOptions({"holdout"})],
         "class_weight": [None, dict, StrOptions({"balanced"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "initial_epoch": [Interval(Integral, 0, None, closed="left")],
@@ -186,6 +211,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         strategy="class_weight",
         gamma=None,
         alpha=None,
+        target_prior=None,
+        calibration=None,
+        decision=None,
         optimizer="adam",
         loss=None,
         metrics=None,
@@ -304,12 +332,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             self._forget()
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         self._count(y, sample_weight, adds=partial and goes_on)
+        self._target_prior()
+        rule = parse_decision(self.decision, self.n_classes_)
         if validation_data is None:
             X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
         else:
             held_out = check_validation_data(self, validation_data)
+        natural_rows = held_out or (X, y, sample_weight)
 
         strategy = self._resolve_strategy(rng_sampler)
+        natural_counts = self._counts(y, sample_weight)
         X, y, sample_weight, is_resampled = self._resample(strategy, X, y, sample_weight)
         counts = self.class_count_ if partial and not is_resampled else self._counts(y, sample_weight)
         counts = np.maximum(counts, counts == 0)  # a class that no chunk has shown yet counts as one row
@@ -318,6 +350,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         shown = (counts if batch_prior is None else batch_prior) * strategy.class_weight(counts, 1.0)
         shown = shown * (1.0 if loss is None else loss.prior_factor())
         self.train_prior_ = shown / shown.sum()
+        if is_resampled or batch_prior is not None or isinstance(strategy, Combined):
+            rows_factor = counts / natural_counts if is_resampled else None
+            self._warn_of_double_correction(strategy, counts, rows_factor, batch_prior, loss)
         rows = TrainingRows(
             X, y, sample_weight,
             class_weight=lambda progress: strategy.class_weight(counts, progress),
@@ -352,6 +387,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         before = self.history_ if goes_on else {}
         self.history_ = {name: before.get(name, []) + values for name, values in history.items()}
         self.strategy_, self.loss_, self.model_, self._optimizer_state = strategy, loss, model, state
+        if self.calibration:
+            self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
+        if needs_rows(rule[0]):
+            positive = self._proba_at(self.prior_, self._logits_of(natural_rows[0]))[:, 1]
+            self._thresholds = {rule: threshold_from_rows(*rule, positive, natural_rows[2])}
         self.n_iter_ = self.current_epoch
         is_best_kept = early_stopping is not None and early_stopping.best_epoch is not None
         n_before = len(before.get("loss", []))
@@ -386,7 +426,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     def _hold_out(self, X, y, sample_weight, settings, rng):
         """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows or None."""
-        share = settings["validation_split"] or (0.1 if self.early_stopping else 0)
+        share = settings["validation_split"] or (0.1 if self.early_stopping or self.calibration else 0)
         if not share:
             return X, y, sample_weight, None
         kept, out = hold_out(y, self.classes_, share, rng)
@@ -465,17 +505,54 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             )
         return type(model.optimizer).from_config(model.optimizer.get_config())
 
-    def _logits(self, X):
-        """Return the network's logits of rows, as float64 of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        X = check_features(self, X)
-        callbacks = self._new_callbacks("predict")
-        chunk_rows = vars(self).get("predict__batch_size")
-        chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
+    def _target_prior(self):
+        """Return the prior that ``predict_proba`` refers to, as an array."""
+        if self.target_prior is None:
+            return getattr(self, "train_prior_", None)
+        if isinstance(self.target_prior, str):
+            return self.prior_
+        return as_prior(self.target_prior, self.classes_)
+
+    def _warn_of_double_correction(self, strategy, counts, rows_factor, batch_prior, loss):
+        """Warn where more than one part of the strategy moves the class prior."""
+        parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
+        moves = {"the rows": rows_factor, "batches": None if batch_prior is None else batch_prior / counts}
+        moves |= {f"{type(part).__name__}'s weights": part.class_weight(counts, 1.0) for part in parts}
+        moves |= {type(loss).__name__: None if loss is None else loss.prior_factor()}
+        movers = [
+            name for name, factor in moves.items() if factor is not None and np.ptp(factor) > 1e-3 * np.max(factor)
+        ]
+        if len(movers) > 1:
+            shares = dict(zip(self.classes_.tolist(), self.train_prior_.round(4).tolist(), strict=True))
+            warnings.warn(
+                f"strategy={self.strategy!r} moves the class prior more than once ({', '.join(movers)}): the network "
+                f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _logits_of(self, X, callbacks=(), chunk_rows=None):
+        """Return the network's logits of validated rows, as float64 of shape (n_samples, n_classes)."""
         return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(np.float64)
 
+    def _logits(self, X):
+        """Return the network's logits of rows to predict."""
+        check_is_fitted(self)
+        X = check_features(self, X)
+        chunk_rows = vars(self).get("predict__batch_size")
+        chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
+        return self._logits_of(X, self._new_callbacks("predict"), chunk_rows)
+
+    def _proba_at(self, prior, logits):
+        """Return P(y | x) in a population with class shares `prior`."""
+        if hasattr(self, "calibrator_"):
+            proba, shown = self.calibrator_.predict_proba(logits), self.prior_
+        else:
+            proba, shown = self.loss_.predict_proba(logits), self.train_prior_
+        return proba if prior is shown else shift_prior(proba, shown, prior)
+
     def predict_proba(self, X):
-        """Return class probabilities under the class prior that training showed the network.
+        """Return class probabilities, under the prior that training showed or the one in `target_prior`.
 
         Parameters
         ----------
@@ -485,20 +562,20 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Returns
         -------
         ndarray of float64, shape (n_samples, n_classes)
-            P(y | x) for the classes in the order of ``classes_``, under ``train_prior_``; rows sum to one.
+            P(y | x) for the classes in the order of ``classes_``; rows sum to one.
 
         Raises
         ------
         NotFittedError
             Before ``fit``, or after a fit that failed.
         ValueError
-            If X does not have the features seen in ``fit``.
+            If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
         logits = self._logits(X)
-        return self.loss_.predict_proba(logits)
+        return self._proba_at(self._target_prior(), logits)
 
     def predict(self, X):
-        """Return the most probable class of each row, the argmax of ``predict_proba``.
+        """Return the label of each row by the rule in `decision`.
 
         Parameters
         ----------
@@ -515,10 +592,38 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         NotFittedError
             Before ``fit``, or after a fit that failed.
         ValueError
-            If X does not have the features seen in ``fit``.
+            If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
+            rows.
         """
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
+        if self.decision is None:
+            proba = self.predict_proba(X)
+            return self.classes_[proba.argmax(axis=1)]
+        logits = self._logits(X)
+        kind, value = parse_decision(self.decision, self.n_classes_)
+        threshold = None if kind == "costs" or self.n_classes_ > 2 else self._threshold()
+        return self.classes_[decide(kind, value, threshold, self._proba_at(self.prior_, logits), self.prior_)]
+
+    def _threshold(self):
+        """Return the threshold of the decision rule for two classes, as the rule is now."""
+        rule = parse_decision(self.decision, 2)
+        if not needs_rows(rule[0]):
+            return closed_form_threshold(*rule, self.prior_)
+        if rule not in getattr(self, "_thresholds", {}):
+            raise ValueError(
+                f"decision={self.decision!r} was set after fit, but its threshold follows from rows; call fit with it, "
+                'or take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
+            )
+        return self._thresholds[rule]
+
+    @property
+    def threshold_(self):
+        """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
+        if not self.initialized_ or self.n_classes_ > 2 or self.decision is None:
+            raise AttributeError("threshold_ exists after fit, for two classes and a decision other than None.")
+        try:
+            return self._threshold()
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

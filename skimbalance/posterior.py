@@ -1,6 +1,7 @@
-"""What does a probability mean under another class prior? The prior shift."""
+"""What does a probability mean under another class prior, and which prior do unlabelled rows have?"""
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 
 def shift_prior(proba, train_prior, target_prior):
@@ -35,3 +36,80 @@ def shift_prior(proba, train_prior, target_prior):
     """
     shifted = proba * (np.asarray(target_prior) / np.asarray(train_prior)).astype(proba.dtype)
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
+    """Estimate the class prior of unlabelled rows from their probabilities.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_samples, n_classes)
+        P(y | x) of the rows, in a population with class shares `train_prior`; as ``predict_proba`` gives them.
+    train_prior : array-like of shape (n_classes,)
+        Those shares: ``train_prior_`` of the classifier, or its ``target_prior`` where one was set.
+    max_iter : int, default=1000
+        Largest number of iterations.
+    tol : float, default=1e-8
+        Change of a share below which the iteration ends.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Class shares that make the rows most likely; they sum to one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `train_prior` is no prior.
+
+    Notes
+    -----
+    The EM algorithm of Saerens et al. It assumes that rows of a class look as they did in training, only their
+    frequency has changed, and that the probabilities are calibrated.
+
+    References
+    ----------
+    .. [1] M. Saerens, P. Latinne and C. Decaestecker (2002), "Adjusting the Outputs of a Classifier to New a Priori
+       Probabilities: A Simple Procedure", Neural Computation 14(1), doi:10.1162/089976602753284446.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance import estimate_prior
+    >>> proba = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> estimate_prior(proba, train_prior=[0.5, 0.5])
+    array([0.75, 0.25])
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    if proba.ndim != 2 or len(proba) == 0:
+        raise ValueError(f"proba has shape {proba.shape}; it takes probabilities of shape (n_samples, n_classes).")
+    train_prior = as_prior(train_prior, np.arange(proba.shape[1]), "train_prior")
+    prior = train_prior
+    for _ in range(max_iter):
+        before, prior = prior, shift_prior(proba, train_prior, prior).mean(axis=0)
+        if np.abs(prior - before).max() < tol:
+            break
+    return prior
+
+
+def as_prior(prior, classes, name="target_prior"):
+    """Return class shares, given as an array in the order of `classes` or as a dict by label, as an array."""
+    labels = np.asarray(classes).tolist()
+    given = prior
+    if isinstance(prior, dict):
+        unknown, missing = [k for k in prior if k not in labels], [c for c in labels if c not in prior]
+        if unknown or missing:
+            problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
+            raise ValueError(f"{name}={given!r} {problem}; it needs one share for each of {labels}.")
+        prior = [prior[label] for label in labels]
+    prior = np.asarray(prior, dtype=np.float64)
+    if prior.shape != (len(labels),) or not np.all(prior > 0) or abs(prior.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"{name}={given!r} is no class prior for {labels}; it takes one positive share per class, with sum one."
+        )
+    return prior / prior.sum()
+
+
+def fit_calibrator(logits, y, sample_weight):
+    """Fit a logistic regression from logits (n_samples, n_classes) to class indices, hardly regularised."""
+    return LogisticRegression(C=1e4, max_iter=1000).fit(logits, y, sample_weight)

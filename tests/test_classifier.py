@@ -152,6 +152,7 @@ def test_integer_weights_are_left_as_they_are(rare):
     assert np.all(weight == 1)
 
 
+@pytest.mark.filterwarnings("ignore:strategy='focal' moves the class prior more than once")  # as it is meant to here
 def test_class_weight_replaces_balanced_weights_and_multiplies_others(rare):
     X, y = rare
     counts = np.bincount(y)
@@ -212,6 +213,7 @@ def _network_with_zero_head(meta):
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:strategy=.RandomOverSampler")  # moves the prior twice, as the warning says
 def test_prior_is_that_of_the_rows_the_network_was_shown(strategy, prior, rare):
     X, y = rare
     clf = quick(strategy=strategy).fit(np.round(X), y)

@@ -54,8 +54,8 @@ class AsymmetricFocal(Strategy):
         """Return the asymmetric loss."""
         if len(class_counts) != 2:
             raise ValueError(
-                "Only binary classification is supported. The type of the target is multiclass: AsymmetricFocal scores a "
-                f'positive and a negative class, but y has {len(class_counts)} classes; take strategy="focal".'
+                "Only binary classification is supported. The type of the target is multiclass: AsymmetricFocal scores "
+                f'a positive and a negative class, but y has {len(class_counts)} classes; take strategy="focal".'
             )
         return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin)
 

@@ -1,0 +1,151 @@
+"""Do probabilities mean what they say, under every remedy and every prior asked for?"""
+
+import keras
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from sklearn.metrics import log_loss
+
+from skimbalance import ImbalancedKerasClassifier, estimate_prior
+from skimbalance.posterior import shift_prior
+from skimbalance.strategies import STRATEGIES, LogitAdjustment
+
+
+def known_problem(n_samples=20_000, n_classes=2, seed=0):
+    """Rows of a logistic model with a rare class: X, y, and P(y | x)."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 3)).astype(np.float32)
+    if n_classes == 2:
+        logits = np.column_stack([np.zeros(n_samples), X @ [1.0, -0.7, 0.4] - 4.0])
+    else:
+        logits = np.column_stack([np.zeros(n_samples), X @ [0.8, 0.4, 0.0] - 1.0, X @ [0.0, 0.9, -0.6] - 2.5])
+    proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = (rng.random(n_samples)[:, None] > np.cumsum(proba, axis=1)).sum(axis=1)
+    return X, y, proba
+
+
+def linear(meta):
+    """Return the network that can represent these problems exactly."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(meta["n_classes_"])])
+    model.layers[-1].kernel.assign(np.zeros((3, meta["n_classes_"])))
+    model.layers[-1].bias.assign(meta["output_bias_"])
+    return model
+
+
+def fitted(X, y, **parameters):
+    """Fit the linear network until it has converged, by full batches."""
+    return ImbalancedKerasClassifier(
+        linear, **{"epochs": 300, "batch_size": -1, "random_state": 0, "optimizer__learning_rate": 0.05, **parameters}
+    ).fit(X, y)
+
+
+APPROXIMATE = {
+    # Made-up rows change what a rare row looks like, as its docstring says.
+    "smote": 0.10,
+    # One row in thirty of the frequent class is left to learn from.
+    "random_undersample": 0.10,
+}
+COMBINATIONS = {
+    "weights and focal loss": ["class_weight", "focal"],
+    "sampling and logit adjustment": [RandomOverSampler(sampling_strategy=0.2), LogitAdjustment(tau=0.5)],
+    "sampling and weights": [RandomOverSampler(sampling_strategy=0.2), "class_weight", "poly"],
+    "batches and focal loss": ["balanced_batches", "focal"],
+}
+#: LDAM's link is flat between its margins: probabilities there are coarse, as its docstring says.
+BINARY = {**{name: name for name in STRATEGIES if name != "ldam"}, **COMBINATIONS}
+
+
+@pytest.mark.filterwarnings("ignore:strategy=.* moves the class prior more than once")
+@pytest.mark.parametrize("name", BINARY)
+def test_probabilities_at_the_prior_of_y_are_calibrated(name):
+    X, y, proba = known_problem()
+    plain = fitted(X, y, strategy="none").predict_proba(X)
+    assert log_loss(y, plain) < 1.02 * log_loss(y, proba)
+    corrected = fitted(X, y, strategy=BINARY[name], target_prior="fit").predict_proba(X)
+    assert corrected[:, 1].mean() == pytest.approx(y.mean(), rel=0.10)
+    assert log_loss(y, corrected) < (1 + APPROXIMATE.get(name, 0.03)) * log_loss(y, plain)
+
+
+@pytest.mark.parametrize("name", [n for n in STRATEGIES if n not in ("ldam", "asymmetric_focal")])
+def test_probabilities_of_more_classes_are_calibrated(name):
+    X, y, _ = known_problem(n_classes=3)
+    plain = fitted(X, y, strategy="none").predict_proba(X)
+    corrected = fitted(X, y, strategy=name, target_prior="fit").predict_proba(X)
+    np.testing.assert_allclose(corrected.mean(axis=0), np.bincount(y) / len(y), rtol=0.10)
+    assert log_loss(y, corrected) < (1 + APPROXIMATE.get(name, 0.03)) * log_loss(y, plain)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("strategy", ["ldam", SMOTE()], ids=["ldam", "smote"])
+def test_a_calibrator_on_held_out_rows(strategy, n_classes):
+    X, y, _ = known_problem(n_classes=n_classes)
+    plain = fitted(X, y, strategy="none").predict_proba(X)
+    clf = fitted(X, y, strategy=strategy, calibration="holdout", validation_split=0.3, target_prior="fit")
+    assert log_loss(y, clf.predict_proba(X)) < 1.05 * log_loss(y, plain)
+    # Without a target, it still speaks of the population that training showed.
+    shown = clf.set_params(target_prior=None).predict_proba(X).mean(axis=0)
+    assert shown[-1] > 1.5 * np.bincount(y)[-1] / len(y)
+
+
+def test_target_prior_is_used_at_prediction_time(rare):
+    X, y = rare
+    y = np.array(["no", "yes"])[y]
+    clf = ImbalancedKerasClassifier(epochs=5, random_state=0).fit(X, y)
+    shown = clf.predict_proba(X)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    for target, prior in [("fit", clf.prior_), ([0.8, 0.2], [0.8, 0.2]), ({"yes": 0.3, "no": 0.7}, [0.7, 0.3])]:
+        np.testing.assert_allclose(
+            clf.set_params(target_prior=target).predict_proba(X), shift_prior(shown, [0.5, 0.5], prior)
+        )
+    np.testing.assert_array_equal(clf.set_params(target_prior=None).predict_proba(X), shown)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([0.9, 0.2], "is no class prior for \\[0, 1\\]; it takes one positive share per class, with sum one"),
+        ([1.0, 0.0], "positive share"),
+        ([0.2, 0.3, 0.5], "positive share"),
+        ({0: 0.5, 2: 0.5}, "names the labels \\[2\\]"),
+        ({0: 1.0}, "lacks the labels \\[1\\]"),
+        ("train", "'target_prior' parameter"),
+    ],
+)
+def test_bad_target_priors(target, message, rare):
+    with pytest.raises(ValueError, match=message):
+        ImbalancedKerasClassifier(target_prior=target, epochs=1).fit(*rare)
+
+
+def test_two_remedies_that_move_the_prior_warn_and_are_corrected_once(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(strategy=["class_weight", "logit_adjustment"], epochs=2, random_state=0)
+    with pytest.warns(UserWarning, match="more than once \\(ClassWeight's weights, LogitAdjustedLoss\\).*0.1, 1: 0.9"):
+        clf.fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, [0.1, 0.9])
+
+
+def test_one_remedy_does_not_warn(rare, recwarn):
+    for strategy in STRATEGIES:
+        ImbalancedKerasClassifier(strategy=strategy, epochs=1, validation_split=0.13).fit(*rare)
+    ImbalancedKerasClassifier(strategy=[SMOTE(), "class_weight", "focal"], epochs=1).fit(*rare)
+    assert not [w for w in recwarn if "more than once" in str(w.message)]
+
+
+def test_the_prior_of_unlabelled_rows():
+    X, y, proba = known_problem(200_000)
+    rng = np.random.default_rng(1)
+    kept = rng.permutation(np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[: 4 * (y == 1).sum()]]))
+    assert y[kept].mean() == pytest.approx(0.2)
+    assert estimate_prior(proba[kept], np.bincount(y) / len(y))[1] == pytest.approx(0.2, abs=0.02)
+    clf = fitted(X, y, epochs=100)
+    estimated = estimate_prior(clf.predict_proba(X[kept]), clf.train_prior_)
+    assert estimated[1] == pytest.approx(0.2, abs=0.02)
+    assert log_loss(y[kept], clf.set_params(target_prior=estimated).predict_proba(X[kept])) < log_loss(
+        y[kept], clf.set_params(target_prior="fit").predict_proba(X[kept])
+    )
+
+
+@pytest.mark.parametrize(("proba", "prior"), [(np.ones(3), [0.5, 0.5]), (np.ones((2, 2)) / 2, [0.5, 0.6])])
+def test_estimate_prior_refuses(proba, prior):
+    with pytest.raises(ValueError, match="it takes"):
+        estimate_prior(proba, prior)
