@@ -1,0 +1,90 @@
+"""
+What the probabilities mean
+===========================
+
+Weights, sampling and focal loss move the probabilities that a network shows. Two steps undo any of them: the inverse
+link of the loss, which ``predict_proba`` always applies, and a shift to the class prior you name in ``target_prior``.
+Here is how average precision, log-loss and a reliability plot look before and after, on a problem whose true
+probabilities are known.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score, log_loss
+
+from skimbalance import ImbalancedKerasClassifier
+
+# %%
+# Rows of a logistic model with a bend, 3 % of them positive, and the probability that each one truly had.
+
+
+def make_rows(n_samples, seed):
+    """Draw rows, labels, and the true P(positive | x)."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 4))
+    logit = 1.2 * X[:, 0] - X[:, 1] + 0.8 * np.tanh(2 * X[:, 2]) - 4.6
+    truth = 1 / (1 + np.exp(-logit))
+    return X, (rng.random(n_samples) < truth).astype(int), truth
+
+
+X, y, _ = make_rows(20_000, seed=0)
+X_test, y_test, truth = make_rows(50_000, seed=1)
+
+# %%
+# One fit a strategy. The probabilities at the prior of ``y`` need no second one: ``target_prior`` is used when
+# predicting.
+
+settings = {
+    "none": {},
+    "class_weight": {},
+    "random_undersample": {},
+    "smote": {},
+    "focal": {"gamma": 2.0},
+    "focal, balanced": {"strategy": "focal", "alpha": "balanced"},
+    "logit_adjustment": {},
+    "asymmetric_focal": {},
+}
+shown, natural = {}, {}
+for name, parameters in settings.items():
+    parameters = {"strategy": name, "epochs": 20, "random_state": 0, **parameters}
+    clf = ImbalancedKerasClassifier(**parameters).fit(X, y)
+    shown[name] = clf.predict_proba(X_test)[:, 1]
+    natural[name] = clf.set_params(target_prior="fit").predict_proba(X_test)[:, 1]
+
+table = pd.DataFrame(
+    {
+        name: {
+            "average precision": average_precision_score(y_test, shown[name]),
+            "mean P, as trained": shown[name].mean(),
+            "log-loss, as trained": log_loss(y_test, shown[name]),
+            "mean P, target_prior='fit'": natural[name].mean(),
+            "log-loss, target_prior='fit'": log_loss(y_test, natural[name]),
+        }
+        for name in settings
+    }
+).T
+print(
+    f"{y_test.mean():.1%} of the rows are positive; the true probabilities have log-loss {log_loss(y_test, truth):.4f}.\n"
+)
+print(table.to_string(float_format="{:.3f}".format))
+
+# %%
+# The shift is the same for all rows, so it changes no ranking: average precision is what it was. Log-loss and the mean
+# probability are those of the plain network again, up to what the remedy's noise has cost.
+
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    print("\nInstall matplotlib to see the reliability plot: pip install 'skimbalance[plot]'.")
+else:
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained", sharey=True)
+    for ax, title, probabilities in zip(axes, ("as trained", 'target_prior="fit"'), (shown, natural), strict=True):
+        ax.plot([1e-3, 1], [1e-3, 1], color="grey", linestyle=":", label="calibrated")
+        for name, p in probabilities.items():
+            bins = np.array_split(np.argsort(p), 25)
+            ax.plot([p[i].mean() for i in bins], [truth[i].mean() for i in bins], marker=".", label=name)
+        ax.set(xscale="log", yscale="log", xlim=(1e-3, 1), ylim=(1e-3, 1), xlabel="Predicted P(positive)", title=title)
+    axes[0].set_ylabel("True P(positive)")
+    axes[1].legend(fontsize="small", loc="lower right")
+    figure.savefig("reliability.png", dpi=120)
+    print("\nThe reliability plot is in reliability.png.")

@@ -1,0 +1,61 @@
+"""
+When the rare class becomes less rare
+=====================================
+
+A model is trained where 2 % of the rows are positive, and used where 15 % are. Nobody has labels there. The prior can
+be estimated from the probabilities alone, and ``target_prior`` takes it without a new fit.
+"""
+
+import numpy as np
+from sklearn.metrics import f1_score, log_loss
+
+from skimbalance import ImbalancedKerasClassifier, estimate_prior
+
+# %%
+# Rows of either class look the same in both places; only their frequency differs.
+
+
+def make_rows(n_samples, share, seed):
+    """Draw rows with a share of positives."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n_samples) < share).astype(int)
+    return rng.normal(size=(n_samples, 4)) + y[:, None] * np.array([1.2, -0.8, 0.6, 0.0]), y
+
+
+X, y = make_rows(20_000, share=0.02, seed=0)
+X_new, y_new = make_rows(10_000, share=0.15, seed=1)
+
+clf = ImbalancedKerasClassifier(epochs=20, random_state=0).fit(X, y)
+
+# %%
+# ``predict_proba`` refers to ``train_prior_`` here, which class weights have made even. The EM algorithm of Saerens et
+# al. asks which prior makes the new rows likely.
+
+estimated = estimate_prior(clf.predict_proba(X_new), clf.train_prior_)
+print(
+    f"Positives in training {clf.prior_[1]:.1%}, estimated for the new rows {estimated[1]:.1%}, in truth {y_new.mean():.1%}.\n"
+)
+
+for name, target in (("as trained", None), ("prior of training", "fit"), ("estimated prior", estimated)):
+    proba = clf.set_params(target_prior=target).predict_proba(X_new)
+    scores = f"log-loss {log_loss(y_new, proba):.3f}, F1 {f1_score(y_new, clf.predict(X_new)):.3f}"
+    print(f"{name:<18} mean P(positive) {proba[:, 1].mean():.3f}, {scores}")
+
+# %%
+# Average precision is the same under all three, since the shift keeps the ranking.
+print("\nThe ranking, and so average precision, is the same under all three.")
+
+try:
+    import matplotlib.pyplot as plt
+except ImportError:
+    pass
+else:
+    priors = np.linspace(0.01, 0.5, 50)
+    losses = [log_loss(y_new, clf.set_params(target_prior=[1 - p, p]).predict_proba(X_new)) for p in priors]
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    axes.plot(priors, losses)
+    axes.axvline(estimated[1], color="C1", label="estimated, without labels")
+    axes.axvline(y_new.mean(), color="grey", linestyle=":", label="true share of positives")
+    axes.set(xlabel="target_prior of the positive class", ylabel="Log-loss on the new rows")
+    axes.legend()
+    figure.savefig("shifted_prior.png", dpi=120)
