@@ -63,9 +63,7 @@ table = pd.DataFrame(
         for name in settings
     }
 ).T
-print(
-    f"{y_test.mean():.1%} of the rows are positive; the true probabilities have log-loss {log_loss(y_test, truth):.4f}.\n"
-)
+print(f"{y_test.mean():.1%} of rows are positive; true P have log-loss {log_loss(y_test, truth):.4f}.\n")
 print(table.to_string(float_format="{:.3f}".format))
 
 # %%

@@ -32,9 +32,7 @@ clf = ImbalancedKerasClassifier(epochs=20, random_state=0).fit(X, y)
 # al. asks which prior makes the new rows likely.
 
 estimated = estimate_prior(clf.predict_proba(X_new), clf.train_prior_)
-print(
-    f"Positives in training {clf.prior_[1]:.1%}, estimated for the new rows {estimated[1]:.1%}, in truth {y_new.mean():.1%}.\n"
-)
+print(f"Positives in training {clf.prior_[1]:.1%}; new rows: {estimated[1]:.1%} estimated, {y_new.mean():.1%} true.\n")
 
 for name, target in (("as trained", None), ("prior of training", "fit"), ("estimated prior", estimated)):
     proba = clf.set_params(target_prior=target).predict_proba(X_new)
