@@ -128,7 +128,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Their number.
     n_features_in_ : int
         Number of features seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had string names.
     model_ : keras.Model
         Trained network, compiled. It returns what it was built to return, logits for the default network.
