@@ -96,9 +96,7 @@ BAD_PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"), BAD_PARAMETERS, ids=[str(list(p.items()))[:50] for p, _ in BAD_PARAMETERS]
-)
+@pytest.mark.parametrize(("parameters", "message"), BAD_PARAMETERS, ids=[message[:30] for _, message in BAD_PARAMETERS])
 def test_bad_parameters(parameters, message, rare):
     clf = ImbalancedKerasClassifier(**{"epochs": 1, **parameters})
     with pytest.raises((ValueError, TypeError), match=message):
