@@ -333,7 +333,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         self._count(y, sample_weight, adds=partial and goes_on)
         self._target_prior()
-        rule = parse_decision(self.decision, self.n_classes_)
+        rule, self._thresholds = parse_decision(self.decision, self.n_classes_), {}
         if validation_data is None:
             X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
         else:
@@ -341,6 +341,26 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         natural_rows = held_out or (X, y, sample_weight)
 
         strategy = self._resolve_strategy(rng_sampler)
+        rows, loss = self._apply_strategy(strategy, X, y, sample_weight, settings["shuffle"], partial)
+        if goes_on:
+            model, loss = self.model_, loss or self.loss_
+        else:
+            with keep_python_random():
+                model, loss = self._new_network(rows, loss, rng_weights)
+            self.history_, self._optimizer_state = {"loss": []}, None
+        if trains:
+            order = rng_order if settings["shuffle"] else None
+            self._train(model, loss, rows, held_out, order, settings, self.current_epoch if partial else None)
+        self.strategy_, self.loss_, self.model_ = strategy, loss, model
+        if self.calibration:
+            self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
+        if needs_rows(rule[0]):
+            positive = self._proba_at(self.prior_, self._logits_of(natural_rows[0]))[:, 1]
+            self._thresholds = {rule: threshold_from_rows(*rule, positive, natural_rows[2])}
+        return self
+
+    def _apply_strategy(self, strategy, X, y, sample_weight, shuffle, partial):
+        """Return the rows that training sees, as the strategy wants them, and its loss or None; set the prior shown."""
         natural_counts = self._counts(y, sample_weight)
         X, y, sample_weight, is_resampled = self._resample(strategy, X, y, sample_weight)
         counts = self.class_count_ if partial and not is_resampled else self._counts(y, sample_weight)
@@ -357,50 +377,37 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             X, y, sample_weight,
             class_weight=lambda progress: strategy.class_weight(counts, progress),
             batch_prior=batch_prior,
-            merge=settings["shuffle"] and not is_resampled,
+            merge=shuffle and not is_resampled,
         )  # fmt: skip
+        return rows, loss
 
-        if goes_on:
-            model, loss = self.model_, loss or self.loss_
-        else:
-            with keep_python_random():
-                model, loss = self._new_network(rows, loss, rng_weights)
-        history, state = {"loss": []}, None
-        first = self.current_epoch if partial else settings["initial_epoch"]
-        callbacks, early_stopping = self._fit_callbacks_of(settings, fit_params)
-        if trains:
-            history, state = train(
-                model, loss, rows,
-                as_logits=as_logits,
-                batch_size=choose_batch_size(settings["batch_size"], len(rows)),
-                epochs=settings["epochs"],
-                initial_epoch=first,
-                callbacks=callbacks,
-                evaluate=EpochEvaluation(
-                    as_logits, loss, self._new_metrics(), (X, y), held_out, self.train_prior_, self.prior_
-                ),
-                rng=rng_order if settings["shuffle"] else None,
-                optimizer_state=self._optimizer_state if goes_on else None,
-                run_eagerly=settings["run_eagerly"],
-                jit_compile=vars(self).get("compile__jit_compile", "auto"),
-            )  # fmt: skip
-        before = self.history_ if goes_on else {}
-        self.history_ = {name: before.get(name, []) + values for name, values in history.items()}
-        self.strategy_, self.loss_, self.model_, self._optimizer_state = strategy, loss, model, state
-        if self.calibration:
-            self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
-        if needs_rows(rule[0]):
-            positive = self._proba_at(self.prior_, self._logits_of(natural_rows[0]))[:, 1]
-            self._thresholds = {rule: threshold_from_rows(*rule, positive, natural_rows[2])}
+    def _train(self, model, loss, rows, held_out, rng, settings, epoch):
+        """Train the network, from epoch number `epoch` on or the one that was set; add to the history."""
+        first, n_before = settings["initial_epoch"] if epoch is None else epoch, self.current_epoch
+        callbacks, early_stopping = self._early_stopping(settings)
+        history, self._optimizer_state = train(
+            model, loss, rows,
+            as_logits=as_logits,
+            batch_size=choose_batch_size(settings["batch_size"], len(rows)),
+            epochs=settings["epochs"],
+            initial_epoch=first,
+            callbacks=callbacks,
+            evaluate=EpochEvaluation(
+                as_logits, loss, self._new_metrics(), (rows.X, rows.y), held_out, self.train_prior_, self.prior_
+            ),
+            rng=rng,
+            optimizer_state=self._optimizer_state,
+            run_eagerly=settings["run_eagerly"],
+            jit_compile=vars(self).get("compile__jit_compile", "auto"),
+        )  # fmt: skip
+        self.history_ = {name: self.history_.get(name, []) + values for name, values in history.items()}
         self.n_iter_ = self.current_epoch
-        is_best_kept = early_stopping is not None and early_stopping.best_epoch is not None
-        n_before = len(before.get("loss", []))
-        self.best_epoch_ = n_before + early_stopping.best_epoch - first + 1 if is_best_kept else self.n_iter_
-        return self
+        best = None if early_stopping is None else early_stopping.best_epoch
+        self.best_epoch_ = self.n_iter_ if best is None else n_before + best - first + 1
 
-    def _fit_callbacks_of(self, settings, fit_params):
+    def _early_stopping(self, settings):
         """Return the callbacks of one fit, and the one among them that stops it early, or None."""
-        callbacks, early_stopping = self._new_callbacks("fit", fit_params.get("callbacks")), None
+        callbacks, early_stopping = self._new_callbacks("fit", settings["callbacks"]), None
         if self.early_stopping:
             by_loss = self.early_stopping == "loss"
             early_stopping = stop_early("val_loss" if by_loss else "val_average_precision", self.n_iter_no_change)
@@ -528,7 +535,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
                 f"strategy={self.strategy!r} moves the class prior more than once ({', '.join(movers)}): the network "
                 f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _logits_of(self, X, callbacks=(), chunk_rows=None):

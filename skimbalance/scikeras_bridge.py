@@ -159,7 +159,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         settings = {name: self._setting(name, "fit") for name in _FIT_NAMES if name != "callbacks"}
         settings["initial_epoch"] = settings["initial_epoch"] or 0
         settings["run_eagerly"] = self._setting("run_eagerly", "compile")
-        return settings | {name: value for name, value in fit_params.items() if name != "callbacks"}
+        return {**settings, "callbacks": None, **fit_params}
 
     def _check_routing(self):
         """Refuse routed parameters that reach nothing, which upstream accepts silently."""
