@@ -112,6 +112,11 @@ class Strategy(BaseEstimator):
         return
 
 
+def balanced_weights(class_counts):
+    """Return n / (K n_c), the weights under which every class counts the same."""
+    return class_counts.sum() / (len(class_counts) * class_counts)
+
+
 class LogitsLoss(keras.losses.Loss):
     """Loss on integer labels and logits, which knows the probabilities that its optimum implies.
 

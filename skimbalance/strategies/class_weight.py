@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.strategies.base import Strategy
+from skimbalance.strategies.base import Strategy, balanced_weights
 
 
 class ClassWeight(Strategy):
@@ -43,7 +43,7 @@ class ClassWeight(Strategy):
                 raise ValueError(
                     f'ClassWeight got weights={self.weights!r}; it takes "balanced" or one weight per class.'
                 )
-            return class_counts.sum() / (len(class_counts) * class_counts)
+            return balanced_weights(class_counts)
         weights = np.asarray(self.weights, dtype=np.float64)
         if weights.shape != class_counts.shape or not np.all(np.isfinite(weights)) or np.any(weights <= 0):
             raise ValueError(

@@ -4,7 +4,13 @@ import numpy as np
 from scipy.special import softmax
 
 from skimbalance._startup import keras
-from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, true_log_probabilities
+from skimbalance.strategies.base import (
+    LogitsLoss,
+    Strategy,
+    balanced_weights,
+    log_probabilities,
+    true_log_probabilities,
+)
 
 
 class Focal(Strategy):
@@ -54,7 +60,7 @@ class Focal(Strategy):
         if self.alpha is None:
             return np.ones(n_classes)
         if isinstance(self.alpha, str) and self.alpha == "balanced":
-            return class_counts.sum() / (n_classes * class_counts)
+            return balanced_weights(class_counts)
         alpha = None if isinstance(self.alpha, str) else np.asarray(self.alpha, dtype=np.float64)
         if alpha is not None and alpha.ndim == 0 and n_classes == 2 and 0 < alpha < 1:
             return np.array([1 - alpha, alpha])

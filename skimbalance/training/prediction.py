@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start, tf
-from skimbalance.training.program import architecture, clone_network
+from skimbalance.training.program import architecture, clone_network, state_of
 
 _CHUNK_ROWS = 16384
 _KEPT = 64
@@ -89,11 +89,11 @@ def _compile(model, as_logits):
 
     compiled = tf.function(forward, autograph=False, reduce_retracing=True)
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
-    specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables + model.non_trainable_variables]
+    specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(model)]
     compiled = compiled.get_concrete_function(specs, shape)
 
     def compute(model, X):
-        weights = [v.value for v in model.trainable_variables + model.non_trainable_variables]
+        weights = [v.value for v in state_of(model)]
         return compiled(weights, tf.convert_to_tensor(X))
 
     return compute

@@ -69,7 +69,7 @@ class Program:
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
         if model is not self.model:
-            _assign(_state(self.model), _state(model))
+            _assign(state_of(self.model), state_of(model))
         _assign(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
         if not optimizer_state and learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
@@ -79,7 +79,7 @@ class Program:
         """Hand the weights back to the network; return the optimizer's state."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         if model is not self.model:
-            _assign(_state(model), _state(self.model))
+            _assign(state_of(model), state_of(self.model))
         return [np.asarray(variable) for variable in self.optimizer.variables]
 
     def run_epoch(self, rows, order, weights):
@@ -263,7 +263,7 @@ class ProgramCache:
                         del self._idle[oldest]
 
 
-def _state(model):
+def state_of(model):
     """Every variable of a network that training changes: weights, statistics and seeds."""
     return model.trainable_variables + model.non_trainable_variables
 
