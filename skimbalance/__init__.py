@@ -13,10 +13,20 @@ _PUBLIC = {
     "estimate_prior": "posterior",
     "mlp": "networks",
     "networks": None,
+    "realmlp": "networks",
     "strategies": None,
 }
 
-__all__ = ["ImbalancedKerasClassifier", "Strategy", "__version__", "estimate_prior", "mlp", "networks", "strategies"]
+__all__ = [
+    "ImbalancedKerasClassifier",
+    "Strategy",
+    "__version__",
+    "estimate_prior",
+    "mlp",
+    "networks",
+    "realmlp",
+    "strategies",
+]
 
 
 def __getattr__(name):

@@ -15,6 +15,7 @@ def register():
     """Import the modules that hold serializable classes; they register themselves."""
     importlib.import_module("skimbalance.networks")
     importlib.import_module("skimbalance.strategies")
+    importlib.import_module("skimbalance.training.schedule")
 
 
 def register_with_keras():

@@ -156,15 +156,29 @@ def check_class_weight(class_weight, classes):
     """Return the ``class_weight`` parameter with a dict turned into an array in the order of `classes`."""
     if not isinstance(class_weight, dict):
         return class_weight
-    labels = classes.tolist()
-    unknown, missing = (
-        [k for k in class_weight if k not in labels],
-        [c for c in labels if c not in class_weight],
-    )
-    if unknown or missing:
-        problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
-        raise ValueError(f"class_weight={class_weight!r} {problem}; it needs exactly one weight for each of {labels}.")
-    weights = np.array([class_weight[label] for label in labels], dtype=np.float64)
+    weights = np.array(_by_label(class_weight, classes, "class_weight", "weight"), dtype=np.float64)
     if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
         raise ValueError(f"class_weight={class_weight!r} holds a weight that is not a positive, finite number.")
     return weights
+
+
+def check_prior(prior, classes, name="target_prior"):
+    """Return class shares, given as an array in the order of `classes` or as a dict by label, as an array."""
+    shares = _by_label(prior, classes, name, "share") if isinstance(prior, dict) else prior
+    shares = np.asarray(shares, dtype=np.float64)
+    if shares.shape != (len(classes),) or not np.all(shares > 0) or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"{name}={prior!r} is no class prior for {np.asarray(classes).tolist()}; it takes one positive share per "
+            "class, with sum one."
+        )
+    return shares / shares.sum()
+
+
+def _by_label(given, classes, name, noun):
+    """Return the values of a dict by label in the order of `classes`; refuse other labels and missing ones."""
+    labels = np.asarray(classes).tolist()
+    unknown, missing = [key for key in given if key not in labels], [label for label in labels if label not in given]
+    if unknown or missing:
+        problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
+        raise ValueError(f"{name}={given!r} {problem}; it needs exactly one {noun} for each of {labels}.")
+    return [given[label] for label in labels]

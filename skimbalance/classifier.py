@@ -11,6 +11,7 @@ from skimbalance._startup import keep_python_random, start
 from skimbalance.checks import (
     check_class_weight,
     check_features,
+    check_prior,
     check_rows,
     check_validation_data,
     check_values,
@@ -18,27 +19,43 @@ from skimbalance.checks import (
 )
 from skimbalance.decision import closed_form_threshold, decide, needs_rows, parse_decision, threshold_from_rows
 from skimbalance.networks import (
+    NETWORKS,
     LossOnOutputs,
-    as_logits,
     copy_network,
-    mlp,
+    n_members_of,
     pack_network,
     prepare_network,
+    realmlp,
     unpack_network,
 )
-from skimbalance.posterior import as_prior, fit_calibrator, shift_prior
+from skimbalance.posterior import fit_calibrator, shift_prior, true_posterior
 from skimbalance.scikeras_bridge import SciKerasClassifier
-from skimbalance.strategies import Combined, CrossEntropy, KerasLoss, handles_multi_class, resolve_strategy, wrap_loss
+from skimbalance.strategies import (
+    Combined,
+    CrossEntropy,
+    KerasLoss,
+    handles_multi_class,
+    resamples,
+    resolve_strategy,
+    wrap_loss,
+)
 from skimbalance.training import (
+    CosineLog,
     EpochEvaluation,
     EpochProgress,
+    MemberSelection,
     TrainingRows,
     choose_batch_size,
+    choose_epochs,
     hold_out,
+    holds_enough,
     predict_logits,
     stop_early,
     train,
 )
+
+#: Share of the training rows that each member of the default network holds out, and the most rows.
+_MEMBER_SHARE, _MEMBER_ROWS = 0.15, 10_000
 
 
 class ImbalancedKerasClassifier(SciKerasClassifier):
@@ -49,16 +66,19 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     Parameters
     ----------
-    model : callable, keras.Model or None, default=None
+    model : callable, keras.Model, "realmlp", "mlp" or None, default=None
         Builder of the network, or the network itself, which is copied for every fit and starts from its weights.
         A builder may name the arguments ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``classes_``,
         ``output_bias_`` and other facts of the data), ``compile_kwargs`` and ``params``. The network ends in one
         logit or sigmoid unit (two classes), or in one logit per class or a softmax. None takes
-        `skimbalance.networks.mlp`, which standardises its inputs.
-    strategy : str, Strategy, sampler, list of these, or None, default="class_weight"
-        Remedy for imbalance: "class_weight", "focal", "random_oversample", "random_undersample", "smote", "none";
-        a `Strategy`; any sampler of imbalanced-learn; or a list, whose parts are combined. Samplers see training
-        rows only.
+        `skimbalance.networks.realmlp`, several members whose probabilities are averaged; "mlp" is
+        `skimbalance.networks.mlp`, one plain network. Both scale their inputs.
+    strategy : str, Strategy, sampler, list of these, or None, default="auto"
+        Remedy for imbalance: one of the names in `skimbalance.strategies.STRATEGIES`, such as "class_weight", "focal",
+        "smote" or "none"; a `Strategy`; any sampler of imbalanced-learn; or a list, whose parts are combined. Samplers
+        see training rows only. "auto" is "logit_adjustment", under which ``predict`` favours no class as under balanced
+        weights, but which trains as well as without a remedy; or "class_weight", where `class_weight` or `loss` is
+        given.
     gamma : float, default=None
         Focusing exponent of a strategy that has one, at least 0; None is the strategy's own default.
     alpha : float, array-like of shape (n_classes,) or "balanced", default=None
@@ -79,17 +99,19 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two classes or a matrix [true
         class, predicted class]. F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else
         those of training; the others may be changed without a new fit.
-    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        Optimizer; built anew for every fit.
+    optimizer : str, keras.optimizers.Optimizer, class or None, default=None
+        Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
+        its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
     loss : str, keras.losses.Loss, class or callable, default=None
         Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss.
     metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
         Metrics to log, computed at the end of each epoch over all training (and held-out) rows.
     class_weight : dict or "balanced", default=None
-        Weight of each label. It takes the place of balanced weights in ``strategy="class_weight"``, and is
-        multiplied into every other strategy.
-    epochs : int, default=100
-        Passes over the training rows, at least 1.
+        Weight of each label. It takes the place of balanced weights in ``strategy="class_weight"``, which "auto" then
+        is, and is multiplied into every other strategy.
+    epochs : int or "auto", default="auto"
+        Passes over the training rows, at least 1. "auto" is 100; for the default network 32, or as many as make 256
+        steps, at most 256.
     batch_size : int, "auto" or None, default="auto"
         Rows of a gradient step. "auto" takes the power of two nearest the square root of the number of training
         rows, between 32 and 1024; -1 takes all rows; None takes 32, as Keras does.
@@ -99,12 +121,15 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     validation_split : float in [0, 1), default=0.0
         Share of rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior of
         the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged.
-    early_stopping : bool, "average_precision" or "loss", default=False
+    early_stopping : "auto", bool, "average_precision" or "loss", default="auto"
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
-        A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given.
+        A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given; but every
+        member of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of its own.
+        "auto" is "loss" for the default network, if at least five of the rows outside the largest class can be held
+        out, and False for all other networks and smaller tables.
     n_iter_no_change : int, default=10
-        Epochs without improvement after which early stopping ends training, at least 1.
+        Epochs without improvement (of any member) after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks; each fit trains with copies of them.
     warm_start : bool, default=False
@@ -140,8 +165,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         What was logged, one value an epoch.
     n_iter_ : int
         Epochs trained.
-    best_epoch_ : int
-        Epoch, counted from 1, whose weights were kept: the last one, unless early stopping chose another.
+    best_epoch_ : int or ndarray of shape (n_members,)
+        Epoch, counted from 1, whose weights were kept: the last one, unless early stopping chose another; of each
+        member, where they have epochs of their own.
     class_count_ : ndarray of shape (n_classes,)
         Weighted number of rows of each class in y.
     prior_ : ndarray of shape (n_classes,)
@@ -162,9 +188,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     Notes
     -----
-    ``predict`` is the argmax of ``predict_proba``, so it follows the remedy: under balanced weights it favours
-    the rare class. A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored with a
-    warning, so that one grid may span strategies.
+    ``predict`` is the argmax of ``predict_proba``, so it follows the remedy: by default, every class is found as often
+    as the others, however rare it is. A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored
+    with a warning, so that one grid may span strategies.
 
     References
     ----------
@@ -186,7 +212,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         "target_prior": [None, StrOptions({"fit"}), dict, "array-like"],
         "calibration": [None, StrOptions({"holdout"})],
         "class_weight": [None, dict, StrOptions({"balanced"})],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "initial_epoch": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [
             None,
@@ -196,7 +222,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ],
         "shuffle": ["boolean"],
         "validation_split": [Interval(Real, 0, 1, closed="left")],
-        "early_stopping": ["boolean", StrOptions({"average_precision", "loss"})],
+        "early_stopping": ["boolean", StrOptions({"auto", "average_precision", "loss"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state", np.random.Generator],
@@ -208,21 +234,21 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self,
         model=None,
         *,
-        strategy="class_weight",
+        strategy="auto",
         gamma=None,
         alpha=None,
         target_prior=None,
         calibration=None,
         decision=None,
-        optimizer="adam",
+        optimizer=None,
         loss=None,
         metrics=None,
         class_weight=None,
-        epochs=100,
+        epochs="auto",
         batch_size="auto",
         shuffle=True,
         validation_split=0.0,
-        early_stopping=False,
+        early_stopping="auto",
         n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
@@ -334,13 +360,14 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self._count(y, sample_weight, adds=partial and goes_on)
         self._target_prior()
         rule, self._thresholds = parse_decision(self.decision, self.n_classes_), {}
-        if validation_data is None:
-            X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, settings, rng_split)
-        else:
-            held_out = check_validation_data(self, validation_data)
-        natural_rows = held_out or (X, y, sample_weight)
-
         strategy = self._resolve_strategy(rng_sampler)
+        held_out = None
+        if validation_data is not None:
+            held_out = check_validation_data(self, validation_data)
+        elif share := self._held_out_share(settings, strategy, y):
+            X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, share, rng_split)
+        rows_of_decision = held_out or (X, y, sample_weight)
+
         rows, loss = self._apply_strategy(strategy, X, y, sample_weight, settings["shuffle"], partial)
         if goes_on:
             model, loss = self.model_, loss or self.loss_
@@ -348,15 +375,21 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             with keep_python_random():
                 model, loss = self._new_network(rows, loss, rng_weights)
             self.history_, self._optimizer_state = {"loss": []}, None
+        members = None
         if trains:
+            members = self._give_to_members(model, loss, rows, held_out, partial, rng_split)
             order = rng_order if settings["shuffle"] else None
-            self._train(model, loss, rows, held_out, order, settings, self.current_epoch if partial else None)
+            epoch = self.current_epoch if partial else None
+            self._train(model, loss, rows, held_out, members, order, settings, epoch)
         self.strategy_, self.loss_, self.model_ = strategy, loss, model
         if self.calibration:
             self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
         if needs_rows(rule[0]):
-            positive = self._proba_at(self.prior_, self._logits_of(natural_rows[0]))[:, 1]
-            self._thresholds = {rule: threshold_from_rows(*rule, positive, natural_rows[2])}
+            if members is None or self.calibration:
+                proba, weight = self._proba_at(self.prior_, self._logits_of(rows_of_decision[0])), rows_of_decision[2]
+            else:
+                proba, _, weight = members.held_out_posteriors()
+            self._thresholds = {rule: threshold_from_rows(*rule, proba[:, 1], weight)}
         return self
 
     def _apply_strategy(self, strategy, X, y, sample_weight, shuffle, partial):
@@ -381,20 +414,57 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         )  # fmt: skip
         return rows, loss
 
-    def _train(self, model, loss, rows, held_out, rng, settings, epoch):
+    def _held_out_share(self, settings, strategy, y):
+        """Return the share of rows to hold out from all of training; 0 where members hold out rows of their own."""
+        if settings["validation_split"]:
+            return settings["validation_split"]
+        stops = self.early_stopping
+        if self._builder(NETWORKS) is realmlp:
+            # Rows are held out before a sampler makes up others from them, so that members share them.
+            if stops and resamples(strategy) and (stops != "auto" or holds_enough(y, _MEMBER_SHARE)):
+                return _MEMBER_SHARE
+            stops = False
+        return 0.1 if self.calibration or stops in (True, "average_precision", "loss") else 0.0
+
+    def _give_to_members(self, model, loss, rows, held_out, partial, rng):
+        """Give members of a network an order and held-out rows of their own; return what chooses their epochs."""
+        n_members, stops = n_members_of(model), self.early_stopping
+        if not n_members:
+            return None
+        y, holds_own = rows.y[rows.index], stops and not partial and held_out is None
+        share = min(_MEMBER_SHARE, _MEMBER_ROWS / len(y)) if holds_own else 0.0
+        if holds_own and not holds_enough(y, share, at_least=5 if stops == "auto" else 1):
+            if stops != "auto":
+                counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
+                raise ValueError(
+                    f"early_stopping={stops!r} lets each member of the network hold out {share:.0%} of the distinct "
+                    f"rows, but the classes count {counts}, so that none of the rarer ones would be among them; set "
+                    "early_stopping=False."
+                )
+            share = 0.0
+        own = rows.give_to_members(n_members, share, rng)
+        held_out = own if share else held_out
+        if not stops or partial or held_out is None:
+            return None
+        by = "average_precision" if stops in (True, "average_precision") else "loss"
+        return MemberSelection(loss, self.train_prior_, self.prior_, held_out, by, self.n_iter_no_change)
+
+    def _train(self, model, loss, rows, held_out, members, rng, settings, epoch):
         """Train the network, from epoch number `epoch` on or the one that was set; add to the history."""
         first, n_before = settings["initial_epoch"] if epoch is None else epoch, self.current_epoch
-        callbacks, early_stopping = self._early_stopping(settings)
+        has_members = n_members_of(model) > 0
+        callbacks, early_stopping = self._early_stopping(settings, has_members)
+        batch_size = choose_batch_size(settings["batch_size"], len(rows))
         history, self._optimizer_state = train(
             model, loss, rows,
-            as_logits=as_logits,
-            batch_size=choose_batch_size(settings["batch_size"], len(rows)),
-            epochs=settings["epochs"],
+            batch_size=batch_size,
+            epochs=choose_epochs(settings["epochs"], -(-len(rows) // batch_size), has_members),
             initial_epoch=first,
             callbacks=callbacks,
             evaluate=EpochEvaluation(
-                as_logits, loss, self._new_metrics(), (rows.X, rows.y), held_out, self.train_prior_, self.prior_
+                loss, self._new_metrics(), (rows.X, rows.y), held_out, self.train_prior_, self.prior_
             ),
+            members=members,
             rng=rng,
             optimizer_state=self._optimizer_state,
             run_eagerly=settings["run_eagerly"],
@@ -402,18 +472,19 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         )  # fmt: skip
         self.history_ = {name: self.history_.get(name, []) + values for name, values in history.items()}
         self.n_iter_ = self.current_epoch
-        best = None if early_stopping is None else early_stopping.best_epoch
+        chooser = members or early_stopping
+        best = None if chooser is None else chooser.best_epoch
         self.best_epoch_ = self.n_iter_ if best is None else n_before + best - first + 1
 
-    def _early_stopping(self, settings):
+    def _early_stopping(self, settings, has_members):
         """Return the callbacks of one fit, and the one among them that stops it early, or None."""
         callbacks, early_stopping = self._new_callbacks("fit", settings["callbacks"]), None
-        if self.early_stopping:
+        if self.early_stopping not in (False, "auto") and not has_members:
             by_loss = self.early_stopping == "loss"
             early_stopping = stop_early("val_loss" if by_loss else "val_average_precision", self.n_iter_no_change)
             callbacks.append(early_stopping)
         if settings["verbose"]:
-            callbacks.append(EpochProgress(settings["epochs"], settings["verbose"]))
+            callbacks.append(EpochProgress(settings["verbose"]))
         return callbacks, early_stopping
 
     def _forget(self):
@@ -431,19 +502,20 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         seen = np.maximum(self.class_count_, self.class_count_ == 0)
         self.prior_ = seen / seen.sum()
 
-    def _hold_out(self, X, y, sample_weight, settings, rng):
-        """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows or None."""
-        share = settings["validation_split"] or (0.1 if self.early_stopping or self.calibration else 0)
-        if not share:
-            return X, y, sample_weight, None
+    def _hold_out(self, X, y, sample_weight, share, rng):
+        """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows."""
         kept, out = hold_out(y, self.classes_, share, rng)
         weights = (None, None) if sample_weight is None else (sample_weight[kept], sample_weight[out])
         return X[kept], y[kept], weights[0], (X[out], y[out], weights[1])
 
     def _resolve_strategy(self, rng):
         """Return the strategy of this fit with all parameters that are meant for it."""
+        strategy = self.strategy
+        if isinstance(strategy, str) and strategy == "auto":
+            has_loss = self._setting("loss", "compile") is not None or getattr(self.model, "loss", None) is not None
+            strategy = "class_weight" if has_loss or self.class_weight is not None else "logit_adjustment"
         return resolve_strategy(
-            self.strategy,
+            strategy,
             nested=self._routed("strategy"),
             flat={"gamma": self.gamma, "alpha": self.alpha},
             class_weight=check_class_weight(self.class_weight, self.classes_),
@@ -480,7 +552,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             "target_type_": "binary" if self.n_classes_ == 2 else "multiclass",
             "n_outputs_": 1, "n_outputs_expected_": 1,
         }  # fmt: skip
-        model = self._build_model(mlp, meta)
+        model = self._build_model(NETWORKS, meta)
         compiled_loss = getattr(model, "loss", None) if model.compiled else None
         optimizer = self._optimizer_for(model)
         if model is self.model:
@@ -495,7 +567,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ):
             raise ValueError(
                 f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
-                f"brings a loss of its own ({type(loss).__name__}); leave one of them out."
+                f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
+                'strategy="class_weight", which brings none.'
             )
         model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
         return model, loss
@@ -503,6 +576,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     def _optimizer_for(self, model):
         """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
         if not model.compiled:
+            if self._setting("optimizer", "compile") is None and n_members_of(model):
+                recipe = {"learning_rate": 0.04, "beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.01}
+                settings = {**recipe, **self._routed("optimizer")}
+                if isinstance(settings["learning_rate"], Real):
+                    settings["learning_rate"] = CosineLog(settings["learning_rate"])
+                return self._optimizer_class()(**settings)
             return self._new_optimizer()
         if self._routed("optimizer") and not self._builder_takes("compile_kwargs"):
             name = next(iter(self._routed("optimizer")))
@@ -518,7 +597,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             return getattr(self, "train_prior_", None)
         if isinstance(self.target_prior, str):
             return self.prior_
-        return as_prior(self.target_prior, self.classes_)
+        return check_prior(self.target_prior, self.classes_)
 
     def _warn_of_double_correction(self, strategy, counts, rows_factor, batch_prior, loss):
         """Warn where more than one part of the strategy moves the class prior."""
@@ -539,8 +618,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             )
 
     def _logits_of(self, X, callbacks=(), chunk_rows=None):
-        """Return the network's logits of validated rows, as float64 of shape (n_samples, n_classes)."""
-        return predict_logits(self.model_, as_logits, X, self.n_classes_, chunk_rows, callbacks).astype(np.float64)
+        """Return the network's logits of validated rows, as float64."""
+        return predict_logits(self.model_, X, chunk_rows, callbacks).astype(np.float64)
 
     def _logits(self, X):
         """Return the network's logits of rows to predict."""
@@ -552,11 +631,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     def _proba_at(self, prior, logits):
         """Return P(y | x) in a population with class shares `prior`."""
-        if hasattr(self, "calibrator_"):
-            proba, shown = self.calibrator_.predict_proba(logits), self.prior_
-        else:
-            proba, shown = self.loss_.predict_proba(logits), self.train_prior_
-        return proba if prior is shown else shift_prior(proba, shown, prior)
+        if not hasattr(self, "calibrator_"):
+            return true_posterior(self.loss_, logits, self.train_prior_, prior)
+        proba = self.calibrator_.predict_proba(logits.reshape(len(logits), -1))
+        return proba if prior is self.prior_ else shift_prior(proba, self.prior_, prior)
 
     def predict_proba(self, X):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.

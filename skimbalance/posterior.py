@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from skimbalance.checks import check_prior
+
 
 def shift_prior(proba, train_prior, target_prior):
     r"""Turn posteriors under one class prior into posteriors under another.
@@ -36,6 +38,28 @@ def shift_prior(proba, train_prior, target_prior):
     """
     shifted = proba * (np.asarray(target_prior) / np.asarray(train_prior)).astype(proba.dtype)
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def true_posterior(loss, logits, train_prior, prior):
+    """Return P(y | x) in a population with class shares `prior`.
+
+    Parameters
+    ----------
+    loss : LogitsLoss
+        Loss whose link gives the posterior under `train_prior`.
+    logits : ndarray of shape (n_samples, n_classes) or (n_samples, n_members, n_classes)
+        What the network returns; the posteriors of members under `train_prior` are averaged.
+    train_prior, prior : ndarray of shape (n_classes,)
+        Class shares that training showed, and those asked about.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_samples, n_classes)
+        Probabilities.
+    """
+    proba = loss.predict_proba(logits.reshape(-1, logits.shape[-1]).astype(np.float64)).reshape(logits.shape)
+    proba = proba if proba.ndim == 2 else proba.mean(axis=1)
+    return proba if prior is train_prior else shift_prior(proba, train_prior, prior)
 
 
 def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
@@ -83,7 +107,7 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
     proba = np.asarray(proba, dtype=np.float64)
     if proba.ndim != 2 or len(proba) == 0:
         raise ValueError(f"proba has shape {proba.shape}; it takes probabilities of shape (n_samples, n_classes).")
-    train_prior = as_prior(train_prior, np.arange(proba.shape[1]), "train_prior")
+    train_prior = check_prior(train_prior, np.arange(proba.shape[1]), "train_prior")
     prior = train_prior
     for _ in range(max_iter):
         before, prior = prior, shift_prior(proba, train_prior, prior).mean(axis=0)
@@ -92,24 +116,6 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
     return prior
 
 
-def as_prior(prior, classes, name="target_prior"):
-    """Return class shares, given as an array in the order of `classes` or as a dict by label, as an array."""
-    labels = np.asarray(classes).tolist()
-    given = prior
-    if isinstance(prior, dict):
-        unknown, missing = [k for k in prior if k not in labels], [c for c in labels if c not in prior]
-        if unknown or missing:
-            problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
-            raise ValueError(f"{name}={given!r} {problem}; it needs one share for each of {labels}.")
-        prior = [prior[label] for label in labels]
-    prior = np.asarray(prior, dtype=np.float64)
-    if prior.shape != (len(labels),) or not np.all(prior > 0) or abs(prior.sum() - 1) > 1e-6:
-        raise ValueError(
-            f"{name}={given!r} is no class prior for {labels}; it takes one positive share per class, with sum one."
-        )
-    return prior / prior.sum()
-
-
 def fit_calibrator(logits, y, sample_weight):
     """Fit a logistic regression from logits (n_samples, n_classes) to class indices, hardly regularised."""
-    return LogisticRegression(C=1e4, max_iter=1000).fit(logits, y, sample_weight)
+    return LogisticRegression(C=1e4, max_iter=1000).fit(logits.reshape(len(logits), -1), y, sample_weight)

@@ -180,6 +180,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _optimizer_class(self):
         """Return the class of the optimizer, or what the user gave if it is not a name."""
         optimizer = self._setting("optimizer", "compile")
+        if optimizer is None:
+            return keras.optimizers.Adam
         if not isinstance(optimizer, str):
             return optimizer
         return _class_of_name(optimizer, keras.optimizers, keras.optimizers.Optimizer)
@@ -249,9 +251,20 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                 )
         return [copy.deepcopy(cb, {id(getattr(cb, "_model", None)): None}) for cb in callbacks]
 
-    def _build_model(self, default, meta):
-        """Call the user's builder, or `default` without one, with the arguments that it names."""
-        builder = default if self.model is None else self.model
+    def _builder(self, named):
+        """Return the user's builder or network; a name is one of the builders `named`, None the first of these."""
+        if self.model is None:
+            return next(iter(named.values()))
+        if isinstance(self.model, str) and self.model not in named:
+            raise ValueError(
+                f"model={self.model!r} is unknown; the names are {sorted(named)}. Or pass a function that returns a "
+                "keras.Model, or a keras.Model."
+            )
+        return named[self.model] if isinstance(self.model, str) else self.model
+
+    def _build_model(self, named, meta):
+        """Call the builder with the arguments that it names."""
+        builder = self._builder(named)
         if isinstance(builder, keras.Model):
             if self._routed("model"):
                 name = next(iter(self._routed("model")))
@@ -263,8 +276,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         # Line 315 accepts functions and partials only; a bound method or a callable object builds networks as well.
         if not callable(builder) or isinstance(builder, type):
             raise TypeError(
-                f"model={builder!r} is of type {type(builder).__name__}; it takes None, a keras.Model, or a callable "
-                "that returns one (function, functools.partial, method)."
+                f"model={builder!r} is of type {type(builder).__name__}; it takes None, a name, a keras.Model, or a "
+                "callable that returns one (function, functools.partial, method)."
             )
         parameters = inspect.signature(builder).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -286,7 +299,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _builder_takes(self, argument):
         """Whether the user's builder has an argument of this name."""
-        parameters = inspect.signature(self.model).parameters if not isinstance(self.model, keras.Model) else {}
+        parameters = inspect.signature(self.model).parameters if callable(self.model) else {}
         return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def _compile_kwargs_for_builder(self):

@@ -46,6 +46,7 @@ __all__ = [
     "Strategy",
     "VectorScaling",
     "handles_multi_class",
+    "resamples",
     "resolve_strategy",
     "wrap_loss",
 ]
@@ -127,6 +128,12 @@ def handles_multi_class(strategy):
     parts = strategy if isinstance(strategy, list | tuple) else [strategy]
     classes = [STRATEGIES.get(part, Strategy) if isinstance(part, str) else type(part) for part in parts]
     return all(getattr(part, "multi_class", True) for part in classes)
+
+
+def resamples(strategy):
+    """Whether a resolved strategy changes the rows."""
+    parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
+    return any(type(part).fit_resample is not Strategy.fit_resample for part in parts)
 
 
 def _resolve_one(strategy, nested):

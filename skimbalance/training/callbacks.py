@@ -15,18 +15,17 @@ class EpochProgress(keras.callbacks.Callback):
 
     Parameters
     ----------
-    epochs : int
-        Number of epochs.
     verbose : int
         1 shows one progress bar over the epochs, with the scores and the time left; above, a line an epoch.
     """
 
-    def __init__(self, epochs, verbose):
+    def __init__(self, verbose):
         super().__init__()
-        self._epochs, self._verbose, self._done = epochs, verbose, 0
+        self._verbose, self._done = verbose, 0
 
     def on_train_begin(self, logs=None):
         """Start the clock."""
+        self._epochs = self.params["epochs"]
         if self._verbose == 1:
             self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch")
 

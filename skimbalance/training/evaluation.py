@@ -3,7 +3,7 @@
 import numpy as np
 
 from skimbalance._startup import keras
-from skimbalance.posterior import shift_prior
+from skimbalance.posterior import true_posterior
 from skimbalance.training.prediction import predict_logits
 
 
@@ -12,8 +12,6 @@ class EpochEvaluation:
 
     Parameters
     ----------
-    as_logits : callable
-        Turns the network's outputs into logits.
     loss : LogitsLoss
         Loss whose link gives probabilities.
     metrics : dict of str to metric
@@ -27,8 +25,8 @@ class EpochEvaluation:
         that scores compare across strategies.
     """
 
-    def __init__(self, as_logits, loss, metrics, train, held_out, train_prior, prior):
-        self._as_logits, self._loss = as_logits, loss
+    def __init__(self, loss, metrics, train, held_out, train_prior, prior):
+        self._loss = loss
         self._metrics = {name: as_metric(metric, name, len(prior)) for name, metric in metrics.items()}
         self._train, self._held_out = train, held_out
         self._train_prior, self._prior = train_prior, prior
@@ -38,32 +36,38 @@ class EpochEvaluation:
         logs = {}
         if self._metrics:
             X, y = self._train
-            proba = self._predict_proba(model, X)
+            proba = self._posterior(predict_logits(model, X), self._train_prior)
             logs |= {name: _value(metric, y, proba) for name, metric in self._metrics.items()}
         if self._held_out is not None:
             X, y, sample_weight = self._held_out
-            proba = self._predict_proba(model, X)
-            logs |= {f"val_{name}": _value(metric, y, proba) for name, metric in self._metrics.items()}
-            natural = shift_prior(proba, self._train_prior, self._prior)
-            at_truth = np.clip(natural[np.arange(len(y)), y], np.finfo(np.float32).tiny, None)
-            logs["val_loss"] = float(np.average(-np.log(at_truth), weights=sample_weight))
+            logits = predict_logits(model, X)
+            if self._metrics:
+                proba = self._posterior(logits, self._train_prior)
+                logs |= {f"val_{name}": _value(metric, y, proba) for name, metric in self._metrics.items()}
+            natural = self._posterior(logits, self._prior)
+            logs["val_loss"] = log_loss(y, natural, sample_weight)
             logs["val_average_precision"] = macro_average_precision(y, natural, sample_weight)
         return logs
 
-    def _predict_proba(self, model, X):
-        """Return P(y | x) under the prior of training."""
-        logits = predict_logits(model, self._as_logits, X, len(self._prior))
-        return self._loss.predict_proba(logits.astype(np.float64))
+    def _posterior(self, logits, prior):
+        """Return P(y | x) under the prior of training or that of the data."""
+        return true_posterior(self._loss, logits, self._train_prior, prior)
+
+
+def log_loss(y, proba, sample_weight=None):
+    """Weighted mean of -log P(y | x), without scikit-learn's checks, which take longer than a small epoch."""
+    at_truth = np.maximum(proba[np.arange(len(y)), y], np.finfo(np.float32).tiny)
+    return float(np.average(-np.log(at_truth), weights=sample_weight))
 
 
 def macro_average_precision(y, proba, sample_weight=None):
-    """Average precision of the positive class of two, or the mean of it over all of more classes."""
-    classes = [1] if proba.shape[1] == 2 else range(proba.shape[1])
+    """Average precision of the positive class of two, or the mean of it over those of more classes that y holds."""
+    classes = [1] if proba.shape[1] == 2 else np.unique(y)
     return float(np.mean([average_precision(y == c, proba[:, c], sample_weight) for c in classes]))
 
 
 def average_precision(is_positive, score, sample_weight=None):
-    """Average precision as scikit-learn defines it, without the checks that take longer than a small epoch."""
+    """Average precision as scikit-learn defines it, but as fast as a small epoch."""
     order = np.argsort(-score, kind="stable")
     weight = np.ones(len(order)) if sample_weight is None else sample_weight[order]
     true, score = np.cumsum(weight * is_positive[order]), score[order]

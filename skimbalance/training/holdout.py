@@ -1,4 +1,4 @@
-"""Which rows does training never see? A stratified share, taken before anything is resampled."""
+"""Which rows does training never see? A stratified share, one for all members of a network or one for each."""
 
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
@@ -47,3 +47,40 @@ def hold_out(y, labels, validation_split, rng):
             i, j = np.flatnonzero(y[other] == missing)[0], np.flatnonzero(y[side] == largest)[0]
             side[j], other[i] = other[i], side[j]
     return np.sort(train), np.sort(held_out)
+
+
+def hold_out_members(y, n_members, share, rng):
+    """Split rows into training and held-out ones for each of several members.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    n_members : int
+        Number of members.
+    share : float in [0, 1)
+        Share of each class to hold out. The same row is held out by two members only where there are more than
+        ``1 / share`` of them.
+    rng : numpy.random.Generator
+        Source of the splits.
+
+    Returns
+    -------
+    train : ndarray of int, shape (n_members, n_train)
+    held_out : ndarray of int, shape (n_members, n_held_out)
+        Row indices, ascending.
+    """
+    out = np.zeros((n_members, len(y)), dtype=bool)
+    for c in range(y.max() + 1):
+        rows = rng.permutation(np.flatnonzero(y == c))
+        n_out = round(share * len(rows))
+        for member in range(n_members):
+            out[member, np.roll(rows, -member * n_out)[:n_out]] = True
+    every = np.broadcast_to(np.arange(len(y)), out.shape)
+    return every[~out].reshape(n_members, -1), every[out].reshape(n_members, -1)
+
+
+def holds_enough(y, share, at_least=5):
+    """Whether a share of the rows outside the largest class is a handful, so that scores of it mean something."""
+    counts = np.sort(np.bincount(y))[::-1]
+    return np.round(share * counts[1:]).sum() >= at_least

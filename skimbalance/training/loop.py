@@ -1,15 +1,19 @@
 """How do the epochs of a fit run? On a shared compiled program, or through Keras' own ``fit`` where one must."""
 
+from functools import partial
+
 import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start
-from skimbalance.training.program import Program, ProgramCache, architecture, clone_network, wants_xla
+from skimbalance.networks import clone_network, n_members_of
+from skimbalance.training.program import Program, ProgramCache, architecture, wants_xla
+from skimbalance.training.schedule import CosineLog
 
 _programs = ProgramCache()
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
-def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, callbacks=(), evaluate=None,
+def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(), evaluate=None, members=None,
           rng=None, optimizer_state=None, run_eagerly=False, jit_compile="auto"):  # fmt: skip
     """Train a network in place.
 
@@ -21,8 +25,6 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         Loss on logits.
     rows : TrainingRows
         Rows, weights and order.
-    as_logits : callable
-        Turns the network's outputs into logits.
     batch_size : int
         Rows of a step.
     epochs : int
@@ -33,6 +35,8 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         Callbacks of this fit alone.
     evaluate : callable, default=None
         ``evaluate(model) -> dict``, what an epoch's log holds besides the loss.
+    members : MemberSelection, default=None
+        Chooses each member's epoch, for a network whose members may have rows of their own.
     rng : numpy.random.Generator, default=None
         Source of each epoch's order; None keeps the order of the rows.
     optimizer_state : list of ndarray, default=None
@@ -52,24 +56,24 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
     """
     start()
     epoch_numbers = range(initial_epoch, initial_epoch + epochs)
+    steps = -(-len(rows) // batch_size)
     log = _EpochLog(rows, epoch_numbers, evaluate, rng)
-    if run_eagerly or _trains_itself(model) or any(map(_needs_batches, callbacks)):
+    optimizer, needs_batches = model.optimizer, any(map(_needs_batches, callbacks))
+    rates = _rates(optimizer, epochs * steps, callbacks)
+    if _trains_itself(model) or (not n_members_of(model) and (run_eagerly or needs_batches)):
         state = _train_through_keras(
             model, optimizer_state, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly
         )
         return log.history, state
 
-    n_steps = epochs * -(-len(rows) // batch_size)
-    xla = wants_xla(model, batch_size, n_steps) if jit_compile == "auto" else bool(jit_compile)
-    optimizer = model.optimizer
-    key = architecture(model, optimizer, loss, batch_size, xla)
+    xla = wants_xla(model, batch_size, epochs * steps) if jit_compile == "auto" else bool(jit_compile)
+    key = None if run_eagerly else architecture(model, optimizer, loss, batch_size, xla)
 
     def build():
         with keep_python_random():
             template = model if key is None else clone_network(model)
-        own_optimizer = type(optimizer).from_config(optimizer.get_config())
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
-        return Program(template, own_optimizer, template_loss, as_logits, batch_size, xla)
+        return Program(template, optimizer, template_loss, batch_size, xla, run_eagerly)
 
     with _programs.lend(key, build) as program:
         program.load(model, optimizer_state, _constant_rate(optimizer), loss)
@@ -77,24 +81,52 @@ def train(model, loss, rows, *, as_logits, batch_size, epochs, initial_epoch=0, 
         program.model.optimizer, program.model.stop_training = program.optimizer, False
         for callback in callbacks:
             callback.set_model(program.model)
-            callback.set_params({"epochs": epoch_numbers.stop, "steps": n_steps // epochs, "verbose": 0})
+            callback.set_params({"epochs": epoch_numbers.stop, "steps": steps, "verbose": 0})
         _call(callbacks, "on_train_begin")
         for epoch in epoch_numbers:
             _call(callbacks, "on_epoch_begin", epoch)
             order, weights = log.begin(epoch)
-            logs = log.end(program.model, program.run_epoch(rows, order, weights))
+            epoch_rates = None if rates is None else rates[(epoch - initial_epoch) * steps :]
+            after_batch = partial(_end_batch, callbacks) if needs_batches else None
+            logs = log.end(program.model, program.run_epoch(rows, order, weights, epoch_rates, after_batch))
+            if members is not None:
+                scores, program.model.stop_training = members.update(epoch, program)
+                logs |= scores
             for callback in callbacks:
                 if isinstance(callback, keras.callbacks.TerminateOnNaN):
-                    callback.on_batch_end(n_steps // epochs - 1, logs)
+                    callback.on_batch_end(steps - 1, logs)
             _call(callbacks, "on_epoch_end", epoch, logs)
             log.keep(logs)
             if program.model.stop_training:
                 break
+        if members is not None:
+            members.restore(program)
         _call(callbacks, "on_train_end", logs)
         optimizer_state = program.store(model)
         if _constant_rate(optimizer) is not None:
             optimizer.learning_rate = _constant_rate(program.optimizer)
     return log.history, optimizer_state
+
+
+def _rates(optimizer, n_steps, callbacks):
+    """Return the learning rate of every step where it follows a schedule of ours, which then spans this fit."""
+    schedule = optimizer._learning_rate
+    if not isinstance(schedule, CosineLog):
+        return None
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler):
+            raise ValueError(
+                f"{type(callback).__name__} sets the learning rate, which follows the schedule of the default network; "
+                'name an optimizer (optimizer="adam") or leave out the callback.'
+            )
+    schedule.n_steps = n_steps
+    return np.asarray(schedule(np.arange(n_steps, dtype=np.float32)))
+
+
+def _end_batch(callbacks, step, loss):
+    """Tell callbacks that a step has ended."""
+    _call(callbacks, "on_train_batch_begin", step)
+    _call(callbacks, "on_train_batch_end", step, {"loss": loss})
 
 
 def _constant_rate(optimizer):

@@ -7,29 +7,31 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start, tf
-from skimbalance.training.program import architecture, clone_network, state_of
+from skimbalance.networks import as_logits, clone_network, n_members_of
+from skimbalance.training.program import PREDICTION_BLOCK_ROWS, architecture, filled_up, state_of, to_block
 
 _CHUNK_ROWS = 16384
 _KEPT = 64
+
+# Matrix products treat the rows at the end of a table, which fill no whole register or thread's share, in another
+# way than the others, on some CPUs with another last bit. Rows that fill up the table see to it that what a row is
+# told does not depend on its place among the others.
+_ROW_MULTIPLE = 256
 
 _lock = threading.Lock()
 _by_architecture = OrderedDict()
 _by_model = WeakKeyDictionary()
 
 
-def predict_logits(model, as_logits, X, n_classes, chunk_rows=None, callbacks=()):
+def predict_logits(model, X, chunk_rows=None, callbacks=()):
     """Return the logits of rows.
 
     Parameters
     ----------
     model : keras.Model
         Trained network.
-    as_logits : callable
-        Turns the network's outputs into logits.
     X : ndarray of float32, shape (n_samples, n_features)
         Rows.
-    n_classes : int
-        Number of classes.
     chunk_rows : int, default=None
         Rows computed at once.
     callbacks : list of keras.callbacks.Callback
@@ -37,36 +39,42 @@ def predict_logits(model, as_logits, X, n_classes, chunk_rows=None, callbacks=()
 
     Returns
     -------
-    ndarray of float32, shape (n_samples, n_classes)
+    ndarray of float32, shape (n_samples, n_classes), or (n_samples, n_members, n_classes)
         Logits.
     """
     start()
-    compute = _program_of(model, as_logits)
-    chunk_rows = chunk_rows or _CHUNK_ROWS
+    compute, fill_up = _program_of(model)
+    chunk_rows = chunk_rows or (PREDICTION_BLOCK_ROWS[-1] if n_members_of(model) else _CHUNK_ROWS)
     hooks = keras.callbacks.CallbackList(list(callbacks), model=model) if callbacks else None
-    logits = np.empty((len(X), n_classes), dtype=np.float32)
+    logits = []
     if hooks:
         hooks.on_predict_begin()
     for i, begin in enumerate(range(0, len(X), chunk_rows)):
         if hooks:
             hooks.on_predict_batch_begin(i)
-        logits[begin : begin + chunk_rows] = compute(model, X[begin : begin + chunk_rows])
+        rows = X[begin : begin + chunk_rows]
+        logits.append(np.asarray(compute(model, fill_up(rows)))[: len(rows)])
         if hooks:
             hooks.on_predict_batch_end(i)
     if hooks:
         hooks.on_predict_end()
-    return logits
+    return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
 
-def _program_of(model, as_logits):
-    """Return ``compute(model, X) -> logits`` for a network."""
+def _to_multiple(X):
+    """Return rows and as many rows of zeros as it takes to a multiple of `_ROW_MULTIPLE`."""
+    return filled_up(X, -(-len(X) // _ROW_MULTIPLE) * _ROW_MULTIPLE)
+
+
+def _program_of(model):
+    """Return ``compute(model, X) -> logits`` for a network, and what fills up rows for it."""
     with _lock:
         program = _by_model.get(model)
         if program is None:
             key = architecture(model)
             program = _by_architecture.get(key) if key is not None else None
             if program is None:
-                program = _compile(model, as_logits) if key is not None else _direct(as_logits)
+                program = _compile(model) if key is not None else (_direct, _to_multiple)
             _by_model[model] = program
             if key is not None:
                 _by_architecture[key] = program
@@ -76,7 +84,7 @@ def _program_of(model, as_logits):
     return program
 
 
-def _compile(model, as_logits):
+def _compile(model):
     """Compile the network as a function of its weights and rows."""
     with keep_python_random():
         template = clone_network(model)
@@ -87,18 +95,22 @@ def _compile(model, as_logits):
         outputs, _ = template.stateless_call(trainable, others, X, training=False)
         return as_logits(outputs)
 
-    compiled = tf.function(forward, autograph=False, reduce_retracing=True)
+    # XLA halves the time of members, whose layers are many small operations; it compiles every number of rows anew.
+    has_members = n_members_of(model) > 0
+    compute = tf.function(forward, autograph=False, jit_compile=True) if has_members else forward
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(model)]
-    compiled = compiled.get_concrete_function(specs, shape)
+    compiled = tf.function(lambda *arguments: compute(*arguments), autograph=False).get_concrete_function(specs, shape)
 
-    def compute(model, X):
-        weights = [v.value for v in state_of(model)]
-        return compiled(weights, tf.convert_to_tensor(X))
+    def call(model, X):
+        weights = [variable.value for variable in state_of(model)]
+        # The operation that a call of `compiled` runs, without the checks of its arguments, which take four times as
+        # long as a small network does.
+        return tf.raw_ops.StatefulPartitionedCall(args=[*weights, X], Tout=[compiled.outputs[0].dtype], f=compiled)[0]
 
-    return compute
+    return call, to_block if has_members else _to_multiple
 
 
-def _direct(as_logits):
+def _direct(model, X):
     """Call a network that no program can be shared with."""
-    return lambda model, X: as_logits(model(tf.convert_to_tensor(X), training=False))
+    return as_logits(model(tf.convert_to_tensor(X), training=False))

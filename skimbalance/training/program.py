@@ -16,24 +16,28 @@ from contextlib import contextmanager
 import numpy as np
 
 from skimbalance._startup import keras, quiet, tf
+from skimbalance.networks import as_logits, losses_of, n_members_of, with_member_rows
+from skimbalance.training.schedule import CosineLog
 
 # Rows a compiled program takes at once. Few sizes, so that few shapes are compiled; small ones, so that small
 # tables are not padded to large ones.
 _BLOCK_ROWS = (1024, 8192, 65536)
+PREDICTION_BLOCK_ROWS = (256, 1024, 4096)
 
 # Layers that treat each row by itself and draw no random numbers. Only networks of these are compiled with XLA:
 # it needs static shapes, so that the last batch of an epoch is padded with rows of weight zero, which a layer
 # that mixes rows would see; and it makes random numbers fifty times slower than the rest of a step together.
 _ROW_WISE = {
-    "InputLayer", "Standardize", "Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU",
-    "Normalization", "Rescaling", "LayerNormalization", "Flatten", "Reshape", "Add", "Multiply", "Concatenate",
-    "Functional", "Sequential",
+    "InputLayer", "Standardize", "RobustScale", "PeriodicEmbedding", "MemberScale", "MemberDense", "RowsFirst",
+    "Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Normalization", "Rescaling",
+    "LayerNormalization", "Flatten", "Reshape", "Add", "Multiply", "Concatenate", "Functional", "Sequential",
 }  # fmt: skip
 
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
-# many multiplications a step the operations are so small that starting them is most of the time. The rule looks
-# at this fit alone, so that equal fits take equal paths, whatever ran before them.
+# many multiplications a step the operations are so small that starting them is most of the time. Batched products
+# of members it computes twice as fast at any size. The rule looks at this fit alone, so that equal fits take equal
+# paths, whatever ran before them.
 _XLA_MIN_STEPS = 1000
 _XLA_MAX_PRODUCTS = 16_000_000
 
@@ -49,22 +53,23 @@ class Program:
         Optimizer of the program, not yet built.
     loss : LogitsLoss
         Loss of the program.
-    as_logits : callable
-        Turns the network's outputs into logits.
     batch_size : int
         Rows of a step.
     xla : bool
         Whether to compile with XLA.
+    run_eagerly : bool
+        Whether not to compile at all.
     """
 
-    def __init__(self, model, optimizer, loss, as_logits, batch_size, xla):
-        self.model, self.optimizer, self.loss = model, optimizer, loss
-        self._as_logits, self._batch_size, self._xla = as_logits, batch_size, xla
+    def __init__(self, model, optimizer, loss, batch_size, xla, run_eagerly=False):
+        self.model, self.loss, self._batch_size = model, loss, batch_size
+        self.optimizer, self._has_rates = _with_constant_rate(optimizer)
+        self._member_model = with_member_rows(model) if n_members_of(model) else None
+        self._xla = xla and not run_eagerly
         self._block_rows = [-(-rows // batch_size) * batch_size for rows in _BLOCK_ROWS]
-        optimizer.build(model.trainable_variables)
-        self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
-        self._train_block = tf.function(self._loop, jit_compile=xla, autograph=False, reduce_retracing=not xla)
-        self._compiled = False
+        self.optimizer.build(model.trainable_variables)
+        self._fresh_optimizer = [np.asarray(variable) for variable in self.optimizer.variables]
+        self._train_block, self._forward = self._loop if run_eagerly else None, {}
 
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
@@ -82,36 +87,74 @@ class Program:
             _assign(state_of(model), state_of(self.model))
         return [np.asarray(variable) for variable in self.optimizer.variables]
 
-    def run_epoch(self, rows, order, weights):
-        """Train on every position of `order` once; return the mean loss."""
-        total = 0.0
-        largest = self._block_rows[-1]
-        for start in range(0, len(order), largest):
-            positions = order[start : start + largest]
-            size = len(positions)
+    def logits(self, X):
+        """Return logits of rows, (n_rows, n_features) or, of each member's own, (n_members, n_rows, n_features)."""
+        if X.ndim not in self._forward:
+            model = self.model if X.ndim == 2 else self._member_model
+            shape = tf.TensorSpec((*X.shape[:-2], None, X.shape[-1]), tf.float32)
+            self._forward[X.ndim] = tf.function(
+                lambda X: as_logits(model(X, training=False)),
+                input_signature=[shape], jit_compile=self._xla, autograph=False,
+            )  # fmt: skip
+        rows = to_block(X) if self._xla else X
+        return np.asarray(self._forward[X.ndim](tf.convert_to_tensor(rows)))[: X.shape[-2]]
+
+    def run_epoch(self, rows, order, weights, rates=None, after_batch=None):
+        """Train on every position of `order` once; return the mean loss.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+            Rows.
+        order : ndarray of shape (n_rows,) or (n_members, n_rows)
+            Positions of rows, of each member's own in the latter case.
+        weights : ndarray of shape (n_positions,)
+            Weight of each position.
+        rates : ndarray of shape (n_steps,), default=None
+            Learning rate of each step, where the optimizer's follows a schedule of ours.
+        after_batch : callable, default=None
+            ``after_batch(step, loss)``, called after each step, which runs by itself then.
+        """
+        total, n_rows = 0.0, order.shape[-1]
+        largest = self._batch_size if after_batch else self._block_rows[-1]
+        for start in range(0, n_rows, largest):
+            positions = order[..., start : start + largest]
+            size = positions.shape[-1]
             if self._xla:
                 size = next(block for block in self._block_rows if block >= size)
-            total += self._run_block(rows, positions, weights, size)
-        return total / len(order)
+            step = start // self._batch_size
+            loss = self._run_block(rows, positions, weights, size, None if rates is None else rates[step:])
+            total += loss
+            if after_batch:
+                after_batch(step, loss / positions.shape[-1])
+        return total / n_rows
 
-    def _run_block(self, rows, positions, weights, size):
+    def _run_block(self, rows, positions, weights, size, rates):
         """Gather one block of rows, padded to `size`, and train on it; return the sum of its losses."""
-        n_rows = len(positions)
+        *members, n_rows = positions.shape
         index = rows.index[positions]
-        X = np.zeros((size, rows.X.shape[1]), dtype=np.float32)
-        y, w = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.float32)
-        np.take(rows.X, index, axis=0, out=X[:n_rows], mode="clip")
-        y[:n_rows], w[:n_rows] = rows.y[index], weights[positions]
-        arguments = [tf.convert_to_tensor(a) for a in (X, y, w)]
-        n_rows = tf.constant(n_rows, tf.int32)
-        if self._compiled:
-            return float(self._train_block(*arguments, n_rows, self._hyperparameters))
+        X = np.zeros((*members, size, rows.X.shape[1]), dtype=np.float32)
+        y, w = np.zeros((*members, size), dtype=np.int32), np.zeros((*members, size), dtype=np.float32)
+        for member in np.ndindex(*members):
+            np.take(rows.X, index[member], axis=0, out=X[member][:n_rows], mode="clip")
+        y[..., :n_rows], w[..., :n_rows] = rows.y[index], weights[positions]
+        step_rates = np.zeros(-(-size // self._batch_size), dtype=np.float32)
+        if self._has_rates:
+            step_rates[: len(rates)] = rates[: len(step_rates)]
+        arguments = [tf.convert_to_tensor(a) for a in (X, y, w, step_rates, np.int32(n_rows))]
+        if self._train_block is not None:
+            return float(self._train_block(*arguments, self._hyperparameters))
+        # XLA compiles each size of block by itself, a graph takes any number of rows.
+        signature = None
+        if not self._xla:
+            shapes = [(*members, None, X.shape[-1]), (*members, None), (*members, None), (None,), ()]
+            signature = [tf.TensorSpec(shape, a.dtype) for shape, a in zip(shapes, arguments, strict=True)]
+            signature.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
+        self._train_block = tf.function(self._loop, jit_compile=self._xla, autograph=False, input_signature=signature)
         with quiet():  # XLA announces itself on the first compilation of the process
-            total = float(self._train_block(*arguments, n_rows, self._hyperparameters))
-        self._compiled = True
-        return total
+            return float(self._train_block(*arguments, self._hyperparameters))
 
-    def _loop(self, X, y, w, n_rows, hyperparameters):
+    def _loop(self, X, y, w, rates, n_rows, hyperparameters):
         """Trace the loop over the batches of a block."""
         n_steps = -(-n_rows // self._batch_size)
         originals = {name: getattr(self.loss, name) for name in self.loss.hyperparameters}
@@ -119,41 +162,74 @@ class Program:
         try:
             return tf.while_loop(
                 lambda step, total: step < n_steps,
-                lambda step, total: (step + 1, total + self._step(X, y, w, n_rows, step)),
+                lambda step, total: (step + 1, total + self._step(X, y, w, rates, n_rows, step)),
                 [tf.constant(0), tf.constant(0.0)],
             )[1]
         finally:
             vars(self.loss).update(originals)
 
-    def _step(self, X, y, w, n_rows, step):
-        """Trace one gradient step; return the loss summed over its rows."""
+    def _step(self, X, y, w, rates, n_rows, step):
+        """Trace one gradient step; return the loss summed over its rows, its mean over members."""
         start = step * self._batch_size
         n_batch = tf.minimum(self._batch_size, n_rows - start)
-        # XLA slices whole batches, whose padding has weight zero; a graph slices what there is.
-        end = start + (self._batch_size if self._xla else n_batch)
-        if self._xla:
-            X, y, w = (
-                tf.slice(a, [start] + [0] * (a.shape.rank - 1), [self._batch_size, *a.shape[1:]]) for a in (X, y, w)
-            )
+        rows_axis = y.shape.rank - 1
+        if self._xla:  # whole batches, whose padding has weight zero
+            X, y, w = (_slice_rows(a, rows_axis, start, self._batch_size) for a in (X, y, w))
         else:
-            X, y, w = X[start:end], y[start:end], w[start:end]
-        rows = tf.cast(n_batch, tf.float32)
+            rows = (slice(None),) * rows_axis + (slice(start, start + n_batch),)
+            X, y, w = (a[rows] for a in (X, y, w))
+        if self._has_rates:
+            self.optimizer.learning_rate.assign(rates[step])
+        n_rows, model = tf.cast(n_batch, tf.float32), self._member_model if rows_axis else self.model
         with tf.GradientTape() as tape:
-            logits = self._as_logits(self.model(X, training=True))
-            losses = tf.cast(self.loss.call(y, logits), tf.float32)
-            loss = tf.reduce_sum(losses * w) / rows
-            for penalty in self.model.losses:
+            logits = as_logits(model(X, training=True))
+            if logits.shape.rank == 3:
+                n_members = logits.shape[1]
+                y, w = (tf.transpose(a) if rows_axis else tf.repeat(a[:, None], n_members, axis=1) for a in (y, w))
+                w /= n_members
+            losses = tf.cast(losses_of(self.loss, y, logits), tf.float32)
+            loss = tf.reduce_sum(losses * w) / n_rows
+            for penalty in model.losses:
                 loss += tf.cast(penalty, tf.float32)
         variables = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss * rows
+        return loss * n_rows
+
+
+def _slice_rows(array, axis, start, size):
+    """Slice a fixed number of rows out of the axis that they are on."""
+    begin, shape = [0] * array.shape.rank, [-1] * array.shape.rank
+    begin[axis], shape[axis] = start, size
+    return tf.slice(array, begin, shape)
+
+
+def _with_constant_rate(optimizer):
+    """Return an optimizer of the same settings, and whether its rate is set from step to step by a schedule of ours."""
+    config, schedule = optimizer.get_config(), optimizer._learning_rate
+    if isinstance(schedule, CosineLog):
+        config["learning_rate"] = schedule.learning_rate
+    return type(optimizer).from_config(config), isinstance(schedule, CosineLog)
+
+
+def filled_up(X, n_rows):
+    """Return rows, or rows of every member, with as many rows of zeros as it takes to `n_rows`."""
+    n_missing = n_rows - X.shape[-2]
+    return np.pad(X, [(0, 0)] * (X.ndim - 2) + [(0, n_missing), (0, 0)]) if n_missing else X
+
+
+def to_block(X):
+    """Fill up rows to predict to one of few sizes, each of which XLA compiles once."""
+    n_rows, largest = X.shape[-2], PREDICTION_BLOCK_ROWS[-1]
+    fitting = [size for size in PREDICTION_BLOCK_ROWS if size >= n_rows]
+    return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
 
 
 def wants_xla(model, batch_size, n_steps):
     """Whether a fit of this many steps is quicker with XLA than as a graph."""
     classes = {type(layer).__name__ for layer in model._flatten_layers()}
     products = batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return classes <= _ROW_WISE and n_steps >= _XLA_MIN_STEPS and products <= _XLA_MAX_PRODUCTS
+    is_small = products <= _XLA_MAX_PRODUCTS or n_members_of(model)
+    return classes <= _ROW_WISE and n_steps >= _XLA_MIN_STEPS and bool(is_small)
 
 
 def architecture(*parts):
@@ -197,6 +273,8 @@ def _comparable(part):
     if isinstance(part, keras.optimizers.Optimizer):
         if isinstance(settings.get("learning_rate"), float):
             del settings["learning_rate"]
+        elif isinstance(part._learning_rate, CosineLog):
+            settings["learning_rate"] = CosineLog.__name__
     elif isinstance(part, keras.losses.Loss):
         for name in part.hyperparameters:
             settings.pop(name, None)
@@ -219,14 +297,6 @@ def _without_names(value, names, key=None):
     if isinstance(value, str) and key in ("name", "keras_history", "input_layers", "output_layers"):
         return names.setdefault(value, len(names))
     return value
-
-
-def clone_network(model):
-    """Return a network of the same layers with weights of its own."""
-    clone = keras.models.clone_model(model)
-    if model.built and not clone.built:
-        clone.build(model.input_shape)
-    return clone
 
 
 class ProgramCache:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skimbalance.training.holdout import hold_out_members
+
 
 class TrainingRows:
     """Rows of a training set, their weights, and their order in each epoch.
@@ -35,12 +37,23 @@ class TrainingRows:
             self.index, self.weight = merge_identical(X, self.y, weight)
         else:
             self.index, self.weight = np.arange(len(y)), weight
-        n_queues = 0 if batch_prior is None else len(batch_prior)
-        self._queues = [np.empty(0, dtype=np.int64) for _ in range(n_queues)]
+        self.positions, self._queues = np.arange(len(self.index)), {}
 
     def __len__(self):
-        """Return the number of rows an epoch shows."""
-        return len(self.index)
+        """Return the number of rows an epoch shows (to each member)."""
+        return self.positions.shape[-1]
+
+    def give_to_members(self, n_members, share, rng):
+        """Give each member of a network an order of its own, over rows without a stratified share of its own.
+
+        Returns
+        -------
+        held_out : tuple of (X, y, sample_weight)
+            Each member's held-out rows: (n_members, n_rows, n_features), and twice (n_rows, n_members).
+        """
+        self.positions, out = hold_out_members(self.y[self.index], n_members, share, rng)
+        index = self.index[out]
+        return self.X[index], self.y[index].T, self.weight[out].T
 
     def weights(self, progress):
         """Return the weight of every merged row, with mean 1 over what is shown, as float32 (n_rows,)."""
@@ -52,26 +65,35 @@ class TrainingRows:
         return (weight / (self.batch_prior @ mean_of_class)).astype(np.float32)
 
     def order(self, rng):
-        """Draw the positions (into `index`) of one epoch's rows; the order of the table where rng is None."""
-        if self.batch_prior is not None:
-            return self._draw_classes(rng or np.random.default_rng(0))
-        return np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        """Draw the positions (into `index`) of one epoch's rows; the order of the table where rng is None.
 
-    def _draw_classes(self, rng):
+        Returns
+        -------
+        ndarray of shape (n_rows,), or (n_members, n_rows)
+            Positions.
+        """
+        if self.batch_prior is not None:
+            rng = rng or np.random.default_rng(0)
+            drawn = [self._draw_classes(i, of, rng) for i, of in enumerate(np.atleast_2d(self.positions))]
+            return np.reshape(drawn, self.positions.shape)
+        return self.positions if rng is None else rng.permuted(self.positions, axis=-1)
+
+    def _draw_classes(self, member, positions, rng):
         """Draw every position's class by the batch prior, then its row from that class's shuffled queue.
 
         A queue is refilled once it is empty, so that all rows of a class are seen before one is seen again, in
         this epoch or a later one.
         """
-        y = self.y[self.index]
+        y = self.y[self.index[positions]]
         upper = np.cumsum(self.batch_prior)[:-1]
         classes = rng.permutation(np.searchsorted(upper, (np.arange(len(y)) + 0.5) / len(y)))
         order = np.empty(len(y), dtype=np.int64)
-        for c, queue in enumerate(self._queues):
-            places, rows = np.flatnonzero(classes == c), np.flatnonzero(y == c)
+        for c in range(len(self.batch_prior)):
+            places, rows = np.flatnonzero(classes == c), positions[y == c]
+            queue = self._queues.get((member, c), np.empty(0, dtype=np.int64))
             while len(queue) < len(places):
                 queue = np.concatenate([queue, rng.permutation(rows)])
-            order[places], self._queues[c] = queue[: len(places)], queue[len(places) :]
+            order[places], self._queues[member, c] = queue[: len(places)], queue[len(places) :]
         return order
 
 
@@ -84,6 +106,16 @@ def choose_batch_size(batch_size, n_rows):
     if batch_size == "auto":
         return int(np.clip(2 ** np.round(np.log2(n_rows) / 2), 32, 1024))
     return int(batch_size)
+
+
+def choose_epochs(epochs, steps, has_members):
+    """Return the number of epochs for an ``epochs`` parameter and the steps of an epoch.
+
+    The default network takes 32 epochs, but at least 256 steps and at most 256 epochs.
+    """
+    if epochs != "auto":
+        return epochs
+    return int(np.clip(-(-256 // steps), 32, 256)) if has_members else 100
 
 
 def merge_identical(X, y, weight):

@@ -1,0 +1,111 @@
+"""Which networks does this package build?"""
+
+from skimbalance._startup import keras
+from skimbalance.networks.layers import (
+    MemberDense,
+    MemberScale,
+    PeriodicEmbedding,
+    RobustScale,
+    RowsFirst,
+    Standardize,
+)
+
+
+def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
+    """Build a plain network: standardised inputs, hidden layers, one logit per class.
+
+    Parameters
+    ----------
+    meta : dict
+        What the classifier knows when it builds a network: ``n_features_in_`` and ``n_classes_`` are used here,
+        and ``output_bias_``, the logits of the class prior that training shows, where training starts.
+    hidden_layer_sizes : tuple of int, default=(64, 32)
+        Units of each hidden layer; empty for logistic regression.
+    activation : str, default="relu"
+        Activation of the hidden layers, by its name in Keras.
+    dropout : float in [0, 1), default=0.0
+        Share of units dropped after every hidden layer.
+
+    Returns
+    -------
+    keras.Model
+        Network with output shape (None, n_classes): logits.
+
+    Examples
+    --------
+    >>> from skimbalance.networks import mlp
+    >>> mlp({"n_features_in_": 4, "n_classes_": 2}, hidden_layer_sizes=(8,)).output_shape
+    (None, 2)
+    """
+    inputs = keras.Input((meta["n_features_in_"],), name="features")
+    hidden = Standardize(name="standardize")(inputs)
+    for i, units in enumerate(hidden_layer_sizes, 1):
+        hidden = keras.layers.Dense(units, activation=activation, name=f"hidden_{i}")(hidden)
+        if dropout:
+            hidden = keras.layers.Dropout(dropout, name=f"dropout_{i}")(hidden)
+    head = keras.layers.Dense(meta["n_classes_"], name="logits")
+    model = keras.Model(inputs, head(hidden), name="mlp")
+    if "output_bias_" in meta:
+        head.bias.assign(meta["output_bias_"])
+    return model
+
+
+def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="periodic", activation="selu", dropout=0.0):
+    r"""Build the default network for tables: several members in one, whose probabilities are averaged.
+
+    Each member follows RealMLP [1]_: robustly scaled and smoothly clipped inputs (`RobustScale`), a learnt factor for
+    every feature, hidden layers in the neural tangent parametrisation, and a last layer that starts at zero, so that
+    training starts at the class prior. Members have weights of their own and are computed by the same batched matrix
+    products, so that eight cost far less than eight times what one does.
+
+    Parameters
+    ----------
+    meta : dict
+        What the classifier knows when it builds a network, as for `mlp`.
+    hidden_layer_sizes : tuple of int, default=(64, 64, 64)
+        Units of each hidden layer.
+    n_members : int, default=8
+        Number of members.
+    embedding : {"periodic"} or None, default="periodic"
+        Whether `PeriodicEmbedding` appends cosines to the features.
+    activation : str, default="selu"
+        Activation of the hidden layers, by its name in Keras.
+    dropout : float in [0, 1), default=0.0
+        Share of units dropped after every hidden layer; it makes training several times slower.
+
+    Returns
+    -------
+    keras.Model
+        Network with output shape (None, n_members, n_classes): the logits of every member.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
+       Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+
+    Examples
+    --------
+    >>> from skimbalance.networks import realmlp
+    >>> realmlp({"n_features_in_": 4, "n_classes_": 2}, hidden_layer_sizes=(8,), n_members=3).output_shape
+    (None, 3, 2)
+    """
+    inputs = keras.Input((meta["n_features_in_"],), name="features")
+    hidden = RobustScale(name="robust_scale")(inputs)
+    if embedding is not None:
+        if embedding != "periodic":
+            raise ValueError(f'model__embedding={embedding!r} is unknown; it takes "periodic" or None.')
+        hidden = PeriodicEmbedding(n_members, name="periodic_embedding")(hidden)
+    hidden = MemberScale(n_members, name="member_scale")(hidden)
+    for i, units in enumerate(hidden_layer_sizes, 1):
+        hidden = MemberDense(units, n_members, activation, name=f"hidden_{i}")(hidden)
+        if dropout:
+            hidden = keras.layers.Dropout(dropout, name=f"dropout_{i}")(hidden)
+    head = MemberDense(meta["n_classes_"], n_members, starts_at_zero=True, name="member_logits")
+    model = keras.Model(inputs, RowsFirst(name="logits")(head(hidden)), name="realmlp")
+    if "output_bias_" in meta:
+        head.set_bias(meta["output_bias_"])
+    return model
+
+
+#: Name of each network that ``model`` takes -> its builder; the first is the default.
+NETWORKS = {"realmlp": realmlp, "mlp": mlp}

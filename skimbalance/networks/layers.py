@@ -1,0 +1,353 @@
+"""Of which layers are the networks of this package made?"""
+
+import numpy as np
+
+from skimbalance._startup import keras
+
+ops = keras.ops
+
+
+class _Adapted(keras.layers.Layer):
+    """Layer that shifts and scales features by statistics of the training rows."""
+
+    def build(self, input_shape):
+        """Create the statistics, one a feature."""
+        n_features = input_shape[-1]
+        self.center = self.add_weight(name="center", shape=(n_features,), initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=(n_features,), initializer="ones", trainable=False)
+
+    def adapt(self, X, sample_weight=None, index=None):
+        """Take center and scale from rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows.
+        sample_weight : ndarray of shape (n_rows,), default=None
+            Weight of each row; None weighs all alike.
+        index : ndarray of shape (n_rows,), default=None
+            Which rows to take; None takes all.
+        """
+        if not self.built:
+            self.build(X.shape)
+        # A column at a time, so that no second table is made.
+        columns = ((X[:, j] if index is None else X[index, j]).astype(np.float64) for j in range(X.shape[1]))
+        statistics = np.array([self._statistics(column, sample_weight) for column in columns])
+        self.center.assign(statistics[:, 0])
+        self.scale.assign(statistics[:, 1])
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class Standardize(_Adapted):
+    """Shift and scale every feature to mean 0 and standard deviation 1; constant features become 0.
+
+    `ImbalancedKerasClassifier` calls `adapt` of every such layer in a network, on the weighted training rows,
+    before training; so a network of your own may begin with one, too.
+
+    Parameters
+    ----------
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.networks import Standardize
+    >>> layer = Standardize()
+    >>> layer.adapt(np.array([[1.0, 7.0], [3.0, 7.0]]))
+    >>> np.asarray(layer(np.array([[5.0, 7.0]], dtype=np.float32)))
+    array([[3., 0.]], dtype=float32)
+    """
+
+    @staticmethod
+    def _statistics(column, sample_weight):
+        """Return mean and reciprocal standard deviation, in two passes: E[x^2] - E[x]^2 cancels far from zero."""
+        mean = np.average(column, weights=sample_weight)
+        deviation = np.sqrt(np.average(np.square(column - mean), weights=sample_weight))
+        return mean, 1.0 / deviation if deviation > 10 * np.finfo(np.float32).eps * abs(mean) else 0.0
+
+    def call(self, inputs):
+        """Return standardised inputs."""
+        return (inputs - self.center) * self.scale
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class RobustScale(_Adapted):
+    r"""Shift every feature by its median, scale it by its quartiles, and clip it smoothly to (-3, 3).
+
+    With :math:`z = (x - \mathrm{median}) / (q_{75} - q_{25})` the output is :math:`z / \sqrt{1 + (z/3)^2}`. Where the
+    quartiles coincide, the scale is half the range; constant features become 0. `ImbalancedKerasClassifier` calls
+    `adapt` of every such layer in a network, on the weighted training rows, before training.
+
+    Parameters
+    ----------
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
+       Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.networks import RobustScale
+    >>> layer = RobustScale()
+    >>> layer.adapt(np.array([[0.0], [1.0], [2.0], [3.0], [4.0]]))
+    >>> np.asarray(layer(np.array([[2.0], [8.0]], dtype=np.float32))).round(3)
+    array([[0.   ], [2.121]], dtype=float32)
+    """
+
+    @staticmethod
+    def _statistics(column, sample_weight):
+        """Return the median and the reciprocal of the interquartile range, or of half the range."""
+        low, median, high = _weighted_quantiles(column, sample_weight, (0.25, 0.5, 0.75))
+        spread = high - low if high > low else np.ptp(column) / 2
+        return median, 1.0 / spread if spread > 10 * np.finfo(np.float32).eps * abs(median) else 0.0
+
+    def call(self, inputs):
+        """Return scaled and clipped inputs."""
+        scaled = (inputs - self.center) * self.scale
+        return scaled / ops.sqrt(1.0 + ops.square(scaled / 3.0))
+
+
+def _weighted_quantiles(values, weights, shares):
+    """Return quantiles under which a weight of 2 is the same as the value twice (averaged inverted CDF)."""
+    order = np.argsort(values, kind="stable")
+    values, weights = values[order], np.ones(len(values)) if weights is None else weights[order]
+    below = np.cumsum(weights)
+    rounding = 1e-12 * below[-1]
+    wanted = np.asarray(shares) * below[-1]
+    last = len(values) - 1
+    first_at = np.minimum(np.searchsorted(below, wanted - rounding), last)
+    first_above = np.minimum(np.searchsorted(below, wanted + rounding), last)
+    return (values[first_at] + values[first_above]) / 2
+
+
+# The layers below carry a members axis in front of the rows, (n_members, n_rows, n_units), so that one batched matrix
+# product serves all members. Rows arrive as (n_rows, n_features), alike for all, or as (n_members, n_rows, n_features),
+# where each member has rows of its own. Their learning rates differ by the factors of the recipe: under Adam, whose
+# steps do not depend on the scale of a gradient, a factor c is the same as a variable that is multiplied by c.
+_SCALE_RATE, _BIAS_RATE, _EMBEDDING_RATE = 6.0, 0.1, 0.1
+
+
+class _MemberLayer(keras.layers.Layer):
+    """Layer that holds weights for each of several members."""
+
+    def __init__(self, n_members, **kwargs):
+        super().__init__(**kwargs)
+        self.n_members = n_members
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "n_members": self.n_members}
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class MemberScale(_MemberLayer):
+    """Give every member the features multiplied by learnt factors of its own, which start at 1.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of members.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+    """
+
+    def build(self, input_shape):
+        """Create the factors."""
+        self.factor = self.add_weight(
+            name="factor", shape=(self.n_members, 1, input_shape[-1]), initializer=_constant(1 / _SCALE_RATE)
+        )
+
+    def call(self, inputs):
+        """Return scaled features: (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d)."""
+        return inputs * (_SCALE_RATE * self.factor)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape with the members in front."""
+        return (self.n_members, *input_shape[-2:])
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class PeriodicEmbedding(_MemberLayer):
+    r"""Append to the features, for every member, mixtures of cosines of each feature.
+
+    From a feature x it makes `n_outputs` further ones, :math:`\sum_f a_f \cos(2\pi (\omega_f x + \phi_f)) + b`, all
+    learnt, from frequencies drawn from a normal distribution. They let a network bend sharply along one feature.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of members.
+    n_frequencies : int, default=4
+        Cosines of each feature.
+    n_outputs : int, default=1
+        Mixtures of each feature.
+    spread : float, default=0.3
+        Standard deviation of the frequencies at the start, in cycles per unit of the (scaled) feature.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev and A. Babenko (2022), "On Embeddings for Numerical Features in Tabular Deep
+       Learning", NeurIPS, arXiv:2203.05556.
+    .. [2] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
+       Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+    """
+
+    def __init__(self, n_members, n_frequencies=4, n_outputs=1, spread=0.3, **kwargs):
+        super().__init__(n_members, **kwargs)
+        self.n_frequencies, self.n_outputs, self.spread = n_frequencies, n_outputs, spread
+        self._draw_frequency = keras.initializers.RandomNormal(stddev=spread / _EMBEDDING_RATE)
+        self._draw_phase = keras.initializers.RandomUniform(-0.5 / _EMBEDDING_RATE, 0.5 / _EMBEDDING_RATE)
+        widest = n_frequencies**-0.5
+        self._draw_mixture = keras.initializers.RandomUniform(-widest, widest)
+        self._draw_bias = keras.initializers.RandomUniform(-widest, widest)
+
+    def build(self, input_shape):
+        """Create frequencies, phases and mixtures; features are the last axis, along which processors compute."""
+        front, d = (self.n_members, 1, self.n_frequencies), input_shape[-1]
+        self.frequency = self.add_weight(name="frequency", shape=(*front, d), initializer=self._draw_frequency)
+        self.phase = self.add_weight(name="phase", shape=(*front, d), initializer=self._draw_phase)
+        mixtures = (*front, self.n_outputs, d)
+        self.mixture = self.add_weight(name="mixture", shape=mixtures, initializer=self._draw_mixture)
+        bias = (self.n_members, 1, self.n_outputs * d)
+        self.bias = self.add_weight(name="bias", shape=bias, initializer=self._draw_bias)
+
+    def call(self, inputs):
+        """Return (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d * (1 + n_outputs))."""
+        cosines = _cosine_of_turns(_EMBEDDING_RATE * (inputs[..., None, :] * self.frequency + self.phase))
+        mixed = ops.sum(cosines[..., None, :] * self.mixture, axis=2)
+        mixed = ops.reshape(mixed, (self.n_members, -1, self.n_outputs * inputs.shape[-1])) + self.bias
+        return ops.concatenate([inputs + ops.zeros((self.n_members, 1, 1), inputs.dtype), mixed], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the outputs."""
+        return (self.n_members, input_shape[-2], input_shape[-1] * (1 + self.n_outputs))
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        own = {"n_frequencies": self.n_frequencies, "n_outputs": self.n_outputs, "spread": self.spread}
+        return {**super().get_config(), **own}
+
+
+def _cosine_of_turns(turns):
+    """Return cos(2 pi u) to 4e-6, as a polynomial that XLA computes on whole registers, four times as fast as cos."""
+    quarter = 0.25 - ops.abs(turns - ops.round(turns))  # cos(2 pi u) is sin(2 pi quarter), |quarter| <= 1/4
+    x = 2 * np.pi * quarter
+    square = ops.square(x)
+    return x * (1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72))))
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class MemberDense(_MemberLayer):
+    r"""Dense layer of every member, in the neural tangent parametrisation :math:`x W / \sqrt{d} + b`.
+
+    Parameters
+    ----------
+    units : int
+        Outputs of each member.
+    n_members : int
+        Number of members.
+    activation : str or None, default=None
+        Activation by its name in Keras.
+    starts_at_zero : bool, default=False
+        Whether weights and biases start at zero, for the last layer, rather than at standard normal numbers.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+    """
+
+    def __init__(self, units, n_members, activation=None, starts_at_zero=False, **kwargs):
+        super().__init__(n_members, **kwargs)
+        self.units, self.starts_at_zero = units, starts_at_zero
+        self.activation = keras.activations.get(activation)
+        self._draw_kernel = _constant(0.0) if starts_at_zero else keras.initializers.RandomNormal(stddev=1.0)
+        self._draw_bias = _constant(0.0) if starts_at_zero else keras.initializers.RandomNormal(stddev=1 / _BIAS_RATE)
+
+    def build(self, input_shape):
+        """Create weights and biases."""
+        shape = (self.n_members, input_shape[-1], self.units)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self._draw_kernel)
+        self.bias = self.add_weight(name="bias", shape=(self.n_members, 1, self.units), initializer=self._draw_bias)
+
+    def set_bias(self, bias):
+        """Set the bias of every member, (units,)."""
+        self.bias.assign(np.broadcast_to(np.asarray(bias) / _BIAS_RATE, self.bias.shape))
+
+    def call(self, inputs):
+        """Return (n_members, n_rows, d) -> (n_members, n_rows, units)."""
+        products = ops.matmul(inputs, self.kernel) * self.kernel.shape[1] ** -0.5
+        return self.activation(products + _BIAS_RATE * self.bias)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the outputs."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "starts_at_zero": self.starts_at_zero,
+        }
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class RowsFirst(keras.layers.Layer):
+    """Bring the rows back to the front: (n_members, n_rows, units) -> (n_rows, n_members, units).
+
+    Parameters
+    ----------
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+    """
+
+    def call(self, inputs):
+        """Return the inputs with their first two axes exchanged."""
+        return ops.transpose(inputs, (1, 0, 2))
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the outputs."""
+        return (input_shape[1], input_shape[0], input_shape[2])
+
+
+def _constant(value):
+    """Return an initializer that draws nothing."""
+    return keras.initializers.Constant(value)
+
+
+def n_members_of(model):
+    """Return how many members a network has that may have rows of their own: a chain of layers that allow it, or 0."""
+    layers = getattr(model, "layers", [])
+    members = {layer.n_members for layer in layers if isinstance(layer, _MemberLayer)}
+    chain = (keras.layers.InputLayer, keras.layers.Dropout, _Adapted, _MemberLayer, RowsFirst)
+    is_chain = len(members) == 1 and all(isinstance(layer, chain) for layer in layers)
+    return members.pop() if is_chain and isinstance(layers[-1], RowsFirst) else 0
+
+
+def with_member_rows(model):
+    """Return a network of the same layers and weights that takes rows of each member's own.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network whose `n_members_of` is not 0.
+
+    Returns
+    -------
+    keras.Model
+        Network with inputs (n_members, n_rows, n_features).
+    """
+    hidden = inputs = keras.Input(batch_shape=(n_members_of(model), None, model.input_shape[-1]))
+    for layer in model.layers[1:]:
+        hidden = layer(hidden)
+    return keras.Model(inputs, hidden)
