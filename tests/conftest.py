@@ -26,6 +26,12 @@ def small_table():
 
 
 @pytest.fixture
+def larger():
+    """Binary table of 600 rows, of which members of the default network hold out their own."""
+    return make_rare(600)
+
+
+@pytest.fixture
 def rare():
     """Binary table of 400 rows, 10 % of class 1."""
     return make_rare()

@@ -81,7 +81,7 @@ BAD_PARAMETERS = [
     ({"batch_size": 1.5}, "'batch_size' parameter .*Got 1.5"),
     ({"validation_split": 1.0}, "'validation_split' parameter .*Got 1.0"),
     ({"random_state": "zero"}, "'random_state' parameter .*Got 'zero'"),
-    ({"model": 3}, "model=3 is of type int; it takes None, a keras.Model, or a callable"),
+    ({"model": 3}, "model=3 is of type int; it takes None, a name, a keras.Model, or a callable"),
     ({"model": lambda: 3}, "builder returned 3; it must return a keras.Model"),
     (
         {"model": network(Dense(3))},

@@ -29,6 +29,7 @@ def quick(**parameters):
         "epochs": 15,
         "random_state": 0,
         "optimizer__learning_rate": 0.01,
+        "model": "mlp",
         "model__hidden_layer_sizes": (8,),
     }
     if "model" in parameters:

@@ -47,7 +47,7 @@ def test_weights_are_repeated_rows():
 
 def model(X, y, **parameters):
     """Fit a small network."""
-    return ImbalancedKerasClassifier(epochs=10, random_state=0, **parameters).fit(X, y)
+    return ImbalancedKerasClassifier("mlp", epochs=10, random_state=0, **parameters).fit(X, y)
 
 
 @pytest.mark.parametrize("strategy", ["class_weight", "focal", "smote"])

@@ -31,11 +31,15 @@ def with_dropout(meta):
 
 CASES = {
     "default": {},
+    "mlp": {"model": "mlp"},
     "smote": {"strategy": SMOTE()},
     "random_oversample": {"strategy": "random_oversample", "validation_split": 0.2},
     "dropout": {"model": with_dropout, "strategy": "focal"},
-    "xla": {"epochs": 120, "batch_size": 32},
-    "keras loop": {"callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]},
+    "xla": {"epochs": 120, "batch_size": 32, "early_stopping": False},
+    "keras loop": {
+        "model": "mlp",
+        "callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)],
+    },
 }
 
 

@@ -95,7 +95,7 @@ def test_a_routed_parameter_that_reaches_nothing_is_an_error_at_fit(parameters, 
 
 
 def test_routed_parameters_are_parameters(rare):
-    clf = ImbalancedKerasClassifier(optimizer__learning_rate=0.5, model__dropout=0.1, epochs=1)
+    clf = ImbalancedKerasClassifier("mlp", optimizer__learning_rate=0.5, model__dropout=0.1, epochs=1)
     assert clf.get_params()["optimizer__learning_rate"] == 0.5
     assert clone(clf).get_params() == clf.get_params()
     clf.set_params(optimizer__learning_rate=0.25, fit__batch_size=7)

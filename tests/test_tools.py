@@ -33,7 +33,8 @@ mpl.use("Agg")
 
 def small(**parameters):
     """Classifier for a few large steps."""
-    return ImbalancedKerasClassifier(**{"epochs": 8, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters})
+    defaults = {"model": "mlp", "epochs": 8, "random_state": 0, "optimizer__learning_rate": 0.01}
+    return ImbalancedKerasClassifier(**{**defaults, **parameters})
 
 
 def test_pipeline_with_a_sampler(rare):

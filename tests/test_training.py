@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import shuffle
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.networks import LossOnOutputs, as_logits
+from skimbalance.networks import LossOnOutputs
 from skimbalance.strategies import CrossEntropy, FocalLoss
 from skimbalance.training import TrainingRows, choose_batch_size, hold_out, train
 from skimbalance.training.loop import _programs
@@ -68,9 +68,7 @@ def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
     X, y, w = table()
     loss = FocalLoss(1.5)
     ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
-    history, _ = train(
-        ours, loss, rows_of(X, y, w), as_logits=as_logits, batch_size=32, epochs=4, jit_compile=jit_compile
-    )
+    history, _ = train(ours, loss, rows_of(X, y, w), batch_size=32, epochs=4, jit_compile=jit_compile)
     expected = theirs.fit(
         X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
     )
@@ -86,11 +84,7 @@ def test_dropout_drops_as_keras_does():
     losses = []
     for way in ({}, {"run_eagerly": True}):
         model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
-        losses.append(
-            train(model, CrossEntropy(), rows_of(X, y, w), as_logits=as_logits, batch_size=500, epochs=8, **way)[0][
-                "loss"
-            ]
-        )
+        losses.append(train(model, CrossEntropy(), rows_of(X, y, w), batch_size=500, epochs=8, **way)[0]["loss"])
     model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
     without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))
     np.testing.assert_allclose(np.mean(losses[0]), np.mean(losses[1]), rtol=0.01)
@@ -183,7 +177,7 @@ def fit_with(callback, epochs=6, **parameters):
     """Fit a small classifier with a callback."""
     X, y, _ = table()
     parameters = {"epochs": epochs, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters}
-    return ImbalancedKerasClassifier(callbacks=callback, **parameters).fit(X, y)
+    return ImbalancedKerasClassifier("mlp", callbacks=callback, **parameters).fit(X, y)
 
 
 @pytest.mark.parametrize("keras_loop", [False, True], ids=["program", "through Keras"])

@@ -1,0 +1,409 @@
+"""Do the members of the default network train apart, choose their epochs honestly, and speak with one voice?"""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score, log_loss
+from sklearn.model_selection import GridSearchCV
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.networks import (
+    LossOnOutputs,
+    MemberDense,
+    MemberScale,
+    PeriodicEmbedding,
+    RobustScale,
+    RowsFirst,
+    mlp,
+    n_members_of,
+    realmlp,
+    with_member_rows,
+)
+from skimbalance.strategies import CrossEntropy
+from skimbalance.training import CosineLog, TrainingRows, choose_epochs, holds_enough, train
+from skimbalance.training.holdout import hold_out_members
+
+
+def quick(**parameters):
+    """Default network, for a few steps."""
+    return ImbalancedKerasClassifier(**{"epochs": 6, "random_state": 0, **parameters})
+
+
+def random_network(n_members=3, **parameters):
+    """Build a network of random weights, the last layer's included."""
+    meta = {"n_features_in_": 4, "n_classes_": 2}
+    model = realmlp(meta, hidden_layer_sizes=(8, 8), n_members=n_members, **parameters)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    return model
+
+
+# --- layers ---
+
+
+def test_robust_scale_is_the_published_formula():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.exponential(size=101) * 50 + 7, np.arange(101) == 3, np.full(101, 4.2)])
+    layer = RobustScale()
+    layer.adapt(X)
+    low, median, high = np.quantile(X[:, 0], [0.25, 0.5, 0.75], method="averaged_inverted_cdf")
+    z = np.column_stack([(X[:, 0] - median) / (high - low), X[:, 1] * 2, np.zeros(101)])
+    np.testing.assert_allclose(layer(X.astype(np.float32)), z / np.sqrt(1 + (z / 3) ** 2), atol=1e-5)
+
+
+def test_robust_scale_counts_a_weight_of_two_as_two_rows():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(50, 3)), rng.integers(1, 4, size=50)
+    weighted, repeated = RobustScale(), RobustScale()
+    weighted.adapt(X, weight.astype(float))
+    repeated.adapt(np.repeat(X, weight, axis=0))
+    for a, b in zip(weighted.get_weights(), repeated.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_embedding_is_made_of_cosines():
+    layer = PeriodicEmbedding(n_members=2, n_frequencies=5, n_outputs=2)
+    X = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    embedded = np.asarray(layer(X))
+    assert embedded.shape == (2, 7, 9)
+    np.testing.assert_array_equal(embedded[0, :, :3], X)
+    frequency, phase, mixture, bias = (
+        np.asarray(w)[1] for w in (layer.frequency, layer.phase, layer.mixture, layer.bias)
+    )
+    cosines = np.cos(2 * np.pi * 0.1 * (X[:, None, :] * frequency + phase))
+    expected = np.einsum("bfd,fod->bod", cosines, mixture[0]).reshape(7, 6) + bias
+    np.testing.assert_allclose(embedded[1, :, 3:], expected, atol=1e-4)
+
+
+def test_dense_members_follow_the_neural_tangent_parametrisation():
+    layer = MemberDense(5, n_members=2, activation="selu")
+    X = np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)
+    out = np.asarray(layer(X))
+    kernel, bias = (np.asarray(w) for w in (layer.kernel, layer.bias))
+    expected = keras.activations.selu((X[1] @ kernel[1] / np.sqrt(3) + 0.1 * bias[1]).astype(np.float32))
+    np.testing.assert_allclose(out[1], expected, atol=1e-5)
+    wide = MemberDense(500, n_members=2)
+    wide.build((2, None, 400))
+    assert np.std(wide.kernel) == pytest.approx(1, rel=0.01)
+    assert np.std(0.1 * np.asarray(wide.bias)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "layer", [MemberScale(3), MemberDense(2, 3, "relu"), PeriodicEmbedding(3, 4), RowsFirst()], ids=repr
+)
+def test_layers_are_rebuilt_from_their_configuration(layer):
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("embedding", ["periodic", None])
+def test_members_see_rows_of_their_own(embedding):
+    """On rows of each member's own, a member says what it says of them in a table for all."""
+    model = random_network(embedding=embedding)
+    rows = np.random.default_rng(1).normal(size=(3, 20, 4)).astype(np.float32)
+    apart = np.asarray(with_member_rows(model)(rows))
+    assert apart.shape == (20, 3, 2)
+    for member in range(3):
+        np.testing.assert_allclose(apart[:, member], np.asarray(model(rows[member]))[:, member], rtol=1e-4, atol=1e-5)
+
+
+def test_only_chains_of_members_take_rows_of_their_own():
+    meta = {"n_features_in_": 4, "n_classes_": 2}
+    assert n_members_of(realmlp(meta, n_members=5)) == 5
+    assert n_members_of(mlp(meta)) == 0
+    inputs = keras.Input((8,))
+    hidden = RowsFirst()(MemberDense(2, 3)(MemberScale(3)(keras.layers.Dense(4)(inputs))))
+    assert n_members_of(keras.Model(inputs, hidden)) == 0
+
+
+def test_an_unknown_embedding_is_an_error(rare):
+    with pytest.raises(ValueError, match="embedding='fourier' is unknown; it takes \"periodic\" or None"):
+        quick(model__embedding="fourier").fit(*rare)
+
+
+# --- rows of each member ---
+
+
+def test_hold_outs_are_stratified_and_disjoint():
+    y = np.repeat([0, 1, 2], [200, 100, 2])
+    train_rows, out = hold_out_members(y, 4, 0.15, np.random.default_rng(0))
+    assert train_rows.shape == (4, 302 - 45)
+    for kept, held in zip(train_rows, out, strict=True):
+        np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(302))
+        np.testing.assert_array_equal(np.bincount(y[held], minlength=3), [30, 15, 0])
+    assert len(np.unique(out)) == out.size
+
+
+@pytest.mark.parametrize(("n_rare", "enough"), [(30, False), (34, True)])
+def test_a_handful_of_rare_rows_must_be_held_out(n_rare, enough, recwarn):
+    y = np.repeat([0, 1], [500, n_rare])
+    assert holds_enough(y, 0.15) is np.bool_(enough)
+    X = np.random.default_rng(0).normal(size=(len(y), 2))
+    clf = quick(epochs=1).fit(X, y)
+    assert ("val_loss" in clf.history_) is enough
+    assert np.shape(clf.best_epoch_) == ((8,) if enough else ())
+
+
+def test_asking_for_early_stopping_needs_rare_rows_to_hold_out():
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.repeat([0, 1], [57, 3])
+    with pytest.raises(ValueError, match=r"hold out 15% of the distinct rows, but the classes count {0: 57, 1: 3}"):
+        quick(early_stopping="loss").fit(X, y)
+
+
+def test_members_of_a_large_table_hold_out_no_more_rows_than_help(monkeypatch, larger):
+    monkeypatch.setattr("skimbalance.classifier._MEMBER_ROWS", 60)
+    seen = []
+    monkeypatch.setattr("skimbalance.classifier.MemberSelection", lambda *arguments: seen.append(arguments[3][0].shape))
+    quick(epochs=1).fit(*larger)
+    assert seen == [(8, 60, 4)]
+
+
+def test_a_sampler_makes_members_share_their_held_out_rows(larger):
+    X, y = larger
+    seen = []
+
+    from imblearn.over_sampling import SMOTE
+
+    class Recording(SMOTE):
+        def fit_resample(self, X, y):
+            seen.append(np.bincount(y).tolist())
+            return super().fit_resample(X, y)
+
+    clf = quick(strategy=Recording()).fit(X, y)
+    assert seen == [[459, 51]]
+    assert clf.best_epoch_.shape == (8,)
+    assert clf.history_["val_loss"]
+
+
+def test_every_member_trains_on_all_rows_but_its_own_held_out_ones():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 2)).astype(np.float32), (np.arange(100) % 5 == 0).astype(int)
+    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), None, merge=True)
+    X_out, y_out, weight = rows.give_to_members(3, 0.15, rng)
+    assert (X_out.shape, y_out.shape, weight.shape) == ((3, 15, 2), (15, 3), (15, 3))
+    first, second = rows.order(rng), rows.order(rng)
+    assert first.shape == (3, 85) == (3, len(rows))
+    assert not np.array_equal(first, second)
+    for member in range(3):
+        np.testing.assert_array_equal(np.sort(first[member]), np.sort(second[member]))
+        held = {tuple(row) for row in X_out[member]}
+        assert held.isdisjoint(map(tuple, X[rows.index[first[member]]]))
+
+
+def test_balanced_batches_draw_for_each_member():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 2)).astype(np.float32), (np.arange(100) % 10 == 0).astype(int)
+    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), np.array([0.5, 0.5]), merge=True)
+    rows.give_to_members(3, 0.2, rng)
+    order = rows.order(rng)
+    assert order.shape == (3, 80)
+    np.testing.assert_array_equal((y[rows.index[order]] == 1).sum(axis=1), 40)
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
+def test_members_end_with_the_weights_of_keras_fit(jit_compile, rare):
+    """On the same rows in the same order, for all members; 1/3 of the loss is each one's."""
+    X, y = (of[:150] for of in rare)
+    X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+    weight = np.random.default_rng(2).uniform(0.5, 2, size=len(y))
+    ours, theirs = random_network(), random_network()
+    for model in (ours, theirs):
+        model.compile(keras.optimizers.Adam(0.01), LossOnOutputs(CrossEntropy()), jit_compile=False)
+    rows = TrainingRows(X, y, weight, lambda progress: np.ones(2), None, merge=False)
+    rows.give_to_members(3, 0.0, np.random.default_rng(0))
+    history, _ = train(ours, CrossEntropy(), rows, batch_size=32, epochs=4, jit_compile=jit_compile)
+    scaled = (weight / weight.mean()).astype("f4")
+    expected = theirs.fit(X, y, sample_weight=scaled, batch_size=32, epochs=4, shuffle=False, verbose=0)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+    np.testing.assert_allclose(history["loss"], expected.history["loss"], rtol=1e-4)
+
+
+def test_members_do_not_touch_each_other(rare):
+    """A member ends the same whatever the others are."""
+    X, y = rare
+    weights = []
+    for scale in (1.0, 3.0):
+        model = random_network()
+        for variable in model.trainable_variables:
+            variable.assign(np.concatenate([variable[:2], scale * variable[2:]]))
+        model.compile(keras.optimizers.Adam(0.01), LossOnOutputs(CrossEntropy()), jit_compile=False)
+        rows = TrainingRows(X, y, None, lambda progress: np.ones(2), None, merge=True)
+        rows.give_to_members(3, 0.1, np.random.default_rng(0))
+        train(model, CrossEntropy(), rows, batch_size=64, epochs=2, rng=np.random.default_rng(1))
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        if len(a) == 3:  # statistics of the rows have no members
+            np.testing.assert_allclose(a[:2], b[:2], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"run_eagerly": True},
+        {"callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]},
+    ],
+    ids=["eagerly", "batch by batch"],
+)
+def test_other_ways_of_training_end_alike(way, rare):
+    expected = quick(epochs=2).fit(*rare)
+    clf = quick(epochs=2, **way).fit(*rare)
+    np.testing.assert_allclose(clf.history_["loss"], expected.history_["loss"], rtol=1e-3)
+    np.testing.assert_allclose(clf.predict_proba(rare[0]), expected.predict_proba(rare[0]), atol=0.01)
+
+
+def test_batch_hooks_see_every_batch(rare):
+    steps = []
+    seen = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append((batch, logs["loss"])))
+    clf = quick(epochs=2, batch_size=100, early_stopping=False, callbacks=[seen]).fit(*rare)
+    assert [step for step, _ in steps] == [0, 1, 2, 3] * 2
+    assert np.mean([loss for _, loss in steps[:4]]) == pytest.approx(clf.history_["loss"][0], rel=1e-5)
+
+
+@pytest.mark.parametrize("score", ["loss", "average_precision"])
+def test_every_member_keeps_its_best_epoch(score, larger):
+    X, y = larger
+    clf = quick(early_stopping=score, epochs=30, n_iter_no_change=4).fit(X, y)
+    assert clf.best_epoch_.shape == (8,)
+    assert clf.n_iter_ == min(30, clf.best_epoch_.max() + 4)
+    # The same fit that ends where all of them had their best one differs from it: members kept earlier epochs.
+    assert len(set(clf.best_epoch_.tolist())) > 1
+
+
+def test_held_out_rows_of_all_choose_every_members_epoch(rare):
+    """The restored members are, on those rows, as good as in their best epoch."""
+    X, y = rare
+    scores = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logits = np.asarray(self.model(X[300:]), dtype=np.float64)
+            q = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+            scores.append([log_loss(y[300:], q[:, m]) for m in range(8)])
+
+    clf = quick(strategy="none", epochs=12, callbacks=Watch())
+    clf.fit(X[:300], y[:300], validation_data=(X[300:], y[300:]))
+    np.testing.assert_array_equal(clf.best_epoch_, 1 + np.argmin(scores, axis=0))
+    logits = np.asarray(clf.model_(X[300:]), dtype=np.float64)
+    kept = [log_loss(y[300:], np.exp(logits[:, m]) / np.exp(logits[:, m]).sum(axis=1, keepdims=True)) for m in range(8)]
+    np.testing.assert_allclose(kept, np.min(scores, axis=0), rtol=1e-4)
+
+
+def test_probabilities_are_the_mean_of_the_members(rare):
+    X, y = rare
+    clf = quick(strategy="focal").fit(X, y)
+    logits = np.asarray(clf.model_(X), dtype=np.float64)
+    mean = np.mean([clf.loss_.predict_proba(logits[:, member]) for member in range(8)], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-5)
+
+
+def test_the_f1_threshold_follows_from_held_out_rows(larger):
+    from skimbalance.decision import threshold_from_rows
+
+    X, y = larger
+    clf = quick(decision="f1", target_prior="fit").fit(X, y)
+    own = threshold_from_rows("fbeta", 1.0, clf.predict_proba(X)[:, 1])
+    assert clf.threshold_ != pytest.approx(own, rel=1e-3)
+    np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X)[:, 1] >= clf.threshold_)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": False}], ids=str)
+def test_weight_two_is_a_repeated_row(parameters, larger):
+    X, y = larger
+    weight = np.where(np.arange(len(y)) % 3 == 0, 2.0, 1.0)
+    repeated = np.repeat(np.arange(len(y)), weight.astype(int))
+    weighted = quick(**parameters).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(
+        weighted.predict_proba(X), quick(**parameters).fit(X[repeated], y[repeated]).predict_proba(X)
+    )
+
+
+def test_partial_fit_and_warm_start(rare):
+    X, y = rare
+    clf = quick()
+    for _ in range(3):
+        clf.partial_fit(X, y)
+    assert clf.n_iter_ == 3
+    assert "val_loss" not in clf.history_
+    assert average_precision_score(y, clf.predict_proba(X)[:, 1]) > 0.7
+    warm = quick(warm_start=True).fit(X, y)
+    assert warm.fit(X, y).n_iter_ == 12
+
+
+# --- schedule, parameters, copies ---
+
+
+def test_the_rate_goes_through_four_cycles():
+    schedule = CosineLog(0.04, n_steps=1500)
+    rate = np.asarray(schedule(np.arange(1501)))
+    ends = 1500 * (2.0 ** np.arange(5) - 1) / 15
+    np.testing.assert_allclose(rate[ends.round().astype(int)], 0, atol=1e-5)
+    middles = 1500 * (2.0 ** (np.arange(4) + 0.5) - 1) / 15
+    np.testing.assert_allclose(rate[middles.round().astype(int)], 0.04, rtol=1e-3)
+    assert CosineLog.from_config(schedule.get_config()).get_config() == schedule.get_config()
+
+
+def test_callbacks_that_set_the_rate_need_a_named_optimizer(rare):
+    callback = keras.callbacks.ReduceLROnPlateau(monitor="loss")
+    with pytest.raises(
+        ValueError, match='follows the schedule of the default network; name an optimizer .optimizer="adam"'
+    ):
+        quick(callbacks=callback).fit(*rare)
+    clf = quick(optimizer="adam", callbacks=callback).fit(*rare)
+    assert "learning_rate" in clf.history_
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 256), (4, 64), (8, 32), (1000, 32)], ids=lambda value: str(value))
+def test_small_tables_take_more_epochs(steps, epochs):
+    assert choose_epochs("auto", steps, has_members=True) == epochs
+    assert choose_epochs("auto", steps, has_members=False) == 100
+    assert choose_epochs(7, steps, has_members=True) == 7
+
+
+def test_the_network_is_chosen_by_name(rare):
+    assert quick(model="mlp").fit(*rare).model_.output_shape == (None, 2)
+    assert quick(model="realmlp", model__n_members=2).fit(*rare).model_.output_shape == (None, 2, 2)
+    with pytest.raises(ValueError, match="model='real_mlp' is unknown; the names are .'mlp', 'realmlp'."):
+        quick(model="real_mlp").fit(*rare)
+
+
+def test_its_parameters_can_be_searched(rare):
+    grid = {
+        "model__n_members": [1, 3],
+        "model__hidden_layer_sizes": [(8,), (8, 8)],
+        "model__embedding": [None, "periodic"],
+        "optimizer__learning_rate": [0.02],
+    }
+    search = GridSearchCV(quick(epochs=2, decision="f1"), grid, cv=2, scoring="average_precision").fit(*rare)
+    assert len(search.cv_results_["params"]) == 8
+    schedule = search.best_estimator_.model_.optimizer._learning_rate
+    assert (type(schedule), schedule.learning_rate) == (CosineLog, 0.02)
+
+
+def test_a_copy_predicts_and_goes_on_the_same(rare, tmp_path):
+    X, y = rare
+    clf = quick(warm_start=True).fit(X, y)
+    copy = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(copy.predict_proba(X), clf.predict_proba(X))
+    np.testing.assert_array_equal(copy.fit(X, y).predict_proba(X), clf.fit(X, y).predict_proba(X))
+    clf.model_.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
+    np.testing.assert_allclose(loaded(X), clf.model_(X), atol=1e-6)
+    assert clone(clf).get_params() == clf.get_params()
+
+
+def test_dropout_and_a_network_of_ones_own(rare):
+    X, y = rare
+
+    def own(meta):
+        return realmlp(meta, hidden_layer_sizes=(16,), n_members=2, dropout=0.3)
+
+    clf = quick(model=own).fit(X, y)
+    assert clf.best_epoch_.shape == (2,)
+    assert average_precision_score(y, clf.predict_proba(X)[:, 1]) > 0.7
