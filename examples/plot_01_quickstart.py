@@ -144,7 +144,7 @@ def main():
     print(f"{source}: {len(y)} rows, {X.shape[1]} columns, {y.sum()} of them {positive!r} ({y.mean():.1%}).\n")
     X, X_out, y, y_out = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
 
-    pipeline = Pipeline([("prepare", prepare(X)), ("clf", ImbalancedKerasClassifier(epochs=40, random_state=0))])
+    pipeline = Pipeline([("prepare", prepare(X)), ("clf", ImbalancedKerasClassifier(random_state=0))])
     search = GridSearchCV(
         pipeline,
         {"clf__strategy": STRATEGIES},

@@ -59,7 +59,7 @@ strategies = {
     "focal loss, balanced": {"strategy": "focal", "gamma": 2.0, "alpha": "balanced"},
 }
 models = {
-    name: ImbalancedKerasClassifier(**parameters, epochs=40, random_state=0).fit(X_train, y_train)
+    name: ImbalancedKerasClassifier(**parameters, random_state=0).fit(X_train, y_train)
     for name, parameters in strategies.items()
 }
 

@@ -25,7 +25,7 @@ def make_rows(n_samples, share, seed):
 X, y = make_rows(20_000, share=0.02, seed=0)
 X_new, y_new = make_rows(10_000, share=0.15, seed=1)
 
-clf = ImbalancedKerasClassifier(epochs=20, random_state=0).fit(X, y)
+clf = ImbalancedKerasClassifier(random_state=0).fit(X, y)
 
 # %%
 # ``predict_proba`` refers to ``train_prior_`` here, which class weights have made even. The EM algorithm of Saerens et

@@ -56,7 +56,7 @@ import warnings  # noqa: E402
 warnings.filterwarnings("ignore", message=".*moves the class prior more than once")
 
 for strategy in ("none", "class_weight", ThinAndRamp(), ThinAndRamp(share=0.6)):
-    clf = ImbalancedKerasClassifier(strategy=strategy, target_prior="fit", epochs=30, random_state=0).fit(X, y)
+    clf = ImbalancedKerasClassifier(strategy=strategy, target_prior="fit", random_state=0).fit(X, y)
     proba = clf.predict_proba(X_test)
     print(
         f"{strategy!s:<24} shows {clf.train_prior_[1]:5.1%} positives; average precision "
