@@ -3,6 +3,7 @@
 Everything that needs Keras takes it from here (``from skimbalance._startup import keras``).
 """
 
+import functools
 import multiprocessing
 import os
 import random
@@ -65,7 +66,7 @@ with quiet():
     import tensorflow as tf
     from tensorflow.python.eager import context as _context
 
-__all__ = ["keras", "start", "tf"]
+__all__ = ["keras", "start", "start_xla", "tf"]
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -109,6 +110,13 @@ def start():
         with quiet():
             _take_share_of_threads()
             _context.context().ensure_initialized()
+
+
+@functools.cache
+def start_xla():
+    """Have XLA say what it says of itself on the first compilation of a process, before ours."""
+    with quiet():
+        tf.function(tf.identity, jit_compile=True, autograph=False)(tf.constant(0.0))
 
 
 def _take_share_of_threads():

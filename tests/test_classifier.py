@@ -312,7 +312,7 @@ def test_batches_may_be_drawn_with_a_prior(rare):
 
 @pytest.mark.parametrize("parameter", [{"gamma": 3.0}, {"alpha": 0.5}], ids=str)
 def test_flat_parameter_without_a_taker_warns(parameter, rare):
-    with pytest.warns(UserWarning, match=f"{next(iter(parameter))}=.* is ignored: strategy='class_weight'"):
+    with pytest.warns(UserWarning, match=f"{next(iter(parameter))}=.* is ignored: strategy='logit_adjustment'"):
         quick(**parameter).fit(*rare)
 
 

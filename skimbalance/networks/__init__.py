@@ -9,9 +9,8 @@ from skimbalance.networks.layers import (
     RobustScale,
     RowsFirst,
     Standardize,
-    n_members_of,
-    with_member_rows,
 )
+from skimbalance.networks.members import MemberGroups, n_members_of, with_member_rows
 from skimbalance.networks.outputs import LossOnOutputs, as_logits, losses_of
 from skimbalance.networks.prepare import prepare_network
 
@@ -19,6 +18,7 @@ __all__ = [
     "NETWORKS",
     "LossOnOutputs",
     "MemberDense",
+    "MemberGroups",
     "MemberScale",
     "PeriodicEmbedding",
     "RobustScale",

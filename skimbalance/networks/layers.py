@@ -7,7 +7,7 @@ from skimbalance._startup import keras
 ops = keras.ops
 
 
-class _Adapted(keras.layers.Layer):
+class AdaptedLayer(keras.layers.Layer):
     """Layer that shifts and scales features by statistics of the training rows."""
 
     def build(self, input_shape):
@@ -42,7 +42,7 @@ class _Adapted(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class Standardize(_Adapted):
+class Standardize(AdaptedLayer):
     """Shift and scale every feature to mean 0 and standard deviation 1; constant features become 0.
 
     `ImbalancedKerasClassifier` calls `adapt` of every such layer in a network, on the weighted training rows,
@@ -76,7 +76,7 @@ class Standardize(_Adapted):
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class RobustScale(_Adapted):
+class RobustScale(AdaptedLayer):
     r"""Shift every feature by its median, scale it by its quartiles, and clip it smoothly to (-3, 3).
 
     With :math:`z = (x - \mathrm{median}) / (q_{75} - q_{25})` the output is :math:`z / \sqrt{1 + (z/3)^2}`. Where the
@@ -136,7 +136,7 @@ def _weighted_quantiles(values, weights, shares):
 _SCALE_RATE, _BIAS_RATE, _EMBEDDING_RATE = 6.0, 0.1, 0.1
 
 
-class _MemberLayer(keras.layers.Layer):
+class MemberLayer(keras.layers.Layer):
     """Layer that holds weights for each of several members."""
 
     def __init__(self, n_members, **kwargs):
@@ -149,7 +149,7 @@ class _MemberLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class MemberScale(_MemberLayer):
+class MemberScale(MemberLayer):
     """Give every member the features multiplied by learnt factors of its own, which start at 1.
 
     Parameters
@@ -176,7 +176,7 @@ class MemberScale(_MemberLayer):
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class PeriodicEmbedding(_MemberLayer):
+class PeriodicEmbedding(MemberLayer):
     r"""Append to the features, for every member, mixtures of cosines of each feature.
 
     From a feature x it makes `n_outputs` further ones, :math:`\sum_f a_f \cos(2\pi (\omega_f x + \phi_f)) + b`, all
@@ -239,16 +239,46 @@ class PeriodicEmbedding(_MemberLayer):
         return {**super().get_config(), **own}
 
 
+# XLA computes polynomials and exp on whole registers, but calls the C library for every single cos and expm1. The
+# gradients are written out, as those of the steps below would take twice as long.
+
+
+@ops.custom_gradient
 def _cosine_of_turns(turns):
-    """Return cos(2 pi u) to 4e-6, as a polynomial that XLA computes on whole registers, four times as fast as cos."""
-    quarter = 0.25 - ops.abs(turns - ops.round(turns))  # cos(2 pi u) is sin(2 pi quarter), |quarter| <= 1/4
-    x = 2 * np.pi * quarter
+    """Return cos(2 pi u) to 4e-6."""
+    past = turns - ops.round(turns)
+    distance = ops.abs(past)
+
+    def gradient(*arguments, upstream=None):
+        upstream = arguments[0] if upstream is None else upstream
+        folded = ops.where(distance > 0.25, ops.sign(past) * (0.5 - distance), past)
+        return -2 * np.pi * upstream * _sine_within_a_quarter(folded)
+
+    return _sine_within_a_quarter(0.25 - distance), gradient
+
+
+def _sine_within_a_quarter(turns):
+    """Return sin(2 pi u) to 4e-6, for u in [-1/4, 1/4]."""
+    x = 2 * np.pi * turns
     square = ops.square(x)
     return x * (1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72))))
 
 
+@ops.custom_gradient
+def _selu(x):
+    """Return what Keras' selu returns, to 2e-7."""
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    out = scale * ops.where(x > 0, x, alpha * (ops.exp(ops.minimum(x, 0.0)) - 1.0))
+
+    def gradient(*arguments, upstream=None):
+        upstream = arguments[0] if upstream is None else upstream
+        return upstream * ops.where(out < 0, out + scale * alpha, scale)
+
+    return out, gradient
+
+
 @keras.saving.register_keras_serializable("skimbalance")
-class MemberDense(_MemberLayer):
+class MemberDense(MemberLayer):
     r"""Dense layer of every member, in the neural tangent parametrisation :math:`x W / \sqrt{d} + b`.
 
     Parameters
@@ -285,7 +315,8 @@ class MemberDense(_MemberLayer):
     def call(self, inputs):
         """Return (n_members, n_rows, d) -> (n_members, n_rows, units)."""
         products = ops.matmul(inputs, self.kernel) * self.kernel.shape[1] ** -0.5
-        return self.activation(products + _BIAS_RATE * self.bias)
+        activation = _selu if self.activation is keras.activations.selu else self.activation
+        return activation(products + _BIAS_RATE * self.bias)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the outputs."""
@@ -323,31 +354,3 @@ class RowsFirst(keras.layers.Layer):
 def _constant(value):
     """Return an initializer that draws nothing."""
     return keras.initializers.Constant(value)
-
-
-def n_members_of(model):
-    """Return how many members a network has that may have rows of their own: a chain of layers that allow it, or 0."""
-    layers = getattr(model, "layers", [])
-    members = {layer.n_members for layer in layers if isinstance(layer, _MemberLayer)}
-    chain = (keras.layers.InputLayer, keras.layers.Dropout, _Adapted, _MemberLayer, RowsFirst)
-    is_chain = len(members) == 1 and all(isinstance(layer, chain) for layer in layers)
-    return members.pop() if is_chain and isinstance(layers[-1], RowsFirst) else 0
-
-
-def with_member_rows(model):
-    """Return a network of the same layers and weights that takes rows of each member's own.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Network whose `n_members_of` is not 0.
-
-    Returns
-    -------
-    keras.Model
-        Network with inputs (n_members, n_rows, n_features).
-    """
-    hidden = inputs = keras.Input(batch_shape=(n_members_of(model), None, model.input_shape[-1]))
-    for layer in model.layers[1:]:
-        hidden = layer(hidden)
-    return keras.Model(inputs, hidden)

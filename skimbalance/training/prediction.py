@@ -6,9 +6,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from skimbalance._startup import keep_python_random, keras, start, tf
-from skimbalance.networks import as_logits, clone_network, n_members_of
-from skimbalance.training.program import PREDICTION_BLOCK_ROWS, architecture, filled_up, state_of, to_block
+from skimbalance._startup import keep_python_random, keras, start, start_xla, tf
+from skimbalance.networks import MemberGroups, as_logits, clone_network, n_members_of
+from skimbalance.training.program import (
+    PREDICTION_BLOCK_ROWS,
+    architecture,
+    filled_up,
+    forward_in_groups,
+    n_groups_of,
+    state_of,
+    to_block,
+)
 
 _CHUNK_ROWS = 16384
 _KEPT = 64
@@ -86,21 +94,16 @@ def _program_of(model):
 
 def _compile(model):
     """Compile the network as a function of its weights and rows."""
-    with keep_python_random():
-        template = clone_network(model)
-
-    def forward(weights, X):
-        trainable = weights[: len(template.trainable_variables)]
-        others = weights[len(template.trainable_variables) :]
-        outputs, _ = template.stateless_call(trainable, others, X, training=False)
-        return as_logits(outputs)
-
     # XLA halves the time of members, whose layers are many small operations; it compiles every number of rows anew.
     has_members = n_members_of(model) > 0
-    compute = tf.function(forward, autograph=False, jit_compile=True) if has_members else forward
+    if has_members:
+        start_xla()
+    with keep_python_random():
+        groups = MemberGroups(clone_network(model), n_groups_of(model))
+    forward = forward_in_groups(groups, groups.part, xla=has_members)
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(model)]
-    compiled = tf.function(lambda *arguments: compute(*arguments), autograph=False).get_concrete_function(specs, shape)
+    compiled = tf.function(forward, autograph=False).get_concrete_function(specs, shape)
 
     def call(model, X):
         weights = [variable.value for variable in state_of(model)]

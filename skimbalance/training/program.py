@@ -15,14 +15,15 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from skimbalance._startup import keras, quiet, tf
-from skimbalance.networks import as_logits, losses_of, n_members_of, with_member_rows
+from skimbalance._startup import keras, start_xla, tf
+from skimbalance.networks import MemberGroups, as_logits, losses_of, n_members_of, with_member_rows
+from skimbalance.training.optimizers import stateless_copy, with_constant_rate
 from skimbalance.training.schedule import CosineLog
 
 # Rows a compiled program takes at once. Few sizes, so that few shapes are compiled; small ones, so that small
 # tables are not padded to large ones.
-_BLOCK_ROWS = (1024, 8192, 65536)
-PREDICTION_BLOCK_ROWS = (256, 1024, 4096)
+_BLOCK_ROWS = tuple(2**i for i in range(10, 17))
+PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
 # Layers that treat each row by itself and draw no random numbers. Only networks of these are compiled with XLA:
 # it needs static shapes, so that the last batch of an epoch is padded with rows of weight zero, which a layer
@@ -32,6 +33,9 @@ _ROW_WISE = {
     "Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Normalization", "Rescaling",
     "LayerNormalization", "Flatten", "Reshape", "Add", "Multiply", "Concatenate", "Functional", "Sequential",
 }  # fmt: skip
+
+# Optimizers that update every number of a variable by itself.
+_BY_ELEMENT = {"SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adamax", "Adagrad", "Adadelta", "Ftrl", "Lion"}
 
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
@@ -63,13 +67,19 @@ class Program:
 
     def __init__(self, model, optimizer, loss, batch_size, xla, run_eagerly=False):
         self.model, self.loss, self._batch_size = model, loss, batch_size
-        self.optimizer, self._has_rates = _with_constant_rate(optimizer)
-        self._member_model = with_member_rows(model) if n_members_of(model) else None
+        self.optimizer, self._has_rates = with_constant_rate(optimizer)
         self._xla = xla and not run_eagerly
+        if self._xla:
+            start_xla()
         self._block_rows = [-(-rows // batch_size) * batch_size for rows in _BLOCK_ROWS]
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = [np.asarray(variable) for variable in self.optimizer.variables]
-        self._train_block, self._forward = self._loop if run_eagerly else None, {}
+        self._groups = MemberGroups(model, n_groups_of(model, self.optimizer) if self._xla else 1)
+        part = self._groups.part
+        self._part_optimizer = stateless_copy(self.optimizer, part.trainable_variables)
+        self._member_part = with_member_rows(part) if n_members_of(part) else None
+        self._run = self._run_groups if run_eagerly else None
+        self._forward = {}
 
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
@@ -90,12 +100,12 @@ class Program:
     def logits(self, X):
         """Return logits of rows, (n_rows, n_features) or, of each member's own, (n_members, n_rows, n_features)."""
         if X.ndim not in self._forward:
-            model = self.model if X.ndim == 2 else self._member_model
+            part = self._groups.part if X.ndim == 2 else self._member_part
             shape = tf.TensorSpec((*X.shape[:-2], None, X.shape[-1]), tf.float32)
+            forward = forward_in_groups(self._groups, part, self._xla)
             self._forward[X.ndim] = tf.function(
-                lambda X: as_logits(model(X, training=False)),
-                input_signature=[shape], jit_compile=self._xla, autograph=False,
-            )  # fmt: skip
+                lambda X: forward(state_of(self.model), X), input_signature=[shape], autograph=False
+            )
         rows = to_block(X) if self._xla else X
         return np.asarray(self._forward[X.ndim](tf.convert_to_tensor(rows)))[: X.shape[-2]]
 
@@ -131,84 +141,120 @@ class Program:
 
     def _run_block(self, rows, positions, weights, size, rates):
         """Gather one block of rows, padded to `size`, and train on it; return the sum of its losses."""
-        *members, n_rows = positions.shape
-        index = rows.index[positions]
-        X = np.zeros((*members, size, rows.X.shape[1]), dtype=np.float32)
-        y, w = np.zeros((*members, size), dtype=np.int32), np.zeros((*members, size), dtype=np.float32)
-        for member in np.ndindex(*members):
-            np.take(rows.X, index[member], axis=0, out=X[member][:n_rows], mode="clip")
-        y[..., :n_rows], w[..., :n_rows] = rows.y[index], weights[positions]
-        step_rates = np.zeros(-(-size // self._batch_size), dtype=np.float32)
+        n_rows, n_steps, n_groups = positions.shape[-1], -(-size // self._batch_size), self._groups.n_groups
+        weights = weights[positions]
+        missing = [(0, 0)] * (positions.ndim - 1) + [(0, n_steps * self._batch_size - n_rows)]
+        positions, weights = np.pad(positions, missing), np.pad(weights, missing)
+        if positions.ndim == 2:  # (n_groups, n_steps, members of a group, batch_size), each step's rows in one place
+            shape = (n_groups, len(positions) // n_groups, n_steps, self._batch_size)
+            index, weights = (a.reshape(shape).transpose(0, 2, 1, 3) for a in (rows.index[positions], weights))
+        else:
+            index, weights = (a.reshape(n_steps, -1) for a in (rows.index[positions], weights))
+        X = np.take(rows.X, index, axis=0, mode="clip")
+        step_rates = np.zeros(n_steps, dtype=np.float32)
         if self._has_rates:
-            step_rates[: len(rates)] = rates[: len(step_rates)]
-        arguments = [tf.convert_to_tensor(a) for a in (X, y, w, step_rates, np.int32(n_rows))]
-        if self._train_block is not None:
-            return float(self._train_block(*arguments, self._hyperparameters))
-        # XLA compiles each size of block by itself, a graph takes any number of rows.
-        signature = None
-        if not self._xla:
-            shapes = [(*members, None, X.shape[-1]), (*members, None), (*members, None), (None,), ()]
-            signature = [tf.TensorSpec(shape, a.dtype) for shape, a in zip(shapes, arguments, strict=True)]
+            step_rates[: len(rates)] = rates[:n_steps]
+        arguments = [tf.convert_to_tensor(a) for a in (X, rows.y[index], weights, step_rates)]
+        if self._run is None:
+            # Any number of steps: only what is inside, XLA compiles for each size of block by itself.
+            steps_axis = positions.ndim - 1
+            shapes = [(*a.shape[:steps_axis], None, *a.shape[steps_axis + 1 :]) for a in arguments[:-1]]
+            signature = [tf.TensorSpec(shape, a.dtype) for shape, a in zip([*shapes, (None,)], arguments, strict=True)]
+            signature.append(tf.TensorSpec((), tf.int32))
             signature.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
-        self._train_block = tf.function(self._loop, jit_compile=self._xla, autograph=False, input_signature=signature)
-        with quiet():  # XLA announces itself on the first compilation of the process
-            return float(self._train_block(*arguments, self._hyperparameters))
+            self._run = tf.function(self._run_groups, autograph=False, input_signature=signature)
+        return float(self._run(*arguments, tf.constant(n_rows), self._hyperparameters))
 
-    def _loop(self, X, y, w, rates, n_rows, hyperparameters):
-        """Trace the loop over the batches of a block."""
+    def _run_groups(self, X, y, w, rates, n_rows, hyperparameters):
+        """Trace a block: the loop of every group of members, side by side, between reading and writing the state."""
+        groups, part = self._groups, self._groups.part
+        variables = [*state_of(self.model), *self.optimizer.variables]
+        of_part = [*state_of(part), *self._part_optimizer.variables]
+        loop = tf.function(self._loop, jit_compile=True, autograph=False) if self._xla else self._loop
+        shares = groups.split([variable.value for variable in variables], of_part)
+        tables = [(X[i], y[i], w[i]) if y.shape.rank == 4 else (X, y, w) for i in range(groups.n_groups)]
+        ends = [
+            loop(list(share), *table, rates, n_rows, hyperparameters)
+            for share, table in zip(shares, tables, strict=True)
+        ]
+        totals, shares = zip(*ends, strict=True)
+        for variable, value in zip(variables, groups.merge(shares, variables), strict=True):
+            variable.assign(value)
+        return tf.add_n(totals)
+
+    def _loop(self, state, X, y, w, rates, n_rows, hyperparameters):
+        """Trace the loop over the batches of a block; return the sum of the losses and the state after it."""
         n_steps = -(-n_rows // self._batch_size)
         originals = {name: getattr(self.loss, name) for name in self.loss.hyperparameters}
         vars(self.loss).update(zip(originals, hyperparameters, strict=True))
+
+        def run_step(step, total, state):
+            n_batch = tf.minimum(self._batch_size, n_rows - step * self._batch_size)
+            batch = [tf.gather(a, step) for a in (X, y, w)]
+            if not self._xla:  # which takes whole batches, whose padding has weight zero
+                rows = (slice(None),) * (y.shape.rank - 2) + (slice(n_batch),)
+                batch = [a[rows] for a in batch]
+            loss, state = self._step(state, *batch, rates[step], tf.cast(n_batch, tf.float32))
+            return step + 1, total + loss, state
+
         try:
-            return tf.while_loop(
-                lambda step, total: step < n_steps,
-                lambda step, total: (step + 1, total + self._step(X, y, w, rates, n_rows, step)),
-                [tf.constant(0), tf.constant(0.0)],
-            )[1]
+            start = [tf.constant(0), tf.constant(0.0), state]
+            return tf.while_loop(lambda step, *_: step < n_steps, run_step, start)[1:]
         finally:
             vars(self.loss).update(originals)
 
-    def _step(self, X, y, w, rates, n_rows, step):
-        """Trace one gradient step; return the loss summed over its rows, its mean over members."""
-        start = step * self._batch_size
-        n_batch = tf.minimum(self._batch_size, n_rows - start)
-        rows_axis = y.shape.rank - 1
-        if self._xla:  # whole batches, whose padding has weight zero
-            X, y, w = (_slice_rows(a, rows_axis, start, self._batch_size) for a in (X, y, w))
-        else:
-            rows = (slice(None),) * rows_axis + (slice(start, start + n_batch),)
-            X, y, w = (a[rows] for a in (X, y, w))
+    def _step(self, state, X, y, w, rate, n_rows):
+        """Trace one gradient step; return the loss summed over its rows, its mean over members, and the state."""
+        has_own_rows, part, optimizer = y.shape.rank == 2, self._groups.part, self._part_optimizer
+        sizes = [len(part.trainable_variables), len(part.non_trainable_variables)]
+        trainable, others, optimizer_state = state[: sizes[0]], state[sizes[0] : sum(sizes)], state[sum(sizes) :]
         if self._has_rates:
-            self.optimizer.learning_rate.assign(rates[step])
-        n_rows, model = tf.cast(n_batch, tf.float32), self._member_model if rows_axis else self.model
+            is_rate = [variable is optimizer._learning_rate for variable in optimizer.variables]
+            optimizer_state = [rate if is_it else v for is_it, v in zip(is_rate, optimizer_state, strict=True)]
+        model = self._member_part if has_own_rows else part
         with tf.GradientTape() as tape:
-            logits = as_logits(model(X, training=True))
+            tape.watch(trainable)
+            outputs, others, penalties = model.stateless_call(trainable, others, X, training=True, return_losses=True)
+            logits = as_logits(outputs)
             if logits.shape.rank == 3:
                 n_members = logits.shape[1]
-                y, w = (tf.transpose(a) if rows_axis else tf.repeat(a[:, None], n_members, axis=1) for a in (y, w))
-                w /= n_members
+                y, w = (tf.transpose(a) if has_own_rows else tf.repeat(a[:, None], n_members, axis=1) for a in (y, w))
+                w /= n_members * self._groups.n_groups
             losses = tf.cast(losses_of(self.loss, y, logits), tf.float32)
             loss = tf.reduce_sum(losses * w) / n_rows
-            for penalty in model.losses:
+            for penalty in penalties:
                 loss += tf.cast(penalty, tf.float32)
-        variables = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss * n_rows
+        gradients = tape.gradient(loss, trainable)
+        trainable, optimizer_state = optimizer.stateless_apply(optimizer_state, gradients, trainable)
+        return loss * n_rows, [*trainable, *others, *optimizer_state]
 
 
-def _slice_rows(array, axis, start, size):
-    """Slice a fixed number of rows out of the axis that they are on."""
-    begin, shape = [0] * array.shape.rank, [-1] * array.shape.rank
-    begin[axis], shape[axis] = start, size
-    return tf.slice(array, begin, shape)
+def forward_in_groups(groups, part, xla):
+    """Return ``forward(state, X) -> logits`` of a network, each group of its members computed by itself.
 
+    Parameters
+    ----------
+    groups : MemberGroups
+        Groups of members of the network whose state it takes.
+    part : keras.Model
+        Network of a group, for rows of all or of each member's own.
+    xla : bool
+        Whether to compile with XLA.
+    """
 
-def _with_constant_rate(optimizer):
-    """Return an optimizer of the same settings, and whether its rate is set from step to step by a schedule of ours."""
-    config, schedule = optimizer.get_config(), optimizer._learning_rate
-    if isinstance(schedule, CosineLog):
-        config["learning_rate"] = schedule.learning_rate
-    return type(optimizer).from_config(config), isinstance(schedule, CosineLog)
+    def forward_part(state, X):
+        trainable, others = state[: len(part.trainable_variables)], state[len(part.trainable_variables) :]
+        return as_logits(part.stateless_call(trainable, others, X, training=False)[0])
+
+    compute = tf.function(forward_part, jit_compile=True, autograph=False) if xla else forward_part
+
+    def forward(state, X):
+        shares = groups.split([tf.convert_to_tensor(value) for value in state], state_of(groups.part))
+        tables = tf.split(X, groups.n_groups) if X.shape.rank == 3 else [X] * groups.n_groups
+        logits = [compute(list(share), rows) for share, rows in zip(shares, tables, strict=True)]
+        return logits[0] if len(logits) == 1 else tf.concat(logits, axis=1)
+
+    return forward
 
 
 def filled_up(X, n_rows):
@@ -222,6 +268,18 @@ def to_block(X):
     n_rows, largest = X.shape[-2], PREDICTION_BLOCK_ROWS[-1]
     fitting = [size for size in PREDICTION_BLOCK_ROWS if size >= n_rows]
     return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
+
+
+def n_groups_of(model, optimizer=None):
+    """Return in how many groups the members of a network are computed: 2, on two cores, where that changes nothing.
+
+    XLA computes the small products of members on one core. With an optimizer that looks at whole variables, members
+    are not independent of each other.
+    """
+    is_by_element = optimizer is None or (
+        type(optimizer).__name__ in _BY_ELEMENT and not (optimizer.clipnorm or optimizer.global_clipnorm)
+    )
+    return 2 if n_members_of(model) % 2 == 0 and n_members_of(model) and is_by_element else 1
 
 
 def wants_xla(model, batch_size, n_steps):
