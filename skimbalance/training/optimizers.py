@@ -1,7 +1,6 @@
 """How does a Keras optimizer step inside a compiled loop, as a function of its state?"""
 
-import functools
-
+from skimbalance._startup import keras
 from skimbalance.training.schedule import CosineLog
 
 
@@ -23,24 +22,28 @@ def stateless_copy(optimizer, variables):
     variables : list of keras.Variable
         Variables that it will update.
     """
-    copy = _stateless_class(type(optimizer)).from_config(optimizer.get_config())
+    optimizer_class = type(type(optimizer).__name__, (type(optimizer), _Stateless), {})
+    copy = optimizer_class.from_config(optimizer.get_config())
     copy.build(variables)
     return copy
 
 
-@functools.cache
-def _stateless_class(optimizer_class):
-    """Return an optimizer's class as Keras has it on JAX.
+def _without_overrides():
+    """Return Keras' base class of optimizers as it is on JAX.
 
     On TensorFlow, Keras overrides the methods that write variables, for ``tf.distribute``, and withdraws
     ``stateless_apply``; without these overrides it works here as well.
     """
-    mro = optimizer_class.__mro__
-    overriding = next(parent for parent in mro if parent.__module__.endswith("backend.tensorflow.optimizer"))
-    base = next(parent for parent in mro if parent.__name__ == "BaseOptimizer")
-    own = {
+    on_tensorflow, base = (
+        next(parent for parent in keras.optimizers.Optimizer.__mro__ if parent.__name__ == name)
+        for name in ("TFOptimizer", "BaseOptimizer")
+    )
+    methods = {
         name: getattr(base, name)
-        for name in vars(overriding)
-        if callable(getattr(base, name, None)) and not name.startswith("__") and name not in vars(optimizer_class)
+        for name in vars(on_tensorflow)
+        if callable(getattr(base, name, None)) and not name.startswith("__")
     }
-    return type(optimizer_class.__name__, (optimizer_class,), own)
+    return type("StatelessOptimizer", (keras.optimizers.Optimizer,), methods)
+
+
+_Stateless = _without_overrides()
