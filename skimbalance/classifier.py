@@ -54,7 +54,7 @@ from skimbalance.training import (
     train,
 )
 
-#: Share of the training rows that each member of the default network holds out, and the most rows.
+#: Share of the training rows that each pair of members of the default network holds out, and the most rows.
 _MEMBER_SHARE, _MEMBER_ROWS = 0.15, 10_000
 
 
@@ -125,11 +125,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
         A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given; but every
-        member of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of its own.
+        pair of members of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of
+        its own. An odd number of members does so one by one.
         "auto" is "loss" for the default network, if at least five of the rows outside the largest class can be held
         out, and False for all other networks and smaller tables.
     n_iter_no_change : int, default=10
-        Epochs without improvement (of any member) after which early stopping ends training, at least 1.
+        Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks; each fit trains with copies of them.
     warm_start : bool, default=False
@@ -437,7 +438,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             if stops != "auto":
                 counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
                 raise ValueError(
-                    f"early_stopping={stops!r} lets each member of the network hold out {share:.0%} of the distinct "
+                    f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct "
                     f"rows, but the classes count {counts}, so that none of the rarer ones would be among them; set "
                     "early_stopping=False."
                 )
@@ -632,7 +633,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     def _proba_at(self, prior, logits):
         """Return P(y | x) in a population with class shares `prior`."""
         if not hasattr(self, "calibrator_"):
-            return true_posterior(self.loss_, logits, self.train_prior_, prior)
+            return true_posterior(self.loss_, logits, self.train_prior_, prior, self.prior_)
         proba = self.calibrator_.predict_proba(logits.reshape(len(logits), -1))
         return proba if prior is self.prior_ else shift_prior(proba, self.prior_, prior)
 

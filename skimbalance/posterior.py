@@ -40,7 +40,7 @@ def shift_prior(proba, train_prior, target_prior):
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def true_posterior(loss, logits, train_prior, prior):
+def true_posterior(loss, logits, train_prior, prior, data_prior):
     """Return P(y | x) in a population with class shares `prior`.
 
     Parameters
@@ -48,18 +48,25 @@ def true_posterior(loss, logits, train_prior, prior):
     loss : LogitsLoss
         Loss whose link gives the posterior under `train_prior`.
     logits : ndarray of shape (n_samples, n_classes) or (n_samples, n_members, n_classes)
-        What the network returns; the posteriors of members under `train_prior` are averaged.
+        What the network returns, or each of its members.
     train_prior, prior : ndarray of shape (n_classes,)
         Class shares that training showed, and those asked about.
+    data_prior : ndarray of shape (n_classes,)
+        Class shares of the data, under which the posteriors of members are averaged: that keeps their mean. Averaged
+        under another prior and shifted then, rows that members disagree about would get too small a share of the rare
+        class.
 
     Returns
     -------
     ndarray of float64, shape (n_samples, n_classes)
         Probabilities.
     """
-    proba = loss.predict_proba(logits.reshape(-1, logits.shape[-1]).astype(np.float64)).reshape(logits.shape)
-    proba = proba if proba.ndim == 2 else proba.mean(axis=1)
-    return proba if prior is train_prior else shift_prior(proba, train_prior, prior)
+    has_members, n_classes = logits.ndim == 3, logits.shape[-1]
+    proba = loss.predict_proba(logits.reshape(-1, n_classes).astype(np.float64))
+    if has_members:
+        proba = shift_prior(proba, train_prior, data_prior).reshape(logits.shape).mean(axis=1)
+    known = data_prior if has_members else train_prior
+    return proba if prior is known else shift_prior(proba, known, prior)
 
 
 def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):

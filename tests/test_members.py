@@ -22,6 +22,7 @@ from skimbalance.networks import (
     realmlp,
     with_member_rows,
 )
+from skimbalance.posterior import shift_prior, true_posterior
 from skimbalance.strategies import CrossEntropy
 from skimbalance.training import CosineLog, TrainingRows, choose_epochs, holds_enough, train
 from skimbalance.training.holdout import hold_out_members
@@ -127,14 +128,17 @@ def test_an_unknown_embedding_is_an_error(rare):
 # --- rows of each member ---
 
 
-def test_hold_outs_are_stratified_and_disjoint():
+@pytest.mark.parametrize(("n_members", "n_hold_outs"), [(8, 4), (3, 3)], ids=["pairs", "an odd number"])
+def test_hold_outs_are_stratified_and_disjoint(n_members, n_hold_outs):
     y = np.repeat([0, 1, 2], [200, 100, 2])
-    train_rows, out = hold_out_members(y, 4, 0.15, np.random.default_rng(0))
-    assert train_rows.shape == (4, 302 - 45)
+    train_rows, out = hold_out_members(y, n_members, 0.15, np.random.default_rng(0))
+    assert train_rows.shape == (n_members, 302 - 45)
     for kept, held in zip(train_rows, out, strict=True):
         np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(302))
         np.testing.assert_array_equal(np.bincount(y[held], minlength=3), [30, 15, 0])
-    assert len(np.unique(out)) == out.size
+    assert len(np.unique(out)) == n_hold_outs * 45
+    if n_hold_outs < n_members:
+        np.testing.assert_array_equal(out[::2], out[1::2])
 
 
 @pytest.mark.parametrize(("n_rare", "enough"), [(30, False), (34, True)])
@@ -267,40 +271,59 @@ def test_batch_hooks_see_every_batch(rare):
 
 
 @pytest.mark.parametrize("score", ["loss", "average_precision"])
-def test_every_member_keeps_its_best_epoch(score, larger):
+def test_every_pair_keeps_its_best_epoch(score, larger):
     X, y = larger
     clf = quick(early_stopping=score, epochs=30, n_iter_no_change=4).fit(X, y)
     assert clf.best_epoch_.shape == (8,)
     assert clf.n_iter_ == min(30, clf.best_epoch_.max() + 4)
-    # The same fit that ends where all of them had their best one differs from it: members kept earlier epochs.
+    np.testing.assert_array_equal(clf.best_epoch_[::2], clf.best_epoch_[1::2])
     assert len(set(clf.best_epoch_.tolist())) > 1
 
 
-def test_held_out_rows_of_all_choose_every_members_epoch(rare):
-    """The restored members are, on those rows, as good as in their best epoch."""
+def test_held_out_rows_of_all_choose_every_pairs_epoch(rare):
+    """The restored pairs are, on those rows, as good as in their best epoch."""
     X, y = rare
+
+    def scores_of_pairs(model):
+        logits = np.asarray(model(X[300:]), dtype=np.float64)
+        q = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+        return [log_loss(y[300:], q[:, pair : pair + 2].mean(axis=1)) for pair in range(0, 8, 2)]
+
     scores = []
 
     class Watch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            logits = np.asarray(self.model(X[300:]), dtype=np.float64)
-            q = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-            scores.append([log_loss(y[300:], q[:, m]) for m in range(8)])
+            scores.append(scores_of_pairs(self.model))
 
     clf = quick(strategy="none", epochs=12, callbacks=Watch())
     clf.fit(X[:300], y[:300], validation_data=(X[300:], y[300:]))
-    np.testing.assert_array_equal(clf.best_epoch_, 1 + np.argmin(scores, axis=0))
-    logits = np.asarray(clf.model_(X[300:]), dtype=np.float64)
-    kept = [log_loss(y[300:], np.exp(logits[:, m]) / np.exp(logits[:, m]).sum(axis=1, keepdims=True)) for m in range(8)]
-    np.testing.assert_allclose(kept, np.min(scores, axis=0), rtol=1e-4)
+    np.testing.assert_array_equal(clf.best_epoch_, np.repeat(1 + np.argmin(scores, axis=0), 2))
+    np.testing.assert_allclose(scores_of_pairs(clf.model_), np.min(scores, axis=0), rtol=1e-4)
 
 
-def test_probabilities_are_the_mean_of_the_members(rare):
+@pytest.mark.parametrize("strategy", ["focal", "class_weight"])
+@pytest.mark.parametrize("target_prior", [None, "fit", [0.7, 0.3]], ids=str)
+def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_prior, rare):
     X, y = rare
-    clf = quick(strategy="focal").fit(X, y)
+    clf = quick(strategy=strategy, target_prior=target_prior).fit(X, y)
     logits = np.asarray(clf.model_(X), dtype=np.float64)
-    mean = np.mean([clf.loss_.predict_proba(logits[:, member]) for member in range(8)], axis=0)
-    np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-5)
+    mean = np.mean(
+        [shift_prior(clf.loss_.predict_proba(logits[:, m]), clf.train_prior_, clf.prior_) for m in range(8)], axis=0
+    )
+    wanted = clf.train_prior_ if target_prior is None else clf.prior_ if target_prior == "fit" else target_prior
+    np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, wanted), atol=1e-5)
+
+
+def test_disagreement_of_members_keeps_the_mean_probability():
+    """Averaged at the balanced prior that training showed, the rare class would come out at a third of its share."""
+    rng, prior = np.random.default_rng(0), np.array([0.99, 0.01])
+    logits = np.stack([np.zeros((100_000, 8)), rng.normal(scale=3.0, size=(100_000, 8))], axis=2)
+    alone = [true_posterior(CrossEntropy(), logits[:, m], [0.5, 0.5], prior, prior) for m in range(8)]
+    alone = np.mean(alone, axis=(0, 1))
+    together = true_posterior(CrossEntropy(), logits, np.array([0.5, 0.5]), prior, prior).mean(axis=0)
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+    balanced = CrossEntropy().predict_proba(logits.reshape(-1, 2)).reshape(logits.shape).mean(axis=1)
+    assert shift_prior(balanced, [0.5, 0.5], prior)[:, 1].mean() < together[1] / 3
 
 
 def test_the_f1_threshold_follows_from_held_out_rows(larger):

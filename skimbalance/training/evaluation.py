@@ -51,7 +51,7 @@ class EpochEvaluation:
 
     def _posterior(self, logits, prior):
         """Return P(y | x) under the prior of training or that of the data."""
-        return true_posterior(self._loss, logits, self._train_prior, prior)
+        return true_posterior(self._loss, logits, self._train_prior, prior, self._prior)
 
 
 def log_loss(y, proba, sample_weight=None):

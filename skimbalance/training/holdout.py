@@ -50,7 +50,7 @@ def hold_out(y, labels, validation_split, rng):
 
 
 def hold_out_members(y, n_members, share, rng):
-    """Split rows into training and held-out ones for each of several members.
+    """Split rows into training and held-out ones for each of several members, alike for those of a pair.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def hold_out_members(y, n_members, share, rng):
     n_members : int
         Number of members.
     share : float in [0, 1)
-        Share of each class to hold out. The same row is held out by two members only where there are more than
+        Share of each class to hold out. The same row is held out by two pairs only where there are more than
         ``1 / share`` of them.
     rng : numpy.random.Generator
         Source of the splits.
@@ -70,14 +70,21 @@ def hold_out_members(y, n_members, share, rng):
     held_out : ndarray of int, shape (n_members, n_held_out)
         Row indices, ascending.
     """
-    out = np.zeros((n_members, len(y)), dtype=bool)
+    size = members_in_pair(n_members)
+    out = np.zeros((n_members // size, len(y)), dtype=bool)
     for c in range(y.max() + 1):
         rows = rng.permutation(np.flatnonzero(y == c))
         n_out = round(share * len(rows))
-        for member in range(n_members):
-            out[member, np.roll(rows, -member * n_out)[:n_out]] = True
+        for pair in range(len(out)):
+            out[pair, np.roll(rows, -pair * n_out)[:n_out]] = True
+    out = np.repeat(out, size, axis=0)
     every = np.broadcast_to(np.arange(len(y)), out.shape)
     return every[~out].reshape(n_members, -1), every[out].reshape(n_members, -1)
+
+
+def members_in_pair(n_members):
+    """Return how many members choose their epoch together: two, or each its own where their number is odd."""
+    return 1 if n_members % 2 else 2
 
 
 def holds_enough(y, share, at_least=5):

@@ -1,13 +1,17 @@
-"""Which epoch's weights does each member of a network keep? Those of its best score on rows held out from it."""
+"""Which epoch's weights does each member of a network keep? Those of the best score on rows held out from it."""
 
 import numpy as np
 
 from skimbalance.posterior import true_posterior
 from skimbalance.training.evaluation import log_loss, macro_average_precision
+from skimbalance.training.holdout import members_in_pair
 
 
 class MemberSelection:
-    """Score the members of a network after every epoch, and keep each one's best weights.
+    """Score the members of a network after every epoch, pair by pair, and keep the best weights of each.
+
+    Members of a pair have the same held-out rows, on which their mean probability is scored: each learns longer then
+    than it would alone, which the mean gains from. Members of an odd number choose alone.
 
     Parameters
     ----------
@@ -16,8 +20,8 @@ class MemberSelection:
     train_prior, prior : ndarray of shape (n_classes,)
         Class shares that training shows, and those of the data, under which members are scored.
     held_out : tuple of (X, y, sample_weight)
-        Rows of each member's own, (n_members, n_rows, n_features), with y and weights (n_rows, n_members); or rows for
-        all members, (n_rows, n_features) and (n_rows,). Weights may be None.
+        Rows of each member's own, (n_members, n_rows, n_features), with y and weights (n_rows, n_members), alike in a
+        pair; or rows for all members, (n_rows, n_features) and (n_rows,). Weights may be None.
     score : {"loss", "average_precision"}
         What an epoch is chosen by: log-loss or average precision.
     patience : int
@@ -36,19 +40,20 @@ class MemberSelection:
         self.X, self._y, self._weight = held_out
         self._is_own = self.X.ndim == 3
         self._score, self._patience = score, patience
-        self.best_epoch = None
+        self.best_epoch = self.logits = None
 
     def update(self, epoch, program):
         """Score the members as they are now; return what belongs into the epoch's log, and whether to stop."""
         logits = program.logits(self.X)
+        self.logits = logits.copy() if self.logits is None else self.logits
         proba = self._posteriors(logits)
-        losses, precisions = zip(*(self._score_member(proba[:, i], i) for i in range(proba.shape[1])), strict=True)
+        losses, precisions = zip(*(self._score_pair(proba[:, i], i) for i in range(proba.shape[1])), strict=True)
         score = -np.array(losses) if self._score == "loss" else np.array(precisions)
-        score = np.where(np.isfinite(score), score, -np.inf)
+        score = np.repeat(np.where(np.isfinite(score), score, -np.inf), logits.shape[1] // len(score))
         variables = program.model.trainable_variables
         if self.best_epoch is None:
             self.best_epoch, self._best = np.full(len(score), epoch), score
-            self.logits, self._weights = logits.copy(), [np.asarray(variable).copy() for variable in variables]
+            self._weights = [np.asarray(variable).copy() for variable in variables]
         better = score > self._best
         if better.any():
             self._best, self.best_epoch = np.where(better, score, self._best), np.where(better, epoch, self.best_epoch)
@@ -65,21 +70,25 @@ class MemberSelection:
             variable.assign(kept)
 
     def held_out_posteriors(self):
-        """Return each member's probabilities of the rows held out from it, their labels and weights, row by row."""
+        """Return each pair's probabilities of the rows held out from it, their labels and weights, row by row."""
         proba = self._posteriors(self.logits)
-        shape = proba.shape[:2]
-        y, weight = (
-            None if of is None else np.broadcast_to(of.reshape(len(of), -1), shape).ravel()
-            for of in (self._y, self._weight)
-        )
-        return proba.reshape(-1, proba.shape[2]), y, weight
+        rows = [self._rows_of(i) for i in range(proba.shape[1])]
+        y, weight = (None if of[0] is None else np.concatenate(of) for of in zip(*rows, strict=True))
+        return proba.transpose(1, 0, 2).reshape(-1, proba.shape[2]), y, weight
 
     def _posteriors(self, logits):
-        """Return each member's P(y | x) at the prior of the data, in the shape of the logits."""
-        flat = logits.reshape(-1, logits.shape[-1])
-        return true_posterior(self._loss, flat, self._train_prior, self._prior).reshape(logits.shape)
+        """Return the mean P(y | x) of each pair at the prior of the data, (n_rows, n_pairs, n_classes)."""
+        n_rows, n_members, n_classes = logits.shape
+        pairs = logits.reshape(-1, members_in_pair(n_members), n_classes)
+        proba = true_posterior(self._loss, pairs, self._train_prior, self._prior, self._prior)
+        return proba.reshape(n_rows, -1, n_classes)
 
-    def _score_member(self, proba, i):
-        """Return log-loss and average precision of one member."""
-        y, weight = (of[:, i] if of is not None and of.ndim == 2 else of for of in (self._y, self._weight))
+    def _rows_of(self, pair):
+        """Return labels and weights of the rows held out from a pair."""
+        size = members_in_pair(self.logits.shape[1])
+        return [of[:, pair * size] if of is not None and of.ndim == 2 else of for of in (self._y, self._weight)]
+
+    def _score_pair(self, proba, pair):
+        """Return log-loss and average precision of a pair."""
+        y, weight = self._rows_of(pair)
         return log_loss(y, proba, weight), macro_average_precision(y, proba, weight)
