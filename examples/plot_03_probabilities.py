@@ -46,7 +46,7 @@ settings = {
 }
 shown, natural = {}, {}
 for name, parameters in settings.items():
-    parameters = {"strategy": name, "epochs": 20, "random_state": 0, **parameters}
+    parameters = {"model": "mlp", "strategy": name, "epochs": 20, "random_state": 0, **parameters}
     clf = ImbalancedKerasClassifier(**parameters).fit(X, y)
     shown[name] = clf.predict_proba(X_test)[:, 1]
     natural[name] = clf.set_params(target_prior="fit").predict_proba(X_test)[:, 1]

@@ -70,10 +70,10 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
     key = None if run_eagerly else architecture(model, optimizer, loss, batch_size, xla)
 
     def build():
+        template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
         with keep_python_random():
             template = model if key is None else clone_network(model)
-        template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
-        return Program(template, optimizer, template_loss, batch_size, xla, run_eagerly)
+            return Program(template, optimizer, template_loss, batch_size, xla, run_eagerly)
 
     with _programs.lend(key, build) as program:
         program.load(model, optimizer_state, _constant_rate(optimizer), loss)

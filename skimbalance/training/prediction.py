@@ -7,13 +7,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start, start_xla, tf
-from skimbalance.networks import MemberGroups, as_logits, clone_network, n_members_of
+from skimbalance.networks import as_logits, clone_network, n_members_of
 from skimbalance.training.program import (
     PREDICTION_BLOCK_ROWS,
     architecture,
+    as_operation,
     filled_up,
-    forward_in_groups,
-    n_groups_of,
     state_of,
     to_block,
 )
@@ -94,22 +93,25 @@ def _program_of(model):
 
 def _compile(model):
     """Compile the network as a function of its weights and rows."""
+    with keep_python_random():
+        template = clone_network(model)
+
+    def forward(weights, X):
+        trainable = weights[: len(template.trainable_variables)]
+        others = weights[len(template.trainable_variables) :]
+        return as_logits(template.stateless_call(trainable, others, X, training=False)[0])
+
     # XLA halves the time of members, whose layers are many small operations; it compiles every number of rows anew.
     has_members = n_members_of(model) > 0
     if has_members:
         start_xla()
-    with keep_python_random():
-        groups = MemberGroups(clone_network(model), n_groups_of(model))
-    forward = forward_in_groups(groups, groups.part, xla=has_members)
+        forward = tf.function(forward, autograph=False, jit_compile=True)
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(model)]
-    compiled = tf.function(forward, autograph=False).get_concrete_function(specs, shape)
+    compute = as_operation(tf.function(lambda *a: forward(*a), autograph=False).get_concrete_function(specs, shape))
 
     def call(model, X):
-        weights = [variable.value for variable in state_of(model)]
-        # The operation that a call of `compiled` runs, without the checks of its arguments, which take four times as
-        # long as a small network does.
-        return tf.raw_ops.StatefulPartitionedCall(args=[*weights, X], Tout=[compiled.outputs[0].dtype], f=compiled)[0]
+        return compute([variable.value for variable in state_of(model)], X)
 
     return call, to_block if has_members else _to_multiple
 

@@ -39,10 +39,11 @@ _BY_ELEMENT = {"SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adamax", "Adagrad", 
 
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
-# many multiplications a step the operations are so small that starting them is most of the time. Batched products
-# of members it computes twice as fast at any size. The rule looks at this fit alone, so that equal fits take equal
-# paths, whatever ran before them.
+# many multiplications a step the operations are so small that starting them is most of the time. Steps of members
+# it takes three times as fast at any size, and needs 4 s to compile. The rule looks at this fit alone, so that equal
+# fits take equal paths, whatever ran before them.
 _XLA_MIN_STEPS = 1000
+_XLA_MIN_STEPS_OF_MEMBERS = 400
 _XLA_MAX_PRODUCTS = 16_000_000
 
 
@@ -100,12 +101,12 @@ class Program:
     def logits(self, X):
         """Return logits of rows, (n_rows, n_features) or, of each member's own, (n_members, n_rows, n_features)."""
         if X.ndim not in self._forward:
-            part = self._groups.part if X.ndim == 2 else self._member_part
+            model = self.model if X.ndim == 2 else with_member_rows(self.model)
             shape = tf.TensorSpec((*X.shape[:-2], None, X.shape[-1]), tf.float32)
-            forward = forward_in_groups(self._groups, part, self._xla)
             self._forward[X.ndim] = tf.function(
-                lambda X: forward(state_of(self.model), X), input_signature=[shape], autograph=False
-            )
+                lambda X: as_logits(model(X, training=False)),
+                input_signature=[shape], jit_compile=self._xla, autograph=False,
+            )  # fmt: skip
         rows = to_block(X) if self._xla else X
         return np.asarray(self._forward[X.ndim](tf.convert_to_tensor(rows)))[: X.shape[-2]]
 
@@ -155,15 +156,17 @@ class Program:
         if self._has_rates:
             step_rates[: len(rates)] = rates[:n_steps]
         arguments = [tf.convert_to_tensor(a) for a in (X, rows.y[index], weights, step_rates)]
+        arguments.append(tf.constant(n_rows))
         if self._run is None:
             # Any number of steps: only what is inside, XLA compiles for each size of block by itself.
             steps_axis = positions.ndim - 1
-            shapes = [(*a.shape[:steps_axis], None, *a.shape[steps_axis + 1 :]) for a in arguments[:-1]]
-            signature = [tf.TensorSpec(shape, a.dtype) for shape, a in zip([*shapes, (None,)], arguments, strict=True)]
-            signature.append(tf.TensorSpec((), tf.int32))
-            signature.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
-            self._run = tf.function(self._run_groups, autograph=False, input_signature=signature)
-        return float(self._run(*arguments, tf.constant(n_rows), self._hyperparameters))
+            shapes = [(*a.shape[:steps_axis], None, *a.shape[steps_axis + 1 :]) for a in arguments[:3]]
+            specs = [tf.TensorSpec(shape, a.dtype) for shape, a in zip([*shapes, (None,), ()], arguments, strict=True)]
+            specs.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
+            compiled = tf.function(self._run_groups, autograph=False).get_concrete_function(*specs)
+            # An operation would run the groups one after the other.
+            self._run = compiled if self._groups.n_groups > 1 else as_operation(compiled)
+        return float(self._run(*arguments, self._hyperparameters))
 
     def _run_groups(self, X, y, w, rates, n_rows, hyperparameters):
         """Trace a block: the loop of every group of members, side by side, between reading and writing the state."""
@@ -229,32 +232,17 @@ class Program:
         return loss * n_rows, [*trainable, *others, *optimizer_state]
 
 
-def forward_in_groups(groups, part, xla):
-    """Return ``forward(state, X) -> logits`` of a network, each group of its members computed by itself.
+def as_operation(compiled):
+    """Return a concrete function as the operation that calling it runs, for functions of one result.
 
-    Parameters
-    ----------
-    groups : MemberGroups
-        Groups of members of the network whose state it takes.
-    part : keras.Model
-        Network of a group, for rows of all or of each member's own.
-    xla : bool
-        Whether to compile with XLA.
+    It leaves out the checks of the arguments, which take several times as long as a small network does.
     """
 
-    def forward_part(state, X):
-        trainable, others = state[: len(part.trainable_variables)], state[len(part.trainable_variables) :]
-        return as_logits(part.stateless_call(trainable, others, X, training=False)[0])
+    def run(*arguments):
+        flat = [*tf.nest.flatten(arguments), *compiled.captured_inputs]
+        return tf.raw_ops.StatefulPartitionedCall(args=flat, Tout=[compiled.outputs[0].dtype], f=compiled)[0]
 
-    compute = tf.function(forward_part, jit_compile=True, autograph=False) if xla else forward_part
-
-    def forward(state, X):
-        shares = groups.split([tf.convert_to_tensor(value) for value in state], state_of(groups.part))
-        tables = tf.split(X, groups.n_groups) if X.shape.rank == 3 else [X] * groups.n_groups
-        logits = [compute(list(share), rows) for share, rows in zip(shares, tables, strict=True)]
-        return logits[0] if len(logits) == 1 else tf.concat(logits, axis=1)
-
-    return forward
+    return run
 
 
 def filled_up(X, n_rows):
@@ -270,16 +258,15 @@ def to_block(X):
     return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
 
 
-def n_groups_of(model, optimizer=None):
-    """Return in how many groups the members of a network are computed: 2, on two cores, where that changes nothing.
+def n_groups_of(model, optimizer):
+    """Return in how many groups the members of a network are trained side by side: 2, where that changes nothing.
 
     XLA computes the small products of members on one core. With an optimizer that looks at whole variables, members
     are not independent of each other.
     """
-    is_by_element = optimizer is None or (
-        type(optimizer).__name__ in _BY_ELEMENT and not (optimizer.clipnorm or optimizer.global_clipnorm)
-    )
-    return 2 if n_members_of(model) % 2 == 0 and n_members_of(model) and is_by_element else 1
+    n_members, clips = n_members_of(model), optimizer.clipnorm or optimizer.global_clipnorm
+    is_by_element = type(optimizer).__name__ in _BY_ELEMENT and not clips
+    return 2 if n_members and n_members % 2 == 0 and is_by_element else 1
 
 
 def wants_xla(model, batch_size, n_steps):
@@ -287,7 +274,8 @@ def wants_xla(model, batch_size, n_steps):
     classes = {type(layer).__name__ for layer in model._flatten_layers()}
     products = batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     is_small = products <= _XLA_MAX_PRODUCTS or n_members_of(model)
-    return classes <= _ROW_WISE and n_steps >= _XLA_MIN_STEPS and bool(is_small)
+    least = _XLA_MIN_STEPS_OF_MEMBERS if n_members_of(model) else _XLA_MIN_STEPS
+    return classes <= _ROW_WISE and n_steps >= least and bool(is_small)
 
 
 def architecture(*parts):
