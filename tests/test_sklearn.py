@@ -52,7 +52,7 @@ def test_sklearn_checks_of_the_default(estimator, check):
 # One check puts class weights on top of the remedy, of which this warning rightly warns.
 @pytest.mark.filterwarnings("ignore:.*moves the class prior more than once:UserWarning")
 @parametrize_with_checks(
-    [ImbalancedKerasClassifier("mlp", strategy=name) for name in STRATEGIES],
+    [ImbalancedKerasClassifier("mlp", strategy=name, epochs=40) for name in STRATEGIES],
     expected_failed_checks=expected_failures,
 )
 def test_sklearn_checks_of_every_strategy(estimator, check):
