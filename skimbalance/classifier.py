@@ -22,10 +22,13 @@ from skimbalance.networks import (
     NETWORKS,
     LossOnOutputs,
     copy_network,
+    copy_optimizer,
+    decays_of,
     n_members_of,
     pack_network,
     prepare_network,
     realmlp,
+    set_decays,
     unpack_network,
 )
 from skimbalance.posterior import fit_calibrator, shift_prior, true_posterior
@@ -557,7 +560,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         compiled_loss = getattr(model, "loss", None) if model.compiled else None
         optimizer = self._optimizer_for(model)
         if model is self.model:
+            decays = decays_of(optimizer, model.trainable_variables)
             model = copy_network(model)
+            set_decays(optimizer, model.trainable_variables, decays)
         outputs = prepare_network(model, rows.X, rows.index, rows.weight, self.n_classes_, rng)
         users_loss = self._new_loss()
         if loss is None:
@@ -590,7 +595,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
                 f"The parameter 'optimizer__{name}' reaches nothing: the network comes compiled, with an optimizer of "
                 "its own. Let the builder take compile_kwargs and call model.compile(**compile_kwargs), or not compile."
             )
-        return type(model.optimizer).from_config(model.optimizer.get_config())
+        return copy_optimizer(model.optimizer)
 
     def _target_prior(self):
         """Return the prior that ``predict_proba`` refers to, as an array."""

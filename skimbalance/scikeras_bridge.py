@@ -14,6 +14,7 @@ from scikeras.wrappers import BaseWrapper, KerasClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skimbalance._startup import keras
+from skimbalance.networks import copy_optimizer
 
 if "__sklearn_tags__" not in vars(BaseWrapper):
     # Line 1191 defines `_more_tags` alone, and scikit-learn refuses any class in the MRO that does so. Passing the
@@ -190,7 +191,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it)."""
         optimizer, settings = self._optimizer_class(), self._routed("optimizer")
         if isinstance(optimizer, keras.optimizers.Optimizer):
-            return type(optimizer).from_config({**optimizer.get_config(), **settings})
+            return copy_optimizer(optimizer, **settings)
         return unflatten_params(optimizer, settings)
 
     def _loss_class(self):

@@ -1,5 +1,7 @@
 """Does training mean what Keras' own training means, on the rows it should see?"""
 
+import pickle
+
 import joblib
 import keras
 import numpy as np
@@ -16,6 +18,14 @@ from skimbalance.training.program import Program, ProgramCache, architecture
 from skimbalance.training.rows import merge_identical
 
 layers = keras.layers
+
+
+def without_decay_of_biases(optimizer):
+    """Spare biases from weight decay."""
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
     "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
@@ -24,6 +34,11 @@ OPTIMIZERS = {
     "nadam": lambda: keras.optimizers.Nadam(0.01),
     "clipnorm": lambda: keras.optimizers.Adam(0.01, clipnorm=0.01),
     "moving average": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
+    "moving average in use": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=3),
+    "accumulated gradients": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=3, clipvalue=0.02),
+    "scaled loss": lambda: keras.optimizers.SGD(0.05, loss_scale_factor=64.0),
+    "dynamically scaled loss": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+    "decay of some": lambda: without_decay_of_biases(keras.optimizers.AdamW(0.01, weight_decay=0.3)),
     "schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.05, 5, 0.5)),
 }
 NETWORKS = {
@@ -168,6 +183,42 @@ def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
 )
 def test_batch_size(batch_size, n_rows, expected):
     assert choose_batch_size(batch_size, n_rows) == expected
+
+
+def halving(**spared):
+    """Optimizer that halves all weights in a step, but for those spared from weight decay."""
+    optimizer = keras.optimizers.AdamW(1e-6, weight_decay=0.5e6)
+    optimizer.exclude_from_weight_decay(**spared)
+    return optimizer
+
+
+def two_layers(meta, compiles=False):
+    """Plain network, which may come compiled with an optimizer that spares its last kernel."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, "relu"), layers.Dense(2)])
+    if compiles:
+        model.compile(optimizer=halving(var_list=[model.layers[1].kernel]))
+    return model
+
+
+# Keras warns so whenever a network is unpickled that was compiled but not trained, as the parameter `model` is here.
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+@pytest.mark.parametrize(
+    ("parameters", "ratios"),
+    [
+        ({"model": two_layers, "optimizer": halving(var_names=["bias"])}, (0.5, 0.5)),
+        ({"model": two_layers, "optimizer": halving(var_names=["kernel"])}, (1.0, 1.0)),
+        ({"model": two_layers, "model__compiles": True}, (0.5, 1.0)),
+        ({"model": two_layers(None, compiles=True)}, (0.5, 1.0)),
+    ],
+    ids=["biases", "kernels", "compiled by the builder", "compiled before"],
+)
+def test_weights_spared_from_decay_stay_so_in_copies(parameters, ratios, rare):
+    """In the one of each fit, and of a pickled classifier that trains on."""
+    clf = ImbalancedKerasClassifier(**parameters, epochs=1, batch_size=-1, random_state=0, warm_start=True)
+    start = clf.initialize(*rare).model_.get_weights()
+    ends = pickle.loads(pickle.dumps(clf.fit(*rare))).fit(*rare).model_.get_weights()
+    for i, ratio in zip((0, 2), ratios, strict=True):
+        np.testing.assert_allclose(ends[i], start[i] * ratio**2, atol=1e-4)
 
 
 # --- callbacks ---

@@ -1,7 +1,15 @@
 """Which network is trained? The default one, or the user's, checked, seeded and read as logits."""
 
 from skimbalance.networks.builders import NETWORKS, mlp, realmlp
-from skimbalance.networks.copying import clone_network, copy_network, pack_network, unpack_network
+from skimbalance.networks.copying import (
+    clone_network,
+    copy_network,
+    copy_optimizer,
+    decays_of,
+    pack_network,
+    set_decays,
+    unpack_network,
+)
 from skimbalance.networks.layers import (
     MemberDense,
     MemberScale,
@@ -27,12 +35,15 @@ __all__ = [
     "as_logits",
     "clone_network",
     "copy_network",
+    "copy_optimizer",
+    "decays_of",
     "losses_of",
     "mlp",
     "n_members_of",
     "pack_network",
     "prepare_network",
     "realmlp",
+    "set_decays",
     "unpack_network",
     "with_member_rows",
 ]

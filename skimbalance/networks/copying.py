@@ -26,8 +26,31 @@ def copy_network(model):
     return clone
 
 
+def copy_optimizer(optimizer, **settings):
+    """Return a fresh optimizer of the same settings, but for those given, that spares the same variables from decay."""
+    copied = type(optimizer).from_config({**optimizer.get_config(), **settings})
+    for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
+        if hasattr(optimizer, name):
+            setattr(copied, name, getattr(optimizer, name))
+    return copied
+
+
+def decays_of(optimizer, variables):
+    """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
+
+    An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told.
+    """
+    return [optimizer._use_weight_decay(variable.value) for variable in variables]
+
+
+def set_decays(optimizer, variables, decays):
+    """Let an optimizer spare the variables from weight decay that `decays` says False of; return it."""
+    optimizer.exclude_from_weight_decay([v for v, decay in zip(variables, decays, strict=True) if not decay])
+    return optimizer
+
+
 def pack_network(model):
-    """Return a compiled network as bytes, its optimizer's configuration and state, and its loss: for pickling.
+    """Return a compiled network as bytes, its optimizer's class and configuration, and its loss: for pickling.
 
     Saved by Keras without what it was compiled with, so that a loss or an optimizer that Keras has no name for can
     be pickled as what it is.
@@ -37,17 +60,18 @@ def pack_network(model):
         keras.saving.save_model(model, path)
         with open(path, "rb") as file:
             packed = file.read()
-    return packed, type(model.optimizer), model.optimizer.get_config(), model.loss.loss
+    decays = decays_of(model.optimizer, model.trainable_variables)
+    return packed, type(model.optimizer), model.optimizer.get_config(), decays, model.loss.loss
 
 
-def unpack_network(packed, optimizer_class, optimizer_config, loss):
+def unpack_network(packed, optimizer_class, optimizer_config, decays, loss):
     """Return the network that `pack_network` was given."""
-    optimizer = optimizer_class.from_config(optimizer_config)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         with open(path, "wb") as file:
             file.write(packed)
         # A pickle runs whatever code it holds; a lambda layer in it asks for no more trust than that.
         model = keras.saving.load_model(path, compile=False, safe_mode=False)
+    optimizer = set_decays(optimizer_class.from_config(optimizer_config), model.trainable_variables, decays)
     model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
     return model

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start
-from skimbalance.networks import clone_network, n_members_of
+from skimbalance.networks import clone_network, decays_of, n_members_of
 from skimbalance.training.program import Program, ProgramCache, architecture, wants_xla
 from skimbalance.training.schedule import CosineLog
 
@@ -60,20 +60,28 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
     log = _EpochLog(rows, epoch_numbers, evaluate, rng)
     optimizer, needs_batches = model.optimizer, any(map(_needs_batches, callbacks))
     rates = _rates(optimizer, epochs * steps, callbacks)
-    if _trains_itself(model) or (not n_members_of(model) and (run_eagerly or needs_batches)):
+    scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if scales_loss and n_members_of(model):
+        raise ValueError(
+            "A LossScaleOptimizer (which Keras wraps around every optimizer under mixed_float16) trains through Keras' "
+            "own loop, which cannot give rows to each member of the default network; take float32, or one network "
+            '(model="mlp").'
+        )
+    if _trains_itself(model) or scales_loss or (not n_members_of(model) and (run_eagerly or needs_batches)):
         state = _train_through_keras(
             model, optimizer_state, rows, batch_size, epoch_numbers, callbacks, log, run_eagerly
         )
         return log.history, state
 
     xla = wants_xla(model, batch_size, epochs * steps) if jit_compile == "auto" else bool(jit_compile)
-    key = None if run_eagerly else architecture(model, optimizer, loss, batch_size, xla)
+    decays = decays_of(optimizer, model.trainable_variables)
+    key = None if run_eagerly else architecture(model, optimizer, loss, batch_size, xla, *decays)
 
     def build():
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
         with keep_python_random():
             template = model if key is None else clone_network(model)
-            return Program(template, optimizer, template_loss, batch_size, xla, run_eagerly)
+            return Program(template, optimizer, decays, template_loss, batch_size, xla, run_eagerly)
 
     with _programs.lend(key, build) as program:
         program.load(model, optimizer_state, _constant_rate(optimizer), loss)
@@ -192,7 +200,8 @@ def _train_through_keras(model, optimizer_state, rows, batch_size, epoch_numbers
     """Train with ``keras.Model.fit``, more slowly to the same result; return the optimizer's state."""
     model.run_eagerly = run_eagerly
     if optimizer_state:
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         for variable, value in zip(model.optimizer.variables, optimizer_state, strict=True):
             variable.assign(value)
 

@@ -56,6 +56,8 @@ class Program:
         Network of the program, whose weights it overwrites.
     optimizer : keras.optimizers.Optimizer
         Optimizer of the program, not yet built.
+    decays : list of bool
+        Whether the optimizer's weight decay applies to each trainable variable.
     loss : LogitsLoss
         Loss of the program.
     batch_size : int
@@ -66,7 +68,7 @@ class Program:
         Whether not to compile at all.
     """
 
-    def __init__(self, model, optimizer, loss, batch_size, xla, run_eagerly=False):
+    def __init__(self, model, optimizer, decays, loss, batch_size, xla, run_eagerly=False):
         self.model, self.loss, self._batch_size = model, loss, batch_size
         self.optimizer, self._has_rates = with_constant_rate(optimizer)
         self._xla = xla and not run_eagerly
@@ -77,7 +79,7 @@ class Program:
         self._fresh_optimizer = [np.asarray(variable) for variable in self.optimizer.variables]
         self._groups = MemberGroups(model, n_groups_of(model, self.optimizer) if self._xla else 1)
         part = self._groups.part
-        self._part_optimizer = stateless_copy(self.optimizer, part.trainable_variables)
+        self._part_optimizer = stateless_copy(self.optimizer, part.trainable_variables, decays)
         self._member_part = with_member_rows(part) if n_members_of(part) else None
         self._run = self._run_groups if run_eagerly else None
         self._forward = {}
@@ -227,7 +229,8 @@ class Program:
             loss = tf.reduce_sum(losses * w) / n_rows
             for penalty in penalties:
                 loss += tf.cast(penalty, tf.float32)
-        gradients = tape.gradient(loss, trainable)
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, trainable)
         trainable, optimizer_state = optimizer.stateless_apply(optimizer_state, gradients, trainable)
         return loss * n_rows, [*trainable, *others, *optimizer_state]
 
