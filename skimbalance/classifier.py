@@ -563,7 +563,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             decays = decays_of(optimizer, model.trainable_variables)
             model = copy_network(model)
             set_decays(optimizer, model.trainable_variables, decays)
-        outputs = prepare_network(model, rows.X, rows.index, rows.weight, self.n_classes_, rng)
+        is_ours = self._builder(NETWORKS) in NETWORKS.values()
+        outputs = prepare_network(model, rows.X, rows.index, rows.weight, self.n_classes_, rng, is_ours)
         users_loss = self._new_loss()
         if loss is None:
             users_loss = users_loss or compiled_loss

@@ -29,12 +29,20 @@ def with_dropout(meta):
     ])  # fmt: skip
 
 
+def with_one_initializer(meta):
+    """Network all of whose weights are drawn by one initializer."""
+    draw = keras.initializers.RandomNormal()
+    layers = [Dense(n, kernel_initializer=draw, bias_initializer=draw) for n in (8, 8, 2)]
+    return keras.Sequential([keras.Input((meta["n_features_in_"],)), *layers])
+
+
 CASES = {
     "default": {},
     "mlp": {"model": "mlp"},
     "smote": {"strategy": SMOTE()},
     "random_oversample": {"strategy": "random_oversample", "validation_split": 0.2},
     "dropout": {"model": with_dropout, "strategy": "focal"},
+    "one initializer": {"model": with_one_initializer},
     "xla": {"epochs": 120, "batch_size": 32, "early_stopping": False},
     "keras loop": {
         "model": "mlp",

@@ -8,7 +8,7 @@ from skimbalance.networks.layers import RobustScale, Standardize
 ops = keras.ops
 
 
-def prepare_network(model, X, index, sample_weight, n_classes, rng):
+def prepare_network(model, X, index, sample_weight, n_classes, rng, is_ours=False):
     """Build, check, seed and adapt a network, in place.
 
     Parameters
@@ -25,6 +25,8 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng):
         Number of classes.
     rng : numpy.random.Generator
         Source of every random number in the network.
+    is_ours : bool, default=False
+        Whether it was built by this package, and so ends in logits.
 
     Returns
     -------
@@ -38,10 +40,12 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng):
     ValueError
         If the network does not take these rows or does not end in logits or probabilities of these classes.
     """
-    # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
-    probe = np.random.default_rng(0).random((8, X.shape[1]), dtype=np.float32)
-    _check_inputs(model, probe)
-    outputs = _check_outputs(model, probe, n_classes)
+    outputs = n_classes, "logits"
+    if not is_ours:
+        # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
+        probe = np.random.default_rng(0).random((8, X.shape[1]), dtype=np.float32)
+        _check_inputs(model, probe)
+        outputs = _check_outputs(model, probe, n_classes)
     _draw_weights(model, rng)
     for layer in model._flatten_layers():
         if isinstance(layer, Standardize | RobustScale):
@@ -105,26 +109,37 @@ def _draw_weights(model, rng):
     seed of our own makes them independent of it, without touching it: a weight that equals what its layer's
     initializer draws is still as it was initialised; any other was set on purpose, and stays.
     """
-    for layer in model._flatten_layers():
-        initializers = [
-            value
-            for _, value in sorted(vars(layer).items())
-            if isinstance(value, keras.initializers.Initializer) and getattr(value, "_init_seed", 0) is None
-        ]
-        for initializer in {id(value): value for value in initializers}.values():
-            old_seed, initializer.seed = initializer.seed, int(rng.integers(2**31 - 1))
-            new_seed = initializer.seed
-            for variable in layer.weights:
-                initializer.seed = old_seed
-                initial = initializer(variable.shape, variable.dtype) if _takes(initializer, variable) else None
-                initializer.seed = new_seed
-                if initial is not None and np.array_equal(initial, variable):
-                    variable.assign(initializer(variable.shape, variable.dtype))
+    layers = list(model._flatten_layers())
+    # All are compared before any is drawn anew: layers may share an initializer.
+    drawn = [pair for layer in layers for pair in _drawn_weights(layer)]
+    for weight, initializer in drawn:
+        initializer.seed = int(rng.integers(2**31 - 1))
+        weight.assign(initializer(weight.shape, weight.dtype))
+    for layer in layers:
         for generator in getattr(layer, "_seed_generators", []):
             if generator._initial_seed is None:
                 generator.state.assign([int(rng.integers(2**31 - 1)), 0])
 
 
-def _takes(initializer, variable):
-    """Whether the initializer can draw a weight of this shape."""
-    return len(variable.shape) >= 2 or not isinstance(initializer, keras.initializers.Orthogonal)
+def _drawn_weights(layer):
+    """Return each weight of a layer that is what an initializer of it without a seed draws, and that initializer."""
+    pairs = {}
+    for name, initializer in sorted(vars(layer).items()):
+        if isinstance(initializer, keras.initializers.Initializer) and getattr(initializer, "_init_seed", 0) is None:
+            for weight in _may_draw(layer, name):
+                if id(weight) not in pairs and _is_drawn(weight, initializer):
+                    pairs[id(weight)] = weight, initializer
+    return pairs.values()
+
+
+def _may_draw(layer, name):
+    """Return the weights of a layer that its initializer of this name may draw: by the name, or else all."""
+    weight = getattr(layer, name.removeprefix("_draw_").removesuffix("_initializer"), None)
+    return [weight] if isinstance(weight, keras.Variable) else layer.weights
+
+
+def _is_drawn(weight, initializer):
+    """Whether a weight is what the initializer draws."""
+    if len(weight.shape) < 2 and isinstance(initializer, keras.initializers.Orthogonal):
+        return False
+    return np.array_equal(initializer(weight.shape, weight.dtype), weight)

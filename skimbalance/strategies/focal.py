@@ -1,7 +1,6 @@
 """How is an output scored? Focal loss, which gives easy rows little weight."""
 
 import numpy as np
-from scipy.special import softmax
 
 from skimbalance._startup import keras
 from skimbalance.strategies.base import (
@@ -9,6 +8,7 @@ from skimbalance.strategies.base import (
     Strategy,
     balanced_weights,
     log_probabilities,
+    softmax,
     true_log_probabilities,
 )
 
@@ -115,7 +115,7 @@ class FocalLoss(LogitsLoss):
         with np.errstate(invalid="ignore", divide="ignore"):
             r = np.where(log_q < -1e-12, np.exp(log_q) * log_q / np.expm1(log_q), 1.0)
         log_h = log_q - self.gamma * log_rest - np.log1p(self.gamma * r)
-        return softmax(log_h, axis=1)
+        return softmax(log_h)
 
     def initial_logits(self, prior):
         """Return the constant logits whose link gives `prior`."""

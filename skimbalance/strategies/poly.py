@@ -1,10 +1,9 @@
 """How is an output scored? Cross-entropy with the first term of its expansion weighted more."""
 
 import numpy as np
-from scipy.special import softmax
 
 from skimbalance._startup import keras
-from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, true_log_probabilities
+from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, softmax, true_log_probabilities
 
 
 class Poly(Strategy):
@@ -75,7 +74,7 @@ class PolyLoss(LogitsLoss):
     def predict_proba(self, logits):
         """Return P(y | x) by the link of the optimum."""
         log_q, _ = log_probabilities(logits)
-        return softmax(log_q - np.log1p(self.epsilon * np.exp(log_q)), axis=1)
+        return softmax(log_q - np.log1p(self.epsilon * np.exp(log_q)))
 
     def initial_logits(self, prior):
         """Return the constant logits whose link gives `prior`."""

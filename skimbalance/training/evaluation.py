@@ -4,7 +4,6 @@ import numpy as np
 
 from skimbalance._startup import keras
 from skimbalance.posterior import true_posterior
-from skimbalance.training.prediction import predict_logits
 
 
 class EpochEvaluation:
@@ -31,22 +30,26 @@ class EpochEvaluation:
         self._train, self._held_out = train, held_out
         self._train_prior, self._prior = train_prior, prior
 
-    def __call__(self, model):
-        """Return the scores of the network as it is now."""
+    def __bool__(self):
+        """Whether there is anything to evaluate."""
+        return bool(self._metrics) or self._held_out is not None
+
+    def __call__(self, logits_of):
+        """Return the scores of a network, given as ``logits_of(X)``, its logits as it is now."""
         logs = {}
         if self._metrics:
             X, y = self._train
-            proba = self._posterior(predict_logits(model, X), self._train_prior)
+            proba = self._posterior(logits_of(X), self._train_prior)
             logs |= {name: _value(metric, y, proba) for name, metric in self._metrics.items()}
         if self._held_out is not None:
             X, y, sample_weight = self._held_out
-            logits = predict_logits(model, X)
+            logits = logits_of(X)
             if self._metrics:
                 proba = self._posterior(logits, self._train_prior)
                 logs |= {f"val_{name}": _value(metric, y, proba) for name, metric in self._metrics.items()}
             natural = self._posterior(logits, self._prior)
-            logs["val_loss"] = log_loss(y, natural, sample_weight)
-            logs["val_average_precision"] = macro_average_precision(y, natural, sample_weight)
+            logs["val_loss"] = float(log_loss(y, natural, sample_weight))
+            logs["val_average_precision"] = float(macro_average_precision(y, natural, sample_weight))
         return logs
 
     def _posterior(self, logits, prior):
@@ -54,26 +57,42 @@ class EpochEvaluation:
         return true_posterior(self._loss, logits, self._train_prior, prior, self._prior)
 
 
+# The scores below are those of scikit-learn, without its checks, which take longer than a small epoch. Rows are the
+# first axis; a second one, if any, holds several models, each with labels and weights of its own.
+
+
 def log_loss(y, proba, sample_weight=None):
-    """Weighted mean of -log P(y | x), without scikit-learn's checks, which take longer than a small epoch."""
-    at_truth = np.maximum(proba[np.arange(len(y)), y], np.finfo(np.float32).tiny)
-    return float(np.average(-np.log(at_truth), weights=sample_weight))
+    """Return the mean of -log P(y | x): (n_rows[, n_models]), (n_rows[, n_models], n_classes) -> [n_models]."""
+    at_truth = np.take_along_axis(proba, y[..., None], axis=-1)[..., 0]
+    losses = -np.log(np.maximum(at_truth, np.finfo(np.float32).tiny))
+    return losses.mean(axis=0) if sample_weight is None else np.average(losses, axis=0, weights=sample_weight)
 
 
 def macro_average_precision(y, proba, sample_weight=None):
-    """Average precision of the positive class of two, or the mean of it over those of more classes that y holds."""
-    classes = [1] if proba.shape[1] == 2 else np.unique(y)
-    return float(np.mean([average_precision(y == c, proba[:, c], sample_weight) for c in classes]))
+    """Return the average precision of the positive class of two, or its mean over those of more that y holds."""
+    classes = [1] if proba.shape[-1] == 2 else np.unique(y)
+    return np.mean([average_precision(y == c, proba[..., c], sample_weight) for c in classes], axis=0)
 
 
 def average_precision(is_positive, score, sample_weight=None):
-    """Average precision as scikit-learn defines it, but as fast as a small epoch."""
-    order = np.argsort(-score, kind="stable")
-    weight = np.ones(len(order)) if sample_weight is None else sample_weight[order]
-    true, score = np.cumsum(weight * is_positive[order]), score[order]
-    last_of_score = np.append(score[1:] != score[:-1], True)  # rows of one score pass a threshold together
-    true, shown = true[last_of_score], np.cumsum(weight)[last_of_score]
-    return float(np.sum(np.diff(true, prepend=0.0) * true / np.maximum(shown, 1e-300)) / true[-1])
+    """Return the average precision: (n_rows[, n_models]), (n_rows[, n_models]) -> [n_models]."""
+    order = np.argsort(-score, axis=0)
+    positive, score = np.take_along_axis(is_positive, order, axis=0), np.take_along_axis(score, order, axis=0)
+    if sample_weight is None:
+        weight, shown = 1.0, np.arange(1.0, len(order) + 1).reshape(-1, *[1] * (order.ndim - 1))
+    else:
+        weight = np.take_along_axis(sample_weight, order, axis=0)
+        shown = np.maximum(np.cumsum(weight, axis=0), 1e-300)
+    gained = weight * positive
+    found = np.cumsum(gained, axis=0)
+    precision = found / shown
+    is_tied = score[1:] == score[:-1]
+    if is_tied.any():  # rows of one score pass a threshold together: all have the precision at the last of them
+        rows = np.arange(len(order)).reshape(-1, *[1] * (order.ndim - 1))
+        last = np.where(np.concatenate([is_tied, np.zeros_like(is_tied[:1])]), len(order), rows)
+        last = np.minimum.accumulate(last[::-1], axis=0)[::-1]
+        precision = np.take_along_axis(precision, last, axis=0)
+    return (gained * precision).sum(axis=0) / found[-1]
 
 
 def as_metric(metric, name, n_classes):

@@ -6,8 +6,10 @@ import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start
 from skimbalance.networks import clone_network, decays_of, n_members_of
-from skimbalance.training.program import Program, ProgramCache, architecture, wants_xla
+from skimbalance.training.prediction import predict_logits
+from skimbalance.training.program import BLOCK_ROWS, Program, ProgramCache, architecture, wants_xla
 from skimbalance.training.schedule import CosineLog
+from skimbalance.training.state import read, write
 
 _programs = ProgramCache()
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -34,7 +36,8 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
     callbacks : list of keras.callbacks.Callback
         Callbacks of this fit alone.
     evaluate : callable, default=None
-        ``evaluate(model) -> dict``, what an epoch's log holds besides the loss.
+        ``evaluate(logits_of) -> dict``, what an epoch's log holds besides the loss; ``logits_of(X)`` are the logits
+        of rows as the network is then. It is false where it has nothing to evaluate.
     members : MemberSelection, default=None
         Chooses each member's epoch, for a network whose members may have rows of their own.
     rng : numpy.random.Generator, default=None
@@ -91,12 +94,9 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
             callback.set_model(program.model)
             callback.set_params({"epochs": epoch_numbers.stop, "steps": steps, "verbose": 0})
         _call(callbacks, "on_train_begin")
-        for epoch in epoch_numbers:
-            _call(callbacks, "on_epoch_begin", epoch)
-            order, weights = log.begin(epoch)
-            epoch_rates = None if rates is None else rates[(epoch - initial_epoch) * steps :]
-            after_batch = partial(_end_batch, callbacks) if needs_batches else None
-            logs = log.end(program.model, program.run_epoch(rows, order, weights, epoch_rates, after_batch))
+        at_once = 1 if callbacks or evaluate or members else _epochs_at_once(epochs, steps * batch_size)
+        for epoch, loss in _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
+            logs = log.end(program.logits, loss)
             if members is not None:
                 scores, program.model.stop_training = members.update(epoch, program)
                 logs |= scores
@@ -114,6 +114,27 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
         if _constant_rate(optimizer) is not None:
             optimizer.learning_rate = _constant_rate(program.optimizer)
     return log.history, optimizer_state
+
+
+def _epochs_at_once(n_epochs, n_rows):
+    """Return how many epochs are trained in one call, where nothing looks at the network in between."""
+    most = max(BLOCK_ROWS[-1] // n_rows, 1)
+    return -(-n_epochs // -(-n_epochs // most))  # calls of equal size, for which XLA compiles one block
+
+
+def _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
+    """Train epoch by epoch, or several at once; yield the number and the loss of each."""
+    after_batch = partial(_end_batch, callbacks) if any(map(_needs_batches, callbacks)) else None
+    for begin in range(0, len(epoch_numbers), at_once):
+        epochs = epoch_numbers[begin : begin + at_once]
+        for epoch in epochs:
+            _call(callbacks, "on_epoch_begin", epoch)
+        orders, weights = zip(*map(log.begin, epochs), strict=True)
+        if rates is not None:
+            steps = len(rates) // len(epoch_numbers)
+            its_rates = rates[begin * steps : (begin + len(epochs)) * steps]
+        losses = program.run_epochs(rows, orders, weights, None if rates is None else its_rates, after_batch)
+        yield from zip(epochs, losses.tolist(), strict=True)
 
 
 def _rates(optimizer, n_steps, callbacks):
@@ -155,9 +176,9 @@ class _EpochLog:
         done = epoch - self._epochs[0]
         return self._rows.order(self._rng), self._rows.weights(done / max(len(self._epochs) - 1, 1))
 
-    def end(self, model, loss):
+    def end(self, logits_of, loss):
         """Return the log of an epoch."""
-        return {"loss": loss, **(self._evaluate(model) if self._evaluate else {})}
+        return {"loss": loss, **(self._evaluate(logits_of) if self._evaluate else {})}
 
     def keep(self, logs):
         """Append an epoch's log, with what callbacks added to it, to the history."""
@@ -202,8 +223,7 @@ def _train_through_keras(model, optimizer_state, rows, batch_size, epoch_numbers
     if optimizer_state:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        for variable, value in zip(model.optimizer.variables, optimizer_state, strict=True):
-            variable.assign(value)
+        write(model.optimizer.variables, optimizer_state)
 
     class Batches(keras.utils.PyDataset):
         """The batches of one epoch."""
@@ -226,7 +246,7 @@ def _train_through_keras(model, optimizer_state, rows, batch_size, epoch_numbers
 
         def on_epoch_end(self, epoch, logs=None):
             # Keras averages the loss over batches of unequal size by their rows, as a program does.
-            logs.update(log.end(self.model, logs["loss"]))
+            logs.update(log.end(partial(predict_logits, self.model), logs["loss"]))
 
     class Keep(keras.callbacks.Callback):
         """Keep the log once every other callback has had it."""
@@ -243,4 +263,4 @@ def _train_through_keras(model, optimizer_state, rows, batch_size, epoch_numbers
         verbose=0,
         shuffle=False,
     )
-    return [np.asarray(variable) for variable in model.optimizer.variables]
+    return read(model.optimizer.variables)

@@ -47,8 +47,9 @@ class MemberSelection:
         logits = program.logits(self.X)
         self.logits = logits.copy() if self.logits is None else self.logits
         proba = self._posteriors(logits)
-        losses, precisions = zip(*(self._score_pair(proba[:, i], i) for i in range(proba.shape[1])), strict=True)
-        score = -np.array(losses) if self._score == "loss" else np.array(precisions)
+        y, weight = self._rows_of_pairs(proba.shape[1])
+        losses, precisions = log_loss(y, proba, weight), macro_average_precision(y, proba, weight)
+        score = -losses if self._score == "loss" else precisions
         score = np.repeat(np.where(np.isfinite(score), score, -np.inf), logits.shape[1] // len(score))
         variables = program.model.trainable_variables
         if self.best_epoch is None:
@@ -61,7 +62,8 @@ class MemberSelection:
             for kept, variable in zip(self._weights, variables, strict=True):
                 kept[better] = np.asarray(variable)[better]
         # Held-out rows of all are logged as those of the whole network are, elsewhere.
-        logs = {"val_loss": np.mean(losses), "val_average_precision": np.mean(precisions)} if self._is_own else {}
+        own = {"val_loss": losses, "val_average_precision": precisions} if self._is_own else {}
+        logs = {name: float(of_pairs.mean()) for name, of_pairs in own.items()}
         return logs, epoch - self.best_epoch.max() >= self._patience
 
     def restore(self, program):
@@ -72,9 +74,8 @@ class MemberSelection:
     def held_out_posteriors(self):
         """Return each pair's probabilities of the rows held out from it, their labels and weights, row by row."""
         proba = self._posteriors(self.logits)
-        rows = [self._rows_of(i) for i in range(proba.shape[1])]
-        y, weight = (None if of[0] is None else np.concatenate(of) for of in zip(*rows, strict=True))
-        return proba.transpose(1, 0, 2).reshape(-1, proba.shape[2]), y, weight
+        rows = [None if of is None else of.T.ravel() for of in self._rows_of_pairs(proba.shape[1])]
+        return proba.transpose(1, 0, 2).reshape(-1, proba.shape[2]), *rows
 
     def _posteriors(self, logits):
         """Return the mean P(y | x) of each pair at the prior of the data, (n_rows, n_pairs, n_classes)."""
@@ -83,12 +84,13 @@ class MemberSelection:
         proba = true_posterior(self._loss, pairs, self._train_prior, self._prior, self._prior)
         return proba.reshape(n_rows, -1, n_classes)
 
-    def _rows_of(self, pair):
-        """Return labels and weights of the rows held out from a pair."""
-        size = members_in_pair(self.logits.shape[1])
-        return [of[:, pair * size] if of is not None and of.ndim == 2 else of for of in (self._y, self._weight)]
-
-    def _score_pair(self, proba, pair):
-        """Return log-loss and average precision of a pair."""
-        y, weight = self._rows_of(pair)
-        return log_loss(y, proba, weight), macro_average_precision(y, proba, weight)
+    def _rows_of_pairs(self, n_pairs):
+        """Return labels and weights of each pair's held-out rows, (n_rows, n_pairs); weights may be None."""
+        of_pairs = []
+        for values in (self._y, self._weight):
+            if values is not None and values.ndim == 2:
+                values = values[:, :: values.shape[1] // n_pairs]
+            elif values is not None:
+                values = np.repeat(values[:, None], n_pairs, axis=1)
+            of_pairs.append(values)
+        return of_pairs

@@ -12,10 +12,10 @@ from skimbalance.training.program import (
     PREDICTION_BLOCK_ROWS,
     architecture,
     as_operation,
-    filled_up,
-    state_of,
     to_block,
 )
+from skimbalance.training.rows import filled_up
+from skimbalance.training.state import state_of
 
 _CHUNK_ROWS = 16384
 _KEPT = 64
@@ -70,7 +70,7 @@ def predict_logits(model, X, chunk_rows=None, callbacks=()):
 
 def _to_multiple(X):
     """Return rows and as many rows of zeros as it takes to a multiple of `_ROW_MULTIPLE`."""
-    return filled_up(X, -(-len(X) // _ROW_MULTIPLE) * _ROW_MULTIPLE)
+    return filled_up(X, -(-len(X) // _ROW_MULTIPLE) * _ROW_MULTIPLE, axis=0)
 
 
 def _program_of(model):

@@ -18,11 +18,13 @@ import numpy as np
 from skimbalance._startup import keras, start_xla, tf
 from skimbalance.networks import MemberGroups, as_logits, losses_of, n_members_of, with_member_rows
 from skimbalance.training.optimizers import stateless_copy, with_constant_rate
+from skimbalance.training.rows import filled_up
 from skimbalance.training.schedule import CosineLog
+from skimbalance.training.state import read, state_of, write
 
-# Rows a compiled program takes at once. Few sizes, so that few shapes are compiled; small ones, so that small
-# tables are not padded to large ones.
-_BLOCK_ROWS = tuple(2**i for i in range(10, 17))
+# Rows a compiled program takes at once, of one epoch or of several. Few sizes, so that few shapes are compiled; small
+# ones, so that small tables are not padded to large ones.
+BLOCK_ROWS = (4096, 16384, 65536)
 PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
 # Layers that treat each row by itself and draw no random numbers. Only networks of these are compiled with XLA:
@@ -72,23 +74,24 @@ class Program:
         self.model, self.loss, self._batch_size = model, loss, batch_size
         self.optimizer, self._has_rates = with_constant_rate(optimizer)
         self._xla = xla and not run_eagerly
+        self._pads = is_row_wise(model) and not run_eagerly
         if self._xla:
             start_xla()
-        self._block_rows = [-(-rows // batch_size) * batch_size for rows in _BLOCK_ROWS]
+        self._block_steps = [-(-rows // batch_size) for rows in BLOCK_ROWS]
         self.optimizer.build(model.trainable_variables)
-        self._fresh_optimizer = [np.asarray(variable) for variable in self.optimizer.variables]
+        self._fresh_optimizer = read(self.optimizer.variables)
         self._groups = MemberGroups(model, n_groups_of(model, self.optimizer) if self._xla else 1)
         part = self._groups.part
         self._part_optimizer = stateless_copy(self.optimizer, part.trainable_variables, decays)
         self._member_part = with_member_rows(part) if n_members_of(part) else None
         self._run = self._run_groups if run_eagerly else None
-        self._forward = {}
+        self._forwards = {}
 
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
         if model is not self.model:
-            _assign(state_of(self.model), state_of(model))
-        _assign(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
+            write(state_of(self.model), [variable.value for variable in state_of(model)])
+        write(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
         if not optimizer_state and learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
         self._hyperparameters = [tf.constant(getattr(loss, name), tf.float32) for name in loss.hyperparameters]
@@ -97,81 +100,91 @@ class Program:
         """Hand the weights back to the network; return the optimizer's state."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         if model is not self.model:
-            _assign(state_of(model), state_of(self.model))
-        return [np.asarray(variable) for variable in self.optimizer.variables]
+            write(state_of(model), [variable.value for variable in state_of(self.model)])
+        return read(self.optimizer.variables)
 
     def logits(self, X):
         """Return logits of rows, (n_rows, n_features) or, of each member's own, (n_members, n_rows, n_features)."""
-        if X.ndim not in self._forward:
-            model = self.model if X.ndim == 2 else with_member_rows(self.model)
-            shape = tf.TensorSpec((*X.shape[:-2], None, X.shape[-1]), tf.float32)
-            self._forward[X.ndim] = tf.function(
-                lambda X: as_logits(model(X, training=False)),
-                input_signature=[shape], jit_compile=self._xla, autograph=False,
-            )  # fmt: skip
-        rows = to_block(X) if self._xla else X
-        return np.asarray(self._forward[X.ndim](tf.convert_to_tensor(rows)))[: X.shape[-2]]
+        chunk = PREDICTION_BLOCK_ROWS[-1]
+        chunks = [X[..., begin : begin + chunk, :] for begin in range(0, X.shape[-2], chunk)]
+        logits = [np.asarray(self._forward(X)(to_block(c) if self._xla else c))[: c.shape[-2]] for c in chunks]
+        return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
-    def run_epoch(self, rows, order, weights, rates=None, after_batch=None):
-        """Train on every position of `order` once; return the mean loss.
+    def _forward(self, X):
+        """Return the network, for rows alike for all members or for those of each one's own, as an operation."""
+        if X.ndim not in self._forwards:
+            model = self.model if X.ndim == 2 else with_member_rows(self.model)
+            forward = tf.function(
+                lambda X: as_logits(model(X, training=False)), jit_compile=self._xla and n_members_of(model) > 0,
+                autograph=False,
+            )  # fmt: skip
+            shape = (*X.shape[:-2], None, X.shape[-1])
+            self._forwards[X.ndim] = as_operation(forward.get_concrete_function(tf.TensorSpec(shape, tf.float32)))
+        return self._forwards[X.ndim]
+
+    def run_epochs(self, rows, orders, weights, rates=None, after_batch=None):
+        """Train on every position of each order once; return the mean loss of each epoch.
 
         Parameters
         ----------
         rows : TrainingRows
             Rows.
-        order : ndarray of shape (n_rows,) or (n_members, n_rows)
-            Positions of rows, of each member's own in the latter case.
-        weights : ndarray of shape (n_positions,)
-            Weight of each position.
+        orders : list of ndarray of shape (n_rows,) or (n_members, n_rows)
+            Positions of rows in each epoch, of each member's own in the latter case.
+        weights : list of ndarray of shape (n_positions,)
+            Weight of each position in each epoch.
         rates : ndarray of shape (n_steps,), default=None
-            Learning rate of each step, where the optimizer's follows a schedule of ours.
+            Learning rate of each step of all epochs, where the optimizer's follows a schedule of ours.
         after_batch : callable, default=None
             ``after_batch(step, loss)``, called after each step, which runs by itself then.
+
+        Returns
+        -------
+        ndarray of shape (n_epochs,)
+            Loss, the mean over an epoch's rows.
         """
-        total, n_rows = 0.0, order.shape[-1]
-        largest = self._batch_size if after_batch else self._block_rows[-1]
-        for start in range(0, n_rows, largest):
-            positions = order[..., start : start + largest]
-            size = positions.shape[-1]
-            if self._xla:
-                size = next(block for block in self._block_rows if block >= size)
-            step = start // self._batch_size
-            loss = self._run_block(rows, positions, weights, size, None if rates is None else rates[step:])
-            total += loss
+        index, w, sizes = rows.steps(orders, weights, self._batch_size)
+        plan = np.zeros((len(sizes), 2), dtype=np.float32)
+        plan[:, 0], plan[:, 1] = sizes, 0.0 if rates is None else rates
+        losses = []
+        largest = 1 if after_batch else self._block_steps[-1]
+        for start in range(0, len(plan), largest):
+            steps = slice(start, start + largest)
+            losses.append(self._run_block(rows, index[..., steps, :], w[..., steps, :], plan[steps]))
             if after_batch:
-                after_batch(step, loss / positions.shape[-1])
-        return total / n_rows
+                after_batch(start, float(losses[-1][0]) / sizes[start])
+        return np.concatenate(losses).reshape(len(orders), -1).sum(axis=1) / sizes[: len(sizes) // len(orders)].sum()
 
-    def _run_block(self, rows, positions, weights, size, rates):
-        """Gather one block of rows, padded to `size`, and train on it; return the sum of its losses."""
-        n_rows, n_steps, n_groups = positions.shape[-1], -(-size // self._batch_size), self._groups.n_groups
-        weights = weights[positions]
-        missing = [(0, 0)] * (positions.ndim - 1) + [(0, n_steps * self._batch_size - n_rows)]
-        positions, weights = np.pad(positions, missing), np.pad(weights, missing)
-        if positions.ndim == 2:  # (n_groups, n_steps, members of a group, batch_size), each step's rows in one place
-            shape = (n_groups, len(positions) // n_groups, n_steps, self._batch_size)
-            index, weights = (a.reshape(shape).transpose(0, 2, 1, 3) for a in (rows.index[positions], weights))
-        else:
-            index, weights = (a.reshape(n_steps, -1) for a in (rows.index[positions], weights))
-        X = np.take(rows.X, index, axis=0, mode="clip")
-        step_rates = np.zeros(n_steps, dtype=np.float32)
-        if self._has_rates:
-            step_rates[: len(rates)] = rates[:n_steps]
-        arguments = [tf.convert_to_tensor(a) for a in (X, rows.y[index], weights, step_rates)]
-        arguments.append(tf.constant(n_rows))
+    def _run_block(self, rows, index, w, plan):
+        """Gather the rows of some steps and train on them; return the sum of losses of each step."""
+        n_steps, n_groups = len(plan), self._groups.n_groups
+        if self._xla:
+            n_filled = next(steps for steps in self._block_steps if steps >= n_steps)
+            index, w, plan = (filled_up(a, n_filled, axis=-2) for a in (index, w, plan))
+        if index.ndim == 3:  # (n_groups, n_steps, members of a group, batch_size), each step's rows in one place
+            shape = (n_groups, len(index) // n_groups, *index.shape[1:])
+            index, w = (np.ascontiguousarray(a.reshape(shape).transpose(0, 2, 1, 3)) for a in (index, w))
+        arguments = [np.take(rows.X, index, axis=0, mode="clip"), rows.y[index], w, plan]
         if self._run is None:
-            # Any number of steps: only what is inside, XLA compiles for each size of block by itself.
-            steps_axis = positions.ndim - 1
-            shapes = [(*a.shape[:steps_axis], None, *a.shape[steps_axis + 1 :]) for a in arguments[:3]]
-            specs = [tf.TensorSpec(shape, a.dtype) for shape, a in zip([*shapes, (None,), ()], arguments, strict=True)]
-            specs.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
-            compiled = tf.function(self._run_groups, autograph=False).get_concrete_function(*specs)
-            # An operation would run the groups one after the other.
-            self._run = compiled if self._groups.n_groups > 1 else as_operation(compiled)
-        return float(self._run(*arguments, self._hyperparameters))
+            self._run = self._compile(arguments, steps_axis=1 if index.ndim == 4 else 0)
+        return np.asarray(self._run(*arguments, tf.constant(n_steps), self._hyperparameters))[:n_steps]
 
-    def _run_groups(self, X, y, w, rates, n_rows, hyperparameters):
+    def _compile(self, arguments, steps_axis):
+        """Return the program for blocks like these arguments, but of any number of steps.
+
+        Only what is inside, XLA compiles for each size of block by itself.
+        """
+        shapes = [*((*a.shape[:steps_axis], None, *a.shape[steps_axis + 1 :]) for a in arguments[:3]), (None, 2)]
+        specs = [tf.TensorSpec(shape, a.dtype) for shape, a in zip(shapes, arguments, strict=True)]
+        specs.append(tf.TensorSpec((), tf.int32))
+        specs.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
+        compiled = tf.function(self._run_groups, autograph=False).get_concrete_function(*specs)
+        # An operation would run the groups one after the other.
+        return as_operation(compiled) if self._groups.n_groups == 1 else as_function(compiled)
+
+    def _run_groups(self, X, y, w, plan, n_steps, hyperparameters):
         """Trace a block: the loop of every group of members, side by side, between reading and writing the state."""
+        X, y, w, plan = (tf.convert_to_tensor(a) for a in (X, y, w, plan))
         groups, part = self._groups, self._groups.part
         variables = [*state_of(self.model), *self.optimizer.variables]
         of_part = [*state_of(part), *self._part_optimizer.variables]
@@ -179,32 +192,32 @@ class Program:
         shares = groups.split([variable.value for variable in variables], of_part)
         tables = [(X[i], y[i], w[i]) if y.shape.rank == 4 else (X, y, w) for i in range(groups.n_groups)]
         ends = [
-            loop(list(share), *table, rates, n_rows, hyperparameters)
+            loop(list(share), *table, plan, n_steps, hyperparameters)
             for share, table in zip(shares, tables, strict=True)
         ]
-        totals, shares = zip(*ends, strict=True)
+        losses, shares = zip(*ends, strict=True)
         for variable, value in zip(variables, groups.merge(shares, variables), strict=True):
             variable.assign(value)
-        return tf.add_n(totals)
+        return tf.add_n(losses)
 
-    def _loop(self, state, X, y, w, rates, n_rows, hyperparameters):
-        """Trace the loop over the batches of a block; return the sum of the losses and the state after it."""
-        n_steps = -(-n_rows // self._batch_size)
+    def _loop(self, state, X, y, w, plan, n_steps, hyperparameters):
+        """Trace the loop over the steps of a block; return the sum of losses of each step and the state at the end."""
         originals = {name: getattr(self.loss, name) for name in self.loss.hyperparameters}
         vars(self.loss).update(zip(originals, hyperparameters, strict=True))
 
-        def run_step(step, total, state):
-            n_batch = tf.minimum(self._batch_size, n_rows - step * self._batch_size)
+        def run_step(step, losses, state):
+            n_rows, rate = plan[step, 0], plan[step, 1]
             batch = [tf.gather(a, step) for a in (X, y, w)]
-            if not self._xla:  # which takes whole batches, whose padding has weight zero
-                rows = (slice(None),) * (y.shape.rank - 2) + (slice(n_batch),)
+            if not self._pads:
+                rows = (slice(None),) * (y.shape.rank - 2) + (slice(tf.cast(n_rows, tf.int32)),)
                 batch = [a[rows] for a in batch]
-            loss, state = self._step(state, *batch, rates[step], tf.cast(n_batch, tf.float32))
-            return step + 1, total + loss, state
+            loss, state = self._step(state, *batch, rate, n_rows)
+            return step + 1, losses.write(step, loss), state
 
         try:
-            start = [tf.constant(0), tf.constant(0.0), state]
-            return tf.while_loop(lambda step, *_: step < n_steps, run_step, start)[1:]
+            losses = tf.TensorArray(tf.float32, size=tf.shape(plan)[0], element_shape=())
+            end = tf.while_loop(lambda step, *_: step < n_steps, run_step, [tf.constant(0), losses, state])
+            return end[1].stack(), end[2]
         finally:
             vars(self.loss).update(originals)
 
@@ -236,7 +249,7 @@ class Program:
 
 
 def as_operation(compiled):
-    """Return a concrete function as the operation that calling it runs, for functions of one result.
+    """Return a concrete function of one result as the operation that calling it runs; it takes arrays and tensors.
 
     It leaves out the checks of the arguments, which take several times as long as a small network does.
     """
@@ -248,17 +261,16 @@ def as_operation(compiled):
     return run
 
 
-def filled_up(X, n_rows):
-    """Return rows, or rows of every member, with as many rows of zeros as it takes to `n_rows`."""
-    n_missing = n_rows - X.shape[-2]
-    return np.pad(X, [(0, 0)] * (X.ndim - 2) + [(0, n_missing), (0, 0)]) if n_missing else X
+def as_function(compiled):
+    """Return a concrete function as one that takes arrays and tensors."""
+    return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
 
 def to_block(X):
     """Fill up rows to predict to one of few sizes, each of which XLA compiles once."""
     n_rows, largest = X.shape[-2], PREDICTION_BLOCK_ROWS[-1]
     fitting = [size for size in PREDICTION_BLOCK_ROWS if size >= n_rows]
-    return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
+    return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest, axis=-2)
 
 
 def n_groups_of(model, optimizer):
@@ -272,13 +284,17 @@ def n_groups_of(model, optimizer):
     return 2 if n_members and n_members % 2 == 0 and is_by_element else 1
 
 
+def is_row_wise(model):
+    """Whether all layers treat each row by itself, so that rows of weight zero change nothing."""
+    return {type(layer).__name__ for layer in model._flatten_layers()} <= _ROW_WISE
+
+
 def wants_xla(model, batch_size, n_steps):
     """Whether a fit of this many steps is quicker with XLA than as a graph."""
-    classes = {type(layer).__name__ for layer in model._flatten_layers()}
     products = batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     is_small = products <= _XLA_MAX_PRODUCTS or n_members_of(model)
     least = _XLA_MIN_STEPS_OF_MEMBERS if n_members_of(model) else _XLA_MIN_STEPS
-    return classes <= _ROW_WISE and n_steps >= least and bool(is_small)
+    return is_row_wise(model) and n_steps >= least and bool(is_small)
 
 
 def architecture(*parts):
@@ -380,14 +396,3 @@ class ProgramCache:
                     self._idle[oldest] = self._idle[oldest][1:]
                     if not self._idle[oldest]:
                         del self._idle[oldest]
-
-
-def state_of(model):
-    """Every variable of a network that training changes: weights, statistics and seeds."""
-    return model.trainable_variables + model.non_trainable_variables
-
-
-def _assign(targets, values):
-    """Assign values to variables, one by one."""
-    for target, value in zip(targets, values, strict=True):
-        target.assign(value)

@@ -78,6 +78,36 @@ class TrainingRows:
             return np.reshape(drawn, self.positions.shape)
         return self.positions if rng is None else rng.permuted(self.positions, axis=-1)
 
+    def steps(self, orders, weights, batch_size):
+        """Cut epochs into the rows of each step, the last one of an epoch filled up by rows of weight zero.
+
+        Parameters
+        ----------
+        orders : list of ndarray of shape (n_rows,) or (n_members, n_rows)
+            What `order` returned, of each epoch.
+        weights : list of ndarray of shape (n_positions,)
+            What `weights` returned, of each epoch.
+        batch_size : int
+            Rows of a step.
+
+        Returns
+        -------
+        index : ndarray of int, shape (n_steps, batch_size) or (n_members, n_steps, batch_size)
+            Rows of the table.
+        weight : ndarray of float32, of the same shape
+            Their weights.
+        sizes : ndarray of int, shape (n_steps,)
+            Rows of each step that are not there to fill it up.
+        """
+        n_steps = -(-len(self) // batch_size)
+        index = [filled_up(self.index[order], n_steps * batch_size) for order in orders]
+        weight = [filled_up(of[order], n_steps * batch_size) for order, of in zip(orders, weights, strict=True)]
+        sizes = np.full(n_steps, batch_size)
+        sizes[-1] = len(self) - (n_steps - 1) * batch_size
+        index, weight = (a[0] if len(a) == 1 else np.concatenate(a, axis=-1) for a in (index, weight))
+        shape = (*index.shape[:-1], len(orders) * n_steps, batch_size)
+        return index.reshape(shape), weight.reshape(shape), np.tile(sizes, len(orders))
+
     def _draw_classes(self, member, positions, rng):
         """Draw every position's class by the batch prior, then its row from that class's shuffled queue.
 
@@ -95,6 +125,17 @@ class TrainingRows:
                 queue = np.concatenate([queue, rng.permutation(rows)])
             order[places], self._queues[member, c] = queue[: len(places)], queue[len(places) :]
         return order
+
+
+def filled_up(a, n, axis=-1):
+    """Return an array with as many zeros appended along an axis as it takes to `n` there."""
+    if a.shape[axis] == n:
+        return a
+    shape = list(a.shape)
+    shape[axis] = n
+    filled = np.zeros(shape, a.dtype)
+    filled[tuple(map(slice, a.shape))] = a
+    return filled
 
 
 def choose_batch_size(batch_size, n_rows):
