@@ -108,7 +108,7 @@ def _compile(model):
         forward = tf.function(forward, autograph=False, jit_compile=True)
     shape = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
     specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(model)]
-    compute = as_operation(tf.function(lambda *a: forward(*a), autograph=False).get_concrete_function(specs, shape))
+    compute = as_operation(forward, specs, shape)
 
     def call(model, X):
         return compute([variable.value for variable in state_of(model)], X)

@@ -114,12 +114,9 @@ class Program:
         """Return the network, for rows alike for all members or for those of each one's own, as an operation."""
         if X.ndim not in self._forwards:
             model = self.model if X.ndim == 2 else with_member_rows(self.model)
-            forward = tf.function(
-                lambda X: as_logits(model(X, training=False)), jit_compile=self._xla and n_members_of(model) > 0,
-                autograph=False,
-            )  # fmt: skip
-            shape = (*X.shape[:-2], None, X.shape[-1])
-            self._forwards[X.ndim] = as_operation(forward.get_concrete_function(tf.TensorSpec(shape, tf.float32)))
+            rows = tf.TensorSpec((*X.shape[:-2], None, X.shape[-1]), tf.float32)
+            forward = tf.function(lambda X: as_logits(model(X, training=False)), autograph=False, jit_compile=self._xla)
+            self._forwards[X.ndim] = as_operation(forward, rows)
         return self._forwards[X.ndim]
 
     def run_epochs(self, rows, orders, weights, rates=None, after_batch=None):
@@ -178,9 +175,13 @@ class Program:
         specs = [tf.TensorSpec(shape, a.dtype) for shape, a in zip(shapes, arguments, strict=True)]
         specs.append(tf.TensorSpec((), tf.int32))
         specs.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
-        compiled = tf.function(self._run_groups, autograph=False).get_concrete_function(*specs)
         # An operation would run the groups one after the other.
-        return as_operation(compiled) if self._groups.n_groups == 1 else as_function(compiled)
+        return as_operation(self._run_groups, *specs) if self._groups.n_groups == 1 else self._as_function(*specs)
+
+    def _as_function(self, *specs):
+        """Return the program as a function that takes arrays and tensors."""
+        compiled = _concrete(self._run_groups, specs)
+        return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
     def _run_groups(self, X, y, w, plan, n_steps, hyperparameters):
         """Trace a block: the loop of every group of members, side by side, between reading and writing the state."""
@@ -248,11 +249,13 @@ class Program:
         return loss * n_rows, [*trainable, *others, *optimizer_state]
 
 
-def as_operation(compiled):
-    """Return a concrete function of one result as the operation that calling it runs; it takes arrays and tensors.
+def as_operation(function, *specs):
+    """Compile a function of one result, for arguments of these specs; return it as an operation.
 
-    It leaves out the checks of the arguments, which take several times as long as a small network does.
+    Arguments may be arrays or tensors. It leaves out TensorFlow's checks of them, which take several times as long as a
+    small network does.
     """
+    compiled = _concrete(function, specs)
 
     def run(*arguments):
         flat = [*tf.nest.flatten(arguments), *compiled.captured_inputs]
@@ -261,9 +264,9 @@ def as_operation(compiled):
     return run
 
 
-def as_function(compiled):
-    """Return a concrete function as one that takes arrays and tensors."""
-    return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+def _concrete(function, specs):
+    """Return the concrete function; one inside it keeps its own way of compilation, which an operation forgets."""
+    return tf.function(lambda *arguments: function(*arguments), autograph=False).get_concrete_function(*specs)
 
 
 def to_block(X):
