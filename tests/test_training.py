@@ -6,8 +6,10 @@ import joblib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import shuffle
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.networks import LossOnOutputs
@@ -227,8 +229,8 @@ def test_weights_spared_from_decay_stay_so_in_copies(parameters, ratios, rare):
 def fit_with(callback, epochs=6, **parameters):
     """Fit a small classifier with a callback."""
     X, y, _ = table()
-    parameters = {"epochs": epochs, "random_state": 0, "optimizer__learning_rate": 0.01, **parameters}
-    return ImbalancedKerasClassifier("mlp", callbacks=callback, **parameters).fit(X, y)
+    parameters = {"epochs": epochs, "random_state": 0, "optimizer__learning_rate": 0.01, "model": "mlp", **parameters}
+    return ImbalancedKerasClassifier(callbacks=callback, **parameters).fit(X, y)
 
 
 @pytest.mark.parametrize("keras_loop", [False, True], ids=["program", "through Keras"])
@@ -260,6 +262,15 @@ def test_callbacks_change_training(keras_loop, tmp_path):
     for saved, own in zip(keras.saving.load_model(path).get_weights(), clf.model_.get_weights(), strict=True):
         np.testing.assert_array_equal(saved, own)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("model", ["realmlp", "mlp"])
+def test_tensorboard_shows_every_epoch(model, tmp_path):
+    clf = fit_with(keras.callbacks.TensorBoard(tmp_path), model=model, validation_split=0.2)
+    for name, folder in (("loss", "train"), ("val_loss", "validation")):
+        events = EventAccumulator(str(tmp_path / folder)).Reload()
+        shown = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_loss")]
+        np.testing.assert_allclose(shown, clf.history_[name], rtol=1e-6)
 
 
 def test_a_plateau_lowers_the_rate():

@@ -78,8 +78,13 @@ def hold_out_members(y, n_members, share, rng):
         for pair in range(len(out)):
             out[pair, np.roll(rows, -pair * n_out)[:n_out]] = True
     out = np.repeat(out, size, axis=0)
-    every = np.broadcast_to(np.arange(len(y)), out.shape)
+    every = np.broadcast_to(positions_of(y), out.shape)
     return every[~out].reshape(n_members, -1), every[out].reshape(n_members, -1)
+
+
+def positions_of(rows):
+    """Return the positions of rows, in 4 bytes each where these suffice: every member has positions of its own."""
+    return np.arange(len(rows), dtype=np.int32 if len(rows) < 2**31 else np.int64)
 
 
 def members_in_pair(n_members):

@@ -7,7 +7,7 @@ import numpy as np
 from skimbalance._startup import keep_python_random, keras, start
 from skimbalance.networks import clone_network, decays_of, n_members_of
 from skimbalance.training.prediction import predict_logits
-from skimbalance.training.program import BLOCK_ROWS, Program, ProgramCache, architecture, wants_xla
+from skimbalance.training.program import Program, ProgramCache, architecture, block_steps, wants_xla
 from skimbalance.training.schedule import CosineLog
 from skimbalance.training.state import read, write
 
@@ -94,7 +94,8 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
             callback.set_model(program.model)
             callback.set_params({"epochs": epoch_numbers.stop, "steps": steps, "verbose": 0})
         _call(callbacks, "on_train_begin")
-        at_once = 1 if callbacks or evaluate or members else _epochs_at_once(epochs, steps * batch_size)
+        most_at_once = 1 if callbacks or evaluate or members else max(block_steps(model, batch_size)[-1] // steps, 1)
+        at_once = -(-epochs // -(-epochs // most_at_once))  # in calls of equal size, for which XLA compiles one block
         for epoch, loss in _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
             logs = log.end(program.logits, loss)
             if members is not None:
@@ -116,12 +117,6 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
     return log.history, optimizer_state
 
 
-def _epochs_at_once(n_epochs, n_rows):
-    """Return how many epochs are trained in one call, where nothing looks at the network in between."""
-    most = max(BLOCK_ROWS[-1] // n_rows, 1)
-    return -(-n_epochs // -(-n_epochs // most))  # calls of equal size, for which XLA compiles one block
-
-
 def _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
     """Train epoch by epoch, or several at once; yield the number and the loss of each."""
     after_batch = partial(_end_batch, callbacks) if any(map(_needs_batches, callbacks)) else None
@@ -130,18 +125,17 @@ def _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
         for epoch in epochs:
             _call(callbacks, "on_epoch_begin", epoch)
         orders, weights = zip(*map(log.begin, epochs), strict=True)
-        if rates is not None:
-            steps = len(rates) // len(epoch_numbers)
-            its_rates = rates[begin * steps : (begin + len(epochs)) * steps]
-        losses = program.run_epochs(rows, orders, weights, None if rates is None else its_rates, after_batch)
+        steps = len(rates) // len(epoch_numbers)
+        its_rates = rates[begin * steps : (begin + len(epochs)) * steps]
+        losses = program.run_epochs(rows, orders, weights, its_rates, after_batch)
         yield from zip(epochs, losses.tolist(), strict=True)
 
 
 def _rates(optimizer, n_steps, callbacks):
-    """Return the learning rate of every step where it follows a schedule of ours, which then spans this fit."""
+    """Return the learning rate of every step by a schedule of ours, which then spans this fit; 0 without one."""
     schedule = optimizer._learning_rate
     if not isinstance(schedule, CosineLog):
-        return None
+        return np.zeros(n_steps, dtype=np.float32)
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler):
             raise ValueError(

@@ -22,9 +22,9 @@ from skimbalance.training.rows import filled_up
 from skimbalance.training.schedule import CosineLog
 from skimbalance.training.state import read, state_of, write
 
-# Rows a compiled program takes at once, of one epoch or of several. Few sizes, so that few shapes are compiled; small
-# ones, so that small tables are not padded to large ones.
-BLOCK_ROWS = (4096, 16384, 65536)
+# Rows a compiled program takes at once, of one epoch or of several, and of all members. Few sizes, so that few shapes
+# are compiled; small ones, so that small tables are not padded to large ones.
+_BLOCK_ROWS = (4096, 16384, 65536)
 PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
 # Layers that treat each row by itself and draw no random numbers. Only networks of these are compiled with XLA:
@@ -77,7 +77,7 @@ class Program:
         self._pads = is_row_wise(model) and not run_eagerly
         if self._xla:
             start_xla()
-        self._block_steps = [-(-rows // batch_size) for rows in BLOCK_ROWS]
+        self._block_steps = block_steps(model, batch_size)
         self.optimizer.build(model.trainable_variables)
         self._fresh_optimizer = read(self.optimizer.variables)
         self._groups = MemberGroups(model, n_groups_of(model, self.optimizer) if self._xla else 1)
@@ -119,7 +119,7 @@ class Program:
             self._forwards[X.ndim] = as_operation(forward, rows)
         return self._forwards[X.ndim]
 
-    def run_epochs(self, rows, orders, weights, rates=None, after_batch=None):
+    def run_epochs(self, rows, orders, weights, rates, after_batch=None):
         """Train on every position of each order once; return the mean loss of each epoch.
 
         Parameters
@@ -130,8 +130,8 @@ class Program:
             Positions of rows in each epoch, of each member's own in the latter case.
         weights : list of ndarray of shape (n_positions,)
             Weight of each position in each epoch.
-        rates : ndarray of shape (n_steps,), default=None
-            Learning rate of each step of all epochs, where the optimizer's follows a schedule of ours.
+        rates : ndarray of float32, shape (n_steps,)
+            Learning rate of each step of all epochs; only an optimizer that follows a schedule of ours heeds it.
         after_batch : callable, default=None
             ``after_batch(step, loss)``, called after each step, which runs by itself then.
 
@@ -140,17 +140,15 @@ class Program:
         ndarray of shape (n_epochs,)
             Loss, the mean over an epoch's rows.
         """
-        index, w, sizes = rows.steps(orders, weights, self._batch_size)
-        plan = np.zeros((len(sizes), 2), dtype=np.float32)
-        plan[:, 0], plan[:, 1] = sizes, 0.0 if rates is None else rates
-        losses = []
-        largest = 1 if after_batch else self._block_steps[-1]
-        for start in range(0, len(plan), largest):
-            steps = slice(start, start + largest)
-            losses.append(self._run_block(rows, index[..., steps, :], w[..., steps, :], plan[steps]))
+        losses, n_done = [], 0
+        most_steps = 1 if after_batch else self._block_steps[-1]
+        for index, w, sizes in rows.blocks(orders, weights, self._batch_size, most_steps):
+            plan = np.column_stack([sizes, rates[n_done : n_done + len(sizes)]]).astype(np.float32)
+            losses.append(self._run_block(rows, index, w, plan))
             if after_batch:
-                after_batch(start, float(losses[-1][0]) / sizes[start])
-        return np.concatenate(losses).reshape(len(orders), -1).sum(axis=1) / sizes[: len(sizes) // len(orders)].sum()
+                after_batch(n_done, float(losses[-1][0]) / sizes[0])
+            n_done += len(sizes)
+        return np.concatenate(losses).reshape(len(orders), -1).sum(axis=1) / len(rows)
 
     def _run_block(self, rows, index, w, plan):
         """Gather the rows of some steps and train on them; return the sum of losses of each step."""
@@ -285,6 +283,11 @@ def n_groups_of(model, optimizer):
     n_members, clips = n_members_of(model), optimizer.clipnorm or optimizer.global_clipnorm
     is_by_element = type(optimizer).__name__ in _BY_ELEMENT and not clips
     return 2 if n_members and n_members % 2 == 0 and is_by_element else 1
+
+
+def block_steps(model, batch_size):
+    """Return the numbers of steps that a program of this network takes at once."""
+    return [-(-rows // (batch_size * max(n_members_of(model), 1))) for rows in _BLOCK_ROWS]
 
 
 def is_row_wise(model):

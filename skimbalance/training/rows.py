@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.training.holdout import hold_out_members
+from skimbalance.training.holdout import hold_out_members, positions_of
 
 
 class TrainingRows:
@@ -36,8 +36,8 @@ class TrainingRows:
         if merge:
             self.index, self.weight = merge_identical(X, self.y, weight)
         else:
-            self.index, self.weight = np.arange(len(y)), weight
-        self.positions, self._queues = np.arange(len(self.index)), {}
+            self.index, self.weight = positions_of(y), weight
+        self.positions, self._queues = positions_of(self.index), {}
 
     def __len__(self):
         """Return the number of rows an epoch shows (to each member)."""
@@ -78,20 +78,22 @@ class TrainingRows:
             return np.reshape(drawn, self.positions.shape)
         return self.positions if rng is None else rng.permuted(self.positions, axis=-1)
 
-    def steps(self, orders, weights, batch_size):
-        """Cut epochs into the rows of each step, the last one of an epoch filled up by rows of weight zero.
+    def blocks(self, orders, weights, batch_size, most_steps):
+        """Yield the rows of each step, block by block; the last step of an epoch is filled up by rows of weight zero.
 
         Parameters
         ----------
         orders : list of ndarray of shape (n_rows,) or (n_members, n_rows)
-            What `order` returned, of each epoch.
+            What `order` returned, of each epoch; of several epochs, all steps fit into one block.
         weights : list of ndarray of shape (n_positions,)
             What `weights` returned, of each epoch.
         batch_size : int
             Rows of a step.
+        most_steps : int
+            Largest number of steps of a block.
 
-        Returns
-        -------
+        Yields
+        ------
         index : ndarray of int, shape (n_steps, batch_size) or (n_members, n_steps, batch_size)
             Rows of the table.
         weight : ndarray of float32, of the same shape
@@ -99,14 +101,18 @@ class TrainingRows:
         sizes : ndarray of int, shape (n_steps,)
             Rows of each step that are not there to fill it up.
         """
-        n_steps = -(-len(self) // batch_size)
-        index = [filled_up(self.index[order], n_steps * batch_size) for order in orders]
-        weight = [filled_up(of[order], n_steps * batch_size) for order, of in zip(orders, weights, strict=True)]
-        sizes = np.full(n_steps, batch_size)
-        sizes[-1] = len(self) - (n_steps - 1) * batch_size
-        index, weight = (a[0] if len(a) == 1 else np.concatenate(a, axis=-1) for a in (index, weight))
-        shape = (*index.shape[:-1], len(orders) * n_steps, batch_size)
-        return index.reshape(shape), weight.reshape(shape), np.tile(sizes, len(orders))
+        most_rows = most_steps * batch_size
+        for begin in range(0, len(self), most_rows):
+            parts = [(order[..., begin : begin + most_rows], of) for order, of in zip(orders, weights, strict=True)]
+            n_rows = parts[0][0].shape[-1]
+            n_steps = -(-n_rows // batch_size)
+            index = [filled_up(self.index[positions], n_steps * batch_size) for positions, _ in parts]
+            weight = [filled_up(of[positions], n_steps * batch_size) for positions, of in parts]
+            index, weight = (a[0] if len(a) == 1 else np.concatenate(a, axis=-1) for a in (index, weight))
+            sizes = np.full(n_steps, batch_size)
+            sizes[-1] = n_rows - (n_steps - 1) * batch_size
+            shape = (*index.shape[:-1], len(parts) * n_steps, batch_size)
+            yield index.reshape(shape), weight.reshape(shape), np.tile(sizes, len(parts))
 
     def _draw_classes(self, member, positions, rng):
         """Draw every position's class by the batch prior, then its row from that class's shuffled queue.
@@ -117,10 +123,10 @@ class TrainingRows:
         y = self.y[self.index[positions]]
         upper = np.cumsum(self.batch_prior)[:-1]
         classes = rng.permutation(np.searchsorted(upper, (np.arange(len(y)) + 0.5) / len(y)))
-        order = np.empty(len(y), dtype=np.int64)
+        order = np.empty_like(positions)
         for c in range(len(self.batch_prior)):
             places, rows = np.flatnonzero(classes == c), positions[y == c]
-            queue = self._queues.get((member, c), np.empty(0, dtype=np.int64))
+            queue = self._queues.get((member, c), np.empty(0, dtype=positions.dtype))
             while len(queue) < len(places):
                 queue = np.concatenate([queue, rng.permutation(rows)])
             order[places], self._queues[member, c] = queue[: len(places)], queue[len(places) :]
@@ -181,7 +187,7 @@ def merge_identical(X, y, weight):
         same = np.zeros(len(y), dtype=bool)
         same[1:] = (y[order][1:] == y[order][:-1]) & np.all(X[order][1:] == X[order][:-1], axis=1)
     starts = np.flatnonzero(~same)
-    return order[starts], np.add.reduceat(weight[order], starts)
+    return positions_of(y)[order[starts]], np.add.reduceat(weight[order], starts)
 
 
 def _hash_rows(X, y):
