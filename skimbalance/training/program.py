@@ -79,7 +79,7 @@ class Program:
             start_xla()
         self._block_steps = block_steps(model, batch_size)
         self.optimizer.build(model.trainable_variables)
-        self._fresh_optimizer = read(self.optimizer.variables)
+        self._fresh_optimizer = [tf.constant(value) for value in read(self.optimizer.variables)]
         self._groups = MemberGroups(model, n_groups_of(model, self.optimizer) if self._xla else 1)
         part = self._groups.part
         self._part_optimizer = stateless_copy(self.optimizer, part.trainable_variables, decays)

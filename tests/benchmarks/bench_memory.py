@@ -57,9 +57,10 @@ def one_large_fit(model, n_samples=2_000_000, n_features=30):
     done.set()
     watcher.join()
     table = X.nbytes / 1e6
+    beside = (peak[0] - before) / table
     print(
         f"{model}, {n_samples:,} x {n_features}: {seconds:.1f} s for one epoch; the table has {table:.0f} MB, the fit "
-        f"peaks at {(peak[0] - before) / table:.2f} times the table beside it ({(peak[0] - before) / table + 1:.2f} with it)"
+        f"peaks at {beside:.2f} times the table beside it ({beside + 1:.2f} with it)"
     )
 
 

@@ -11,6 +11,7 @@ import warnings
 from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn leaves out a check
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from scikeras.wrappers import KerasClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
+from sklearn.utils.estimator_checks import check_estimator
 
 from skimbalance import ImbalancedKerasClassifier
 
@@ -117,6 +119,23 @@ def show(work, times, floors):
     print(f"{work:<42} ours {own * 1e3:9.2f} ms   " + "   ".join(peers), flush=True)
 
 
+def held_out_scores(X, y, epochs=200):
+    """Print what an epoch costs alone, under a callback, and with scores of a tenth of the rows."""
+    n_out = len(X) // 10
+    ways = {
+        "several epochs in a call": ({}, {}),
+        "one, for a callback": ({"callbacks": [keras.callbacks.Callback()]}, {}),
+        "one, scored": ({}, {"validation_data": (X[:n_out], y[:n_out])}),
+    }
+    times = {}
+    for name, (parameters, fit_params) in ways.items():
+        clf = ours(epochs=epochs, **parameters)
+        clf.fit(X[n_out:], y[n_out:], **fit_params)
+        work = partial(clf.fit, X[n_out:], y[n_out:], **fit_params)
+        times[name] = f"{name} {seconds(work, 5) / epochs * 1e3:.2f} ms"
+    print(f"an epoch of {len(X) - n_out:,} x {X.shape[1]}, hidden 32: " + ", ".join(times.values()), flush=True)
+
+
 def main():
     """Measure every line of the table."""
     X, y = table(8000, 10)
@@ -164,6 +183,12 @@ def main():
             "SciKeras": seconds(partial(peer.predict_proba, rows), 3),
         }
         show(f"predict {len(rows):,} row{'s' if len(rows) > 1 else ''}", predict, {"SciKeras": floor})
+
+    held_out_scores(X, y)
+    held_out_scores(*table(100_000, 10), epochs=10)
+    for name in ("mlp", None):
+        battery = seconds(partial(check_estimator, ImbalancedKerasClassifier(name)))
+        print(f"check_estimator, model={name!r}: {battery:.1f} s (at most 60)", flush=True)
 
 
 if __name__ == "__main__":
