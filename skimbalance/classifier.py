@@ -57,6 +57,8 @@ from skimbalance.training import (
     train,
 )
 
+#: Share of the rows that is held out where none is given.
+_SHARE = 0.1
 #: Share of the training rows that each pair of members of the default network holds out, and the most rows.
 _MEMBER_SHARE, _MEMBER_ROWS = 0.15, 10_000
 
@@ -130,8 +132,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given; but every
         pair of members of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of
         its own. An odd number of members does so one by one.
-        "auto" is "loss" for the default network, if at least five of the rows outside the largest class can be held
-        out, and False for all other networks and smaller tables.
+        "auto" is "loss" for "realmlp" and "mlp", if at least five of the rows outside the largest class can be held
+        out, and False for networks of your own and smaller tables.
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
@@ -142,7 +144,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Source of initial weights, order, dropout, splits and samplers. An int makes fits equal to the bit on one
         kind of CPU, whatever else runs in the process; no global generator or switch is read or changed.
     verbose : int, default=0
-        0 is silent; otherwise a line is printed for every epoch.
+        0 is silent, 1 shows a progress bar over the epochs with the scores and the time left, 2 prints a line for each.
     run_eagerly : bool, default=False
         Whether to train operation by operation, for debugging.
     **routed : dict
@@ -368,9 +370,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         held_out = None
         if validation_data is not None:
             held_out = check_validation_data(self, validation_data)
-        elif share := self._held_out_share(settings, strategy, y):
+        elif share := self._held_out_share(settings, strategy, y, partial):
             X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, share, rng_split)
-        rows_of_decision = held_out or (X, y, sample_weight)
+        all_rows = X, y, sample_weight
 
         rows, loss = self._apply_strategy(strategy, X, y, sample_weight, settings["shuffle"], partial)
         if goes_on:
@@ -381,16 +383,18 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             self.history_, self._optimizer_state = {"loss": []}, None
         members = None
         if trains:
-            members = self._give_to_members(model, loss, rows, held_out, partial, rng_split)
+            watched = self._watched_score(model, partial)
+            members, held_out = self._hold_out_own(model, loss, rows, held_out, watched, rng_split)
             order = rng_order if settings["shuffle"] else None
             epoch = self.current_epoch if partial else None
-            self._train(model, loss, rows, held_out, members, order, settings, epoch)
+            self._train(model, loss, rows, held_out, members, watched, order, settings, epoch)
         self.strategy_, self.loss_, self.model_ = strategy, loss, model
         if self.calibration:
             self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
         if needs_rows(rule[0]):
             if members is None or self.calibration:
-                proba, weight = self._proba_at(self.prior_, self._logits_of(rows_of_decision[0])), rows_of_decision[2]
+                X, _, weight = held_out or all_rows
+                proba = self._proba_at(self.prior_, self._logits_of(X))
             else:
                 proba, _, weight = members.held_out_posteriors()
             self._thresholds = {rule: threshold_from_rows(*rule, proba[:, 1], weight)}
@@ -418,46 +422,58 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         )  # fmt: skip
         return rows, loss
 
-    def _held_out_share(self, settings, strategy, y):
-        """Return the share of rows to hold out from all of training; 0 where members hold out rows of their own."""
+    def _held_out_share(self, settings, strategy, y, partial):
+        """Return the share of rows to hold out before the strategy changes the others; 0 for none."""
+        share = _MEMBER_SHARE if self._builder(NETWORKS) is realmlp else _SHARE
         if settings["validation_split"]:
             return settings["validation_split"]
+        # Before a sampler makes up rows from others, they are held out from all members.
+        if (
+            resamples(strategy)
+            and self._watched_score(None, partial)
+            and (self.early_stopping != "auto" or holds_enough(y, share))
+        ):
+            return share
+        return _SHARE if self.calibration else 0.0
+
+    def _watched_score(self, model, partial):
+        """Return the score that stops training early, "loss" or "average_precision", or None."""
         stops = self.early_stopping
-        if self._builder(NETWORKS) is realmlp:
-            # Rows are held out before a sampler makes up others from them, so that members share them.
-            if stops and resamples(strategy) and (stops != "auto" or holds_enough(y, _MEMBER_SHARE)):
-                return _MEMBER_SHARE
-            stops = False
-        return 0.1 if self.calibration or stops in (True, "average_precision", "loss") else 0.0
+        if stops == "auto":
+            is_ours = self._builder(NETWORKS) in NETWORKS.values() or n_members_of(model)
+            stops = "loss" if is_ours else False
+        return None if partial or not stops else "average_precision" if stops is True else stops
 
-    def _give_to_members(self, model, loss, rows, held_out, partial, rng):
-        """Give members of a network an order and held-out rows of their own; return what chooses their epochs."""
-        n_members, stops = n_members_of(model), self.early_stopping
+    def _hold_out_own(self, model, loss, rows, held_out, watched, rng):
+        """Hold out rows for early stopping where none are yet, from each pair of members or from all of training.
+
+        They are distinct rows, so that weights and repetitions change nothing. Members are given an order of their own.
+        Return what chooses the epochs of members, or None, and the rows held out from all of training, or None.
+        """
+        n_members, y, stops = n_members_of(model), rows.y[rows.index], self.early_stopping
+        share = min(_MEMBER_SHARE, _MEMBER_ROWS / len(y)) if n_members else _SHARE
+        holds_own = bool(watched) and held_out is None and (stops != "auto" or holds_enough(y, share))
         if not n_members:
-            return None
-        y, holds_own = rows.y[rows.index], stops and not partial and held_out is None
-        share = min(_MEMBER_SHARE, _MEMBER_ROWS / len(y)) if holds_own else 0.0
-        if holds_own and not holds_enough(y, share, at_least=5 if stops == "auto" else 1):
-            if stops != "auto":
-                counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
-                raise ValueError(
-                    f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct "
-                    f"rows, but the classes count {counts}, so that none of the rarer ones would be among them; set "
-                    "early_stopping=False."
-                )
-            share = 0.0
-        own = rows.give_to_members(n_members, share, rng)
-        held_out = own if share else held_out
-        if not stops or partial or held_out is None:
-            return None
-        by = "average_precision" if stops in (True, "average_precision") else "loss"
-        return MemberSelection(loss, self.train_prior_, self.prior_, held_out, by, self.n_iter_no_change)
+            return None, rows.hold_out(self.classes_, share, rng) if holds_own else held_out
+        if holds_own and not holds_enough(y, share, at_least=1):
+            counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
+            raise ValueError(
+                f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct rows, but "
+                f"classes count {counts}, so that it would hold none of the rarer ones; set early_stopping=False."
+            )
+        own = rows.give_to_members(n_members, share if holds_own else 0.0, rng)
+        judged = own if holds_own else held_out
+        if not watched or judged is None:
+            return None, held_out
+        members = MemberSelection(loss, self.train_prior_, self.prior_, judged, watched, self.n_iter_no_change)
+        return members, held_out
 
-    def _train(self, model, loss, rows, held_out, members, rng, settings, epoch):
+    def _train(self, model, loss, rows, held_out, members, watched, rng, settings, epoch):
         """Train the network, from epoch number `epoch` on or the one that was set; add to the history."""
         first, n_before = settings["initial_epoch"] if epoch is None else epoch, self.current_epoch
         has_members = n_members_of(model) > 0
-        callbacks, early_stopping = self._early_stopping(settings, has_members)
+        watched = watched if held_out and not has_members else None
+        callbacks, early_stopping = self._callbacks_of_fit(settings, watched)
         batch_size = choose_batch_size(settings["batch_size"], len(rows))
         history, self._optimizer_state = train(
             model, loss, rows,
@@ -480,12 +496,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         best = None if chooser is None else chooser.best_epoch
         self.best_epoch_ = self.n_iter_ if best is None else n_before + best - first + 1
 
-    def _early_stopping(self, settings, has_members):
+    def _callbacks_of_fit(self, settings, watched):
         """Return the callbacks of one fit, and the one among them that stops it early, or None."""
         callbacks, early_stopping = self._new_callbacks("fit", settings["callbacks"]), None
-        if self.early_stopping not in (False, "auto") and not has_members:
-            by_loss = self.early_stopping == "loss"
-            early_stopping = stop_early("val_loss" if by_loss else "val_average_precision", self.n_iter_no_change)
+        if watched:
+            early_stopping = stop_early(f"val_{watched}", self.n_iter_no_change)
             callbacks.append(early_stopping)
         if settings["verbose"]:
             callbacks.append(EpochProgress(settings["verbose"]))

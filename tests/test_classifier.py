@@ -23,16 +23,16 @@ from skimbalance import ImbalancedKerasClassifier, Strategy
 Dense = keras.layers.Dense
 
 
-def quick(**parameters):
+def quick(model="mlp", **parameters):
     """Classifier with a small network and few, large steps."""
     defaults = {
         "epochs": 15,
         "random_state": 0,
         "optimizer__learning_rate": 0.01,
-        "model": "mlp",
+        "model": model,
         "model__hidden_layer_sizes": (8,),
     }
-    if "model" in parameters:
+    if model != "mlp":
         del defaults["model__hidden_layer_sizes"]
     return ImbalancedKerasClassifier(**{**defaults, **parameters})
 
@@ -243,7 +243,7 @@ def test_samplers_see_training_rows_only(rare):
             return super().fit_resample(X, y)
 
     X, y = rare
-    clf = quick(strategy=Recording(), validation_split=0.25).fit(X, y)
+    clf = quick(strategy=Recording(), validation_split=0.25, early_stopping=False).fit(X, y)
     assert seen == [300]
     assert len(clf.history_["val_loss"]) == 15
 
@@ -503,7 +503,8 @@ def test_metrics_have_the_same_names_in_every_fit(rare):
 
 def test_metrics_of_more_classes(rare_multiclass):
     X, y = rare_multiclass
-    clf = quick(metrics=["accuracy", "AUC", "sparse_categorical_accuracy"], epochs=3).fit(X, y)
+    metrics = ["accuracy", "AUC", "sparse_categorical_accuracy"]
+    clf = quick(metrics=metrics, epochs=3, early_stopping=False).fit(X, y)
     assert clf.history_["accuracy"][-1] == pytest.approx(clf.score(X, y))
 
 
@@ -521,7 +522,7 @@ def test_held_out_scores_are_those_of_scikit_learn(rare):
     from skimbalance.training import hold_out
 
     X, y = rare
-    clf = quick(validation_split=0.25).fit(X, y)
+    clf = quick(validation_split=0.25, early_stopping=False).fit(X, y)
     _, out = hold_out(y, clf.classes_, 0.25, spawn_generators(0, 4)[0])
     natural = shift_prior(clf.predict_proba(X[out]), clf.train_prior_, clf.prior_)
     assert clf.history_["val_loss"][-1] == pytest.approx(log_loss(y[out], natural), rel=1e-5)
@@ -553,6 +554,27 @@ def test_early_stopping_keeps_the_best_epoch(early_stopping, score, rare):
     # The same fit that ends at the best epoch has the same weights.
     until_best = quick(epochs=int(clf.best_epoch_), **same).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), until_best.predict_proba(X))
+
+
+def test_the_plain_network_stops_early_where_enough_rows_can_be_held_out(larger):
+    X, y = larger
+    clf = quick(epochs=200).fit(X, y)
+    assert clf.best_epoch_ == np.argmin(clf.history_["val_loss"]) + 1 == clf.n_iter_ - 10
+    for fitted in (quick(epochs=30).fit(X[:200], y[:200]), quick(_functional, epochs=30).fit(X, y)):
+        assert fitted.n_iter_ == 30
+        assert "val_loss" not in fitted.history_
+
+
+def test_rows_are_held_out_by_content(larger):
+    """So that, with early stopping as well, neither order nor repetition of rows matters."""
+    X, y = larger
+    order = np.random.default_rng(0).permutation(len(y))
+    weight = 1 + np.arange(len(y)) % 2
+    repeated = np.repeat(order, weight[order])
+    weighted = quick(epochs=40).fit(X, y, sample_weight=weight)
+    assert weighted.best_epoch_ < weighted.n_iter_
+    plain = quick(epochs=40).fit(X[repeated], y[repeated])
+    np.testing.assert_array_equal(weighted.predict_proba(X), plain.predict_proba(X))
 
 
 def test_early_stopping_holds_out_a_tenth_by_itself(rare):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.training.holdout import hold_out_members, positions_of
+from skimbalance.training.holdout import hold_out, hold_out_members, positions_of
 
 
 class TrainingRows:
@@ -42,6 +42,18 @@ class TrainingRows:
     def __len__(self):
         """Return the number of rows an epoch shows (to each member)."""
         return self.positions.shape[-1]
+
+    def hold_out(self, labels, share, rng):
+        """Hold out a stratified share of the rows from every epoch.
+
+        Returns
+        -------
+        held_out : tuple of (X, y, sample_weight)
+            Those rows.
+        """
+        self.positions, out = hold_out(self.y[self.index], labels, share, rng)
+        index = self.index[out]
+        return self.X[index], self.y[index], self.weight[out]
 
     def give_to_members(self, n_members, share, rng):
         """Give each member of a network an order of its own, over rows without a stratified share of its own.
