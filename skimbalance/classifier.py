@@ -1,6 +1,5 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -34,12 +33,13 @@ from skimbalance.networks import (
 from skimbalance.posterior import fit_calibrator, shift_prior, true_posterior
 from skimbalance.scikeras_bridge import SciKerasClassifier
 from skimbalance.strategies import (
-    Combined,
     CrossEntropy,
     KerasLoss,
+    apply_strategy,
     handles_multi_class,
     resamples,
     resolve_strategy,
+    weighted_counts,
     wrap_loss,
 )
 from skimbalance.training import (
@@ -402,25 +402,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     def _apply_strategy(self, strategy, X, y, sample_weight, shuffle, partial):
         """Return the rows that training sees, as the strategy wants them, and its loss or None; set the prior shown."""
-        natural_counts = self._counts(y, sample_weight)
-        X, y, sample_weight, is_resampled = self._resample(strategy, X, y, sample_weight)
-        counts = self.class_count_ if partial and not is_resampled else self._counts(y, sample_weight)
-        counts = np.maximum(counts, counts == 0)  # a class that no chunk has shown yet counts as one row
-        batch_prior = strategy.batch_prior(counts)
-        loss = strategy.loss(counts)
-        shown = (counts if batch_prior is None else batch_prior) * strategy.class_weight(counts, 1.0)
-        shown = shown * (1.0 if loss is None else loss.prior_factor())
-        self.train_prior_ = shown / shown.sum()
-        if is_resampled or batch_prior is not None or isinstance(strategy, Combined):
-            rows_factor = counts / natural_counts if is_resampled else None
-            self._warn_of_double_correction(strategy, counts, rows_factor, batch_prior, loss)
+        class_counts = self.class_count_ if partial else None
+        applied = apply_strategy(strategy, X, y, sample_weight, self.classes_, class_counts, given=self.strategy)
+        self.train_prior_ = applied.train_prior
         rows = TrainingRows(
-            X, y, sample_weight,
-            class_weight=lambda progress: strategy.class_weight(counts, progress),
-            batch_prior=batch_prior,
-            merge=shuffle and not is_resampled,
+            applied.X, applied.y, applied.sample_weight,
+            class_weight=applied.class_weight,
+            batch_prior=applied.batch_prior,
+            merge=shuffle and not applied.is_resampled,
         )  # fmt: skip
-        return rows, loss
+        return rows, applied.loss
 
     def _held_out_share(self, settings, strategy, y, partial):
         """Return the share of rows to hold out before the strategy changes the others; 0 for none."""
@@ -458,8 +449,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if holds_own and not holds_enough(y, share, at_least=1):
             counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
             raise ValueError(
-                f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct rows, but "
-                f"classes count {counts}, so that it would hold none of the rarer ones; set early_stopping=False."
+                f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct rows, "
+                f"but the classes count {counts}, so that none of the rarer ones would be among them; set "
+                "early_stopping=False."
             )
         own = rows.give_to_members(n_members, share if holds_own else 0.0, rng)
         judged = own if holds_own else held_out
@@ -511,13 +503,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
 
-    def _counts(self, y, sample_weight):
-        """Return the weighted number of rows of each class."""
-        return np.bincount(y, sample_weight, minlength=self.n_classes_).astype(np.float64)
-
     def _count(self, y, sample_weight, adds):
         """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
-        self.class_count_ = self._counts(y, sample_weight) + (self.class_count_ if adds else 0)
+        self.class_count_ = weighted_counts(y, sample_weight, self.n_classes_) + (self.class_count_ if adds else 0)
         seen = np.maximum(self.class_count_, self.class_count_ == 0)
         self.prior_ = seen / seen.sum()
 
@@ -540,26 +528,6 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             class_weight=check_class_weight(self.class_weight, self.classes_),
             rng=rng,
         )
-
-    def _resample(self, strategy, X, y, sample_weight):
-        """Let the strategy change the rows, and their weights follow them."""
-        X_resampled, labels = strategy.fit_resample(X, self.classes_[y])
-        if X_resampled is X:
-            return X, y, sample_weight, False
-        X_resampled = np.ascontiguousarray(X_resampled, dtype=np.float32)
-        y_resampled = np.searchsorted(self.classes_, labels)
-        if sample_weight is not None:
-            if hasattr(strategy, "sample_indices_"):
-                sample_weight = sample_weight[strategy.sample_indices_]
-            elif np.ptp(sample_weight) == 0:
-                sample_weight = None
-            else:
-                raise ValueError(
-                    f"strategy={self.strategy!r} makes up rows, for which there is no sample_weight. Leave out "
-                    'sample_weight, or take a strategy that selects rows ("random_oversample", '
-                    '"random_undersample") or weighs them ("class_weight", "focal").'
-                )
-        return X_resampled, y_resampled, sample_weight, True
 
     def _new_network(self, rows, loss, rng):
         """Build, check, seed and compile the network; return it with the loss on its logits."""
@@ -620,24 +588,6 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if isinstance(self.target_prior, str):
             return self.prior_
         return check_prior(self.target_prior, self.classes_)
-
-    def _warn_of_double_correction(self, strategy, counts, rows_factor, batch_prior, loss):
-        """Warn where more than one part of the strategy moves the class prior."""
-        parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
-        moves = {"the rows": rows_factor, "batches": None if batch_prior is None else batch_prior / counts}
-        moves |= {f"{type(part).__name__}'s weights": part.class_weight(counts, 1.0) for part in parts}
-        moves |= {type(loss).__name__: None if loss is None else loss.prior_factor()}
-        movers = [
-            name for name, factor in moves.items() if factor is not None and np.ptp(factor) > 1e-3 * np.max(factor)
-        ]
-        if len(movers) > 1:
-            shares = dict(zip(self.classes_.tolist(), self.train_prior_.round(4).tolist(), strict=True))
-            warnings.warn(
-                f"strategy={self.strategy!r} moves the class prior more than once ({', '.join(movers)}): the network "
-                f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift.",
-                UserWarning,
-                stacklevel=5,
-            )
 
     def _logits_of(self, X, callbacks=(), chunk_rows=None):
         """Return the network's logits of validated rows, as float64."""

@@ -7,6 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
+from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, weighted_counts
 from skimbalance.strategies.asymmetric_focal import AsymmetricFocal, AsymmetricFocalLoss
 from skimbalance.strategies.balanced_batches import BalancedBatches
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, Strategy
@@ -25,6 +26,7 @@ from skimbalance.strategies.vector_scaling import VectorScaling
 __all__ = [
     "LDAM",
     "STRATEGIES",
+    "AppliedStrategy",
     "AsymmetricFocal",
     "AsymmetricFocalLoss",
     "BalancedBatches",
@@ -45,9 +47,11 @@ __all__ = [
     "Resampling",
     "Strategy",
     "VectorScaling",
+    "apply_strategy",
     "handles_multi_class",
     "resamples",
     "resolve_strategy",
+    "weighted_counts",
     "wrap_loss",
 ]
 

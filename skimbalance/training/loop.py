@@ -6,8 +6,9 @@ import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start
 from skimbalance.networks import clone_network, decays_of, n_members_of
+from skimbalance.training.architecture import architecture
 from skimbalance.training.prediction import predict_logits
-from skimbalance.training.program import Program, ProgramCache, architecture, block_steps, wants_xla
+from skimbalance.training.program import Program, ProgramCache, block_steps, may_fill_up, wants_xla
 from skimbalance.training.schedule import CosineLog
 from skimbalance.training.state import read, write
 
@@ -47,7 +48,7 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
     run_eagerly : bool, default=False
         Whether to run every operation by itself, for debugging.
     jit_compile : bool or "auto", default="auto"
-        Whether to compile with XLA; "auto" where it is quicker.
+        Whether to compile with XLA, where layers allow it; "auto" where it is quicker.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
         )
         return log.history, state
 
-    xla = wants_xla(model, batch_size, epochs * steps) if jit_compile == "auto" else bool(jit_compile)
+    xla = wants_xla(model, batch_size, epochs * steps) if jit_compile == "auto" else jit_compile and may_fill_up(model)
     decays = decays_of(optimizer, model.trainable_variables)
     key = None if run_eagerly else architecture(model, optimizer, loss, batch_size, xla, *decays)
 

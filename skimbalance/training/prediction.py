@@ -8,9 +8,9 @@ import numpy as np
 
 from skimbalance._startup import keep_python_random, keras, start, start_xla, tf
 from skimbalance.networks import as_logits, clone_network, n_members_of
+from skimbalance.training.architecture import architecture
 from skimbalance.training.program import (
     PREDICTION_BLOCK_ROWS,
-    architecture,
     as_operation,
     to_block,
 )

@@ -1,4 +1,4 @@
-"""How does one epoch run as one compiled program, and how do fits share it?
+"""How do epochs run as one compiled program, and how do fits share it?
 
 A program owns a copy of a network, of its optimizer and of its loss. A fit borrows it: it loads its weights,
 runs its epochs, and stores the weights back. Rows reach it in blocks that are already shuffled, so that the
@@ -7,19 +7,16 @@ varies is data: weights of rows, the loss's hyper-parameters, the learning rate.
 fit of an architecture.
 """
 
-import inspect
-import json
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 
 import numpy as np
 
-from skimbalance._startup import keras, start_xla, tf
+from skimbalance._startup import start_xla, tf
 from skimbalance.networks import MemberGroups, as_logits, losses_of, n_members_of, with_member_rows
 from skimbalance.training.optimizers import stateless_copy, with_constant_rate
 from skimbalance.training.rows import filled_up
-from skimbalance.training.schedule import CosineLog
 from skimbalance.training.state import read, state_of, write
 
 # Rows a compiled program takes at once, of one epoch or of several, and of all members. Few sizes, so that few shapes
@@ -27,9 +24,10 @@ from skimbalance.training.state import read, state_of, write
 _BLOCK_ROWS = (4096, 16384, 65536)
 PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
-# Layers that treat each row by itself and draw no random numbers. Only networks of these are compiled with XLA:
-# it needs static shapes, so that the last batch of an epoch is padded with rows of weight zero, which a layer
-# that mixes rows would see; and it makes random numbers fifty times slower than the rest of a step together.
+# Layers that treat each row by itself. The last batch of an epoch is filled up by rows of weight zero for networks of
+# these, which makes all shapes static; a layer that mixes rows would see them. XLA needs static shapes. Random numbers
+# it makes fifty times slower than the rest of a step together, so that it is not chosen for layers that draw some.
+_DRAWS = {"Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout"}
 _ROW_WISE = {
     "InputLayer", "Standardize", "RobustScale", "PeriodicEmbedding", "MemberScale", "MemberDense", "RowsFirst",
     "Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Normalization", "Rescaling",
@@ -42,15 +40,15 @@ _BY_ELEMENT = {"SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adamax", "Adagrad", 
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
 # many multiplications a step the operations are so small that starting them is most of the time. Steps of members
-# it takes three times as fast at any size, and needs 4 s to compile. The rule looks at this fit alone, so that equal
-# fits take equal paths, whatever ran before them.
+# take 0.4 to 0.6 ms with it and 0.9 to 1.5 ms without, at any size, for 1.5 to 2 s of compilation: it pays within a
+# small grid. The rule looks at this fit alone, so that equal fits take equal paths, whatever ran before them.
 _XLA_MIN_STEPS = 1000
 _XLA_MIN_STEPS_OF_MEMBERS = 400
 _XLA_MAX_PRODUCTS = 16_000_000
 
 
 class Program:
-    """One epoch of one architecture, compiled.
+    """Epochs of one architecture, compiled.
 
     Parameters
     ----------
@@ -74,7 +72,7 @@ class Program:
         self.model, self.loss, self._batch_size = model, loss, batch_size
         self.optimizer, self._has_rates = with_constant_rate(optimizer)
         self._xla = xla and not run_eagerly
-        self._pads = is_row_wise(model) and not run_eagerly
+        self._pads = may_fill_up(model) and not run_eagerly
         if self._xla:
             start_xla()
         self._block_steps = block_steps(model, batch_size)
@@ -290,84 +288,18 @@ def block_steps(model, batch_size):
     return [-(-rows // (batch_size * max(n_members_of(model), 1))) for rows in _BLOCK_ROWS]
 
 
-def is_row_wise(model):
+def may_fill_up(model):
     """Whether all layers treat each row by itself, so that rows of weight zero change nothing."""
-    return {type(layer).__name__ for layer in model._flatten_layers()} <= _ROW_WISE
+    return {type(layer).__name__ for layer in model._flatten_layers()} <= _ROW_WISE | _DRAWS
 
 
 def wants_xla(model, batch_size, n_steps):
     """Whether a fit of this many steps is quicker with XLA than as a graph."""
+    draws = any(type(layer).__name__ in _DRAWS for layer in model._flatten_layers())
     products = batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     is_small = products <= _XLA_MAX_PRODUCTS or n_members_of(model)
     least = _XLA_MIN_STEPS_OF_MEMBERS if n_members_of(model) else _XLA_MIN_STEPS
-    return is_row_wise(model) and n_steps >= least and bool(is_small)
-
-
-def architecture(*parts):
-    """Return a text that is equal for networks, optimizers and losses that one program can serve, or None.
-
-    Names, seeds and initial values are left out, and so are a constant learning rate and a loss's
-    hyper-parameters, which reach the program as data. None means that equality cannot be told: a lambda, a
-    function or a class from outside Keras and this package, whose code a configuration does not show.
-    """
-    if any(_holds_foreign_code(part) for part in parts):
-        return None
-    return json.dumps([_comparable(part) for part in parts], sort_keys=True)
-
-
-def _holds_foreign_code(part):
-    """Whether a network, optimizer or loss runs code from outside Keras and this package, or a lambda layer."""
-    if isinstance(part, str | int | float | bool | None):
-        return False
-    if isinstance(part, keras.Model):
-        return not _is_ours(part) or any(
-            _holds_foreign_code(layer) for layer in part._flatten_layers(include_self=False)
-        )
-    if not _is_ours(part) or isinstance(part, keras.layers.Lambda):
-        return True
-    values = [value for value in vars(part).values() if callable(value)]
-    return any(not _is_ours(value) for value in values)
-
-
-def _is_ours(value):
-    """Whether an object's code is that of Keras or of this package."""
-    owner = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
-    return (owner.__module__ or "").partition(".")[0] in ("keras", "skimbalance", "tensorflow", "builtins")
-
-
-def _comparable(part):
-    """Return the part of an object's configuration that shapes its program."""
-    if isinstance(part, str | int | float | bool | None):
-        return part
-    config = keras.saving.serialize_keras_object(part)
-    settings = config["config"]
-    if isinstance(part, keras.optimizers.Optimizer):
-        if isinstance(settings.get("learning_rate"), float):
-            del settings["learning_rate"]
-        elif isinstance(part._learning_rate, CosineLog):
-            settings["learning_rate"] = CosineLog.__name__
-    elif isinstance(part, keras.losses.Loss):
-        for name in part.hyperparameters:
-            settings.pop(name, None)
-    return _without_names(config, {})
-
-
-def _without_names(value, names, key=None):
-    """Replace layers' names by their order of appearance, drop seeds and initial values."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "DTypePolicy":
-            return value
-        return {
-            k: _without_names(v, names, k)
-            for k, v in sorted(value.items(), key=lambda item: item[0] != "name")
-            if k not in ("seed", "build_config", "compile_config", "shared_object_id")
-            and not k.endswith("_initializer")
-        }
-    if isinstance(value, list | tuple):
-        return [_without_names(v, names, key) for v in value]
-    if isinstance(value, str) and key in ("name", "keras_history", "input_layers", "output_layers"):
-        return names.setdefault(value, len(names))
-    return value
+    return may_fill_up(model) and not draws and n_steps >= least and bool(is_small)
 
 
 class ProgramCache:
