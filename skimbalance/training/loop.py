@@ -8,7 +8,7 @@ from skimbalance._startup import keep_python_random, keras, start
 from skimbalance.networks import clone_network, decays_of, n_members_of
 from skimbalance.training.architecture import architecture
 from skimbalance.training.prediction import predict_logits
-from skimbalance.training.program import Program, ProgramCache, block_steps, may_fill_up, wants_xla
+from skimbalance.training.program import Program, ProgramCache, block_steps, has_small_steps, may_fill_up, wants_xla
 from skimbalance.training.schedule import CosineLog
 from skimbalance.training.state import read, write
 
@@ -95,10 +95,12 @@ def train(model, loss, rows, *, batch_size, epochs, initial_epoch=0, callbacks=(
             callback.set_model(program.model)
             callback.set_params({"epochs": epoch_numbers.stop, "steps": steps, "verbose": 0})
         _call(callbacks, "on_train_begin")
-        most_at_once = 1 if callbacks or evaluate or members else max(block_steps(model, batch_size)[-1] // steps, 1)
+        # Calls of large steps would gain nothing, and could not be interrupted for long.
+        is_watched = bool(callbacks or evaluate or members) or not has_small_steps(model, batch_size)
+        most_at_once = 1 if is_watched else max(block_steps(model, batch_size)[-1] // steps, 1)
         at_once = -(-epochs // -(-epochs // most_at_once))  # in calls of equal size, for which XLA compiles one block
-        for epoch, loss in _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
-            logs = log.end(program.logits, loss)
+        for epoch, mean_loss in _train_epochs(program, rows, log, epoch_numbers, at_once, rates, callbacks):
+            logs = log.end(program.logits, mean_loss)
             if members is not None:
                 scores, program.model.stop_training = members.update(epoch, program)
                 logs |= scores

@@ -5,6 +5,7 @@ import numpy as np
 from skimbalance.posterior import true_posterior
 from skimbalance.training.evaluation import log_loss, macro_average_precision
 from skimbalance.training.holdout import members_in_pair
+from skimbalance.training.state import read, write
 
 
 class MemberSelection:
@@ -54,13 +55,13 @@ class MemberSelection:
         variables = program.model.trainable_variables
         if self.best_epoch is None:
             self.best_epoch, self._best = np.full(len(score), epoch), score
-            self._weights = [np.asarray(variable).copy() for variable in variables]
+            self._weights = read(variables)
         better = score > self._best
         if better.any():
             self._best, self.best_epoch = np.where(better, score, self._best), np.where(better, epoch, self.best_epoch)
             self.logits[:, better] = logits[:, better]
-            for kept, variable in zip(self._weights, variables, strict=True):
-                kept[better] = np.asarray(variable)[better]
+            for kept, value in zip(self._weights, read(variables), strict=True):
+                kept[better] = value[better]
         # Held-out rows of all are logged as those of the whole network are, elsewhere.
         own = {"val_loss": losses, "val_average_precision": precisions} if self._is_own else {}
         logs = {name: float(of_pairs.mean()) for name, of_pairs in own.items()}
@@ -68,8 +69,7 @@ class MemberSelection:
 
     def restore(self, program):
         """Give every member its best weights."""
-        for variable, kept in zip(program.model.trainable_variables, self._weights, strict=True):
-            variable.assign(kept)
+        write(program.model.trainable_variables, self._weights)
 
     def held_out_posteriors(self):
         """Return each pair's probabilities of the rows held out from it, their labels and weights, row by row."""

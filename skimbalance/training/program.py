@@ -44,7 +44,7 @@ _BY_ELEMENT = {"SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adamax", "Adagrad", 
 # small grid. The rule looks at this fit alone, so that equal fits take equal paths, whatever ran before them.
 _XLA_MIN_STEPS = 1000
 _XLA_MIN_STEPS_OF_MEMBERS = 400
-_XLA_MAX_PRODUCTS = 16_000_000
+_MAX_PRODUCTS = 16_000_000
 
 
 class Program:
@@ -293,13 +293,18 @@ def may_fill_up(model):
     return {type(layer).__name__ for layer in model._flatten_layers()} <= _ROW_WISE | _DRAWS
 
 
+def has_small_steps(model, batch_size):
+    """Whether the operations of a step are so small that starting them is most of its time."""
+    return batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables) <= _MAX_PRODUCTS
+
+
 def wants_xla(model, batch_size, n_steps):
     """Whether a fit of this many steps is quicker with XLA than as a graph."""
     draws = any(type(layer).__name__ in _DRAWS for layer in model._flatten_layers())
-    products = batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    is_small = products <= _XLA_MAX_PRODUCTS or n_members_of(model)
-    least = _XLA_MIN_STEPS_OF_MEMBERS if n_members_of(model) else _XLA_MIN_STEPS
-    return may_fill_up(model) and not draws and n_steps >= least and bool(is_small)
+    least, gains = _XLA_MIN_STEPS, has_small_steps(model, batch_size)
+    if n_members_of(model):
+        least, gains = _XLA_MIN_STEPS_OF_MEMBERS, True
+    return may_fill_up(model) and not draws and n_steps >= least and gains
 
 
 class ProgramCache:
