@@ -634,3 +634,17 @@ def test_average_precision_is_that_of_scikit_learn():
         assert average_precision(y, score) == pytest.approx(average_precision_score(y, score))
         expected = average_precision_score(y, score, sample_weight=weight)
         assert average_precision(y, score, weight) == pytest.approx(expected)
+
+
+def test_scores_of_several_models_are_those_of_each():
+    """With labels and weights of each one's own, with ties and without."""
+    from skimbalance.training.evaluation import log_loss, macro_average_precision
+
+    rng = np.random.default_rng(0)
+    for digits, n_classes in ((1, 2), (8, 2), (8, 3)):
+        y, weight = rng.integers(n_classes, size=(200, 4)), rng.uniform(0.1, 2, (200, 4))
+        proba = np.round(rng.dirichlet(np.ones(n_classes), size=(200, 4)), digits)
+        for score in (log_loss, macro_average_precision):
+            for weights in (None, weight):
+                each = [score(y[:, i], proba[:, i], None if weights is None else weights[:, i]) for i in range(4)]
+                np.testing.assert_allclose(score(y, proba, weights), each, rtol=1e-12)

@@ -266,6 +266,18 @@ def test_callbacks_change_training(keras_loop, tmp_path):
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
 
 
+@pytest.mark.parametrize("strategy", ["auto", "ldam", "balanced_batches"])
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
+@pytest.mark.parametrize("model", ["realmlp", "mlp"])
+def test_a_callback_that_only_looks_changes_nothing(model, jit_compile, strategy):
+    """Without one, several epochs are trained in a call."""
+    same = {"model": model, "strategy": strategy, "compile__jit_compile": jit_compile, "early_stopping": False}
+    alone, seen = (fit_with(callback, **same) for callback in (None, keras.callbacks.Callback()))
+    assert alone.history_ == seen.history_
+    for a, b in zip(alone.model_.get_weights(), seen.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("model", ["realmlp", "mlp"])
 def test_tensorboard_shows_every_epoch(model, tmp_path):
     clf = fit_with(keras.callbacks.TensorBoard(tmp_path), model=model, validation_split=0.2)
