@@ -15,7 +15,7 @@ def register():
     """Import the modules that hold serializable classes; they register themselves."""
     importlib.import_module("skimbalance.networks")
     importlib.import_module("skimbalance.strategies")
-    importlib.import_module("skimbalance.training.schedule")
+    importlib.import_module("skimbalance.networks.schedule")
 
 
 def register_with_keras():
@@ -49,7 +49,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
                 if self in sys.meta_path:
                     sys.meta_path.remove(self)
                 # Where this package itself loads Keras, its modules follow, and register on their own.
-                if "skimbalance._startup" not in sys.modules:
+                if "skimbalance.engine.startup" not in sys.modules:
                     register()
 
             spec.loader.exec_module = load_and_register

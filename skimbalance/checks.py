@@ -5,6 +5,9 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
+from skimbalance.heldout import HeldOut, prior_of
+from skimbalance.rows import weighted_counts
+
 
 def check_values(estimator, values):
     """Check parameters, and arguments of fit that stand for them, against the estimator's constraints."""
@@ -43,6 +46,7 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
             f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}, one label a row is "
             "needed; fit one classifier per column (sklearn.multioutput.MultiOutputClassifier)."
         )
+    _refuse_mixed_labels(y)
     X, y = _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
     if sample_weight is not None:
@@ -56,8 +60,20 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     return X, y, sample_weight
 
 
+def _refuse_mixed_labels(y):
+    """Labels of several types have no order, and a label of one may look like one of another."""
+    labels = y if isinstance(y, list | tuple) else np.asarray(y) if getattr(y, "dtype", None) == np.dtype(object) else []
+    types = {"text" if isinstance(label, str) else "numbers" for label in labels if np.ndim(label) == 0}
+    if len(types) > 1:
+        examples = [next((v for v in labels if isinstance(v, str) is is_text), None) for is_text in (True, False)]
+        raise ValueError(
+            f"y mixes labels that are text with others, such as {examples[0]!r} and {examples[1]!r}; give all labels "
+            "one type, for example y.astype(str)."
+        )
+
+
 def check_validation_data(estimator, validation_data):
-    """Return held-out rows, class indices and weights (or None) of the caller's own; every class is among them."""
+    """Return rows of the caller's own as held-out ones; every class is among them."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
     X = check_features(estimator, validation_data[0])
@@ -73,7 +89,22 @@ def check_validation_data(estimator, validation_data):
     weights = validation_data[2] if len(validation_data) == 3 else None
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
-    return X, y, weights
+    if not weighted_counts(y, weights, estimator.n_classes_).all():
+        raise ValueError("validation_data has a class whose rows all have weight zero; each needs a positive weight.")
+    return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
+
+
+def check_finite(logits):
+    """Return the logits of a network, if they are numbers for every row."""
+    is_bad = ~np.isfinite(logits).all(axis=(1, 2))
+    if is_bad.any():
+        rows = np.flatnonzero(is_bad)
+        raise ValueError(
+            f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of them row {rows[0]}."
+            " Their values are probably far outside those it was trained on; scale or clip them, or let the network "
+            "begin with skimbalance.networks.RobustScale."
+        )
+    return logits
 
 
 def check_features(estimator, X):

@@ -1,69 +1,45 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
+from contextlib import nullcontext
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._startup import keep_python_random, start
+from skimbalance.assembly import AssemblingClassifier
 from skimbalance.checks import (
-    check_class_weight,
     check_features,
+    check_finite,
     check_prior,
     check_rows,
     check_validation_data,
     check_values,
     spawn_generators,
 )
-from skimbalance.decision import closed_form_threshold, decide, needs_rows, parse_decision, threshold_from_rows
-from skimbalance.networks import (
-    NETWORKS,
-    LossOnOutputs,
-    copy_network,
-    copy_optimizer,
-    decays_of,
-    n_members_of,
-    pack_network,
-    prepare_network,
-    realmlp,
-    set_decays,
-    unpack_network,
-)
-from skimbalance.posterior import fit_calibrator, shift_prior, true_posterior
-from skimbalance.scikeras_bridge import SciKerasClassifier
-from skimbalance.strategies import (
-    CrossEntropy,
-    KerasLoss,
-    apply_strategy,
-    handles_multi_class,
-    resamples,
-    resolve_strategy,
-    weighted_counts,
-    wrap_loss,
-)
+from skimbalance.decision import Decision
+from skimbalance.engine.forward import predict_logits
+from skimbalance.engine.startup import start
+from skimbalance.engine.state import read, unchanged_on_failure
+from skimbalance.heldout import at_prior, holds_enough, plan_hold_out
+from skimbalance.networks import Network, pack_network, unpack_network
+from skimbalance.posterior import Posterior, fit_calibrator
+from skimbalance.rows import Rows, weighted_counts
+from skimbalance.strategies import apply_strategy, handles_multi_class, needs_calibration, resamples
 from skimbalance.training import (
-    CosineLog,
     EpochEvaluation,
     EpochProgress,
-    MemberSelection,
+    EpochSelection,
+    Training,
     TrainingRows,
+    check_converged,
     choose_batch_size,
-    choose_epochs,
-    hold_out,
-    holds_enough,
-    predict_logits,
-    stop_early,
+    join_histories,
     train,
 )
 
-#: Share of the rows that is held out where none is given.
-_SHARE = 0.1
-#: Share of the training rows that each pair of members of the default network holds out, and the most rows.
-_MEMBER_SHARE, _MEMBER_ROWS = 0.15, 10_000
 
-
-class ImbalancedKerasClassifier(SciKerasClassifier):
+class ImbalancedKerasClassifier(AssemblingClassifier):
     """Keras classifier for tables in which one class is rare.
 
     A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
@@ -297,7 +273,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             In a process forked after TensorFlow had run.
         """
         goes_on = self.warm_start and self.initialized_
-        return self._fit(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
+        return self._all_or_nothing(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
         """Train for one more epoch on a chunk of rows.
@@ -332,7 +308,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         if "epochs" in fit_params:
             raise TypeError("partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly.")
-        return self._fit(X, y, sample_weight, {**fit_params, "epochs": 1}, self.initialized_, classes, partial=True)
+        settings = {**fit_params, "epochs": 1}
+        return self._all_or_nothing(X, y, sample_weight, settings, self.initialized_, classes=classes, partial=True)
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.
@@ -349,159 +326,63 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self : ImbalancedKerasClassifier
             Estimator with an untrained network, or with the weights of the network passed as ``model``.
         """
-        return self._fit(X, y, None, {}, goes_on=False, trains=False)
+        return self._all_or_nothing(X, y, None, {}, goes_on=False, trains=False)
+
+    def _all_or_nothing(self, X, y, sample_weight, fit_params, goes_on, **how):
+        """Fit a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
+        start()
+        draft = object.__new__(type(self))
+        vars(draft).update(vars(self) if goes_on else self._unfitted())
+        with unchanged_on_failure(self.model_) if goes_on else nullcontext():
+            draft._fit(X, y, sample_weight, fit_params, goes_on, **how)
+        vars(self).clear()
+        vars(self).update(vars(draft))
+        return self
+
+    def _unfitted(self):
+        """Return the attributes without those of an earlier fit."""
+        return {name: value for name, value in vars(self).items() if name.startswith("_") or not name.endswith("_")}
 
     def _fit(
-        self, X, y, sample_weight, fit_params, goes_on, classes=None, partial=False, trains=True, validation_data=None
-    ):
+        self, X, y, sample_weight, fit_params, goes_on, *,
+        classes=None, partial=False, trains=True, validation_data=None,
+    ):  # fmt: skip
         """Run the data flow of this library, a line a step."""
-        start()
         settings = self._fit_settings(fit_params)
         check_values(self, {**self.get_params(deep=False), **settings})
         self._check_routing()
         rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
-        if not goes_on:
-            self._forget()
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         self._count(y, sample_weight, adds=partial and goes_on)
         self._target_prior()
-        rule, self._thresholds = parse_decision(self.decision, self.n_classes_), {}
-        strategy = self._resolve_strategy(rng_sampler)
-        held_out = None
-        if validation_data is not None:
-            held_out = check_validation_data(self, validation_data)
-        elif share := self._held_out_share(settings, strategy, y, partial):
-            X, y, sample_weight, held_out = self._hold_out(X, y, sample_weight, share, rng_split)
-        all_rows = X, y, sample_weight
+        self._decision = Decision(self.decision, self.n_classes_)
+        strategy, recipe = self._new_strategy(rng_sampler), self._recipe()
+        rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
 
-        rows, loss = self._apply_strategy(strategy, X, y, sample_weight, settings["shuffle"], partial)
-        if goes_on:
-            model, loss = self.model_, loss or self.loss_
-        else:
-            with keep_python_random():
-                model, loss = self._new_network(rows, loss, rng_weights)
-            self.history_, self._optimizer_state = {"loss": []}, None
-        members = None
-        if trains:
-            watched = self._watched_score(model, partial)
-            members, held_out = self._hold_out_own(model, loss, rows, held_out, watched, rng_split)
-            order = rng_order if settings["shuffle"] else None
-            epoch = self.current_epoch if partial else None
-            self._train(model, loss, rows, held_out, members, watched, order, settings, epoch)
-        self.strategy_, self.loss_, self.model_ = strategy, loss, model
-        if self.calibration:
-            self.calibrator_ = fit_calibrator(self._logits_of(held_out[0]), *held_out[1:])
-        if needs_rows(rule[0]):
-            if members is None or self.calibration:
-                X, _, weight = held_out or all_rows
-                proba = self._proba_at(self.prior_, self._logits_of(X))
-            else:
-                proba, _, weight = members.held_out_posteriors()
-            self._thresholds = {rule: threshold_from_rows(*rule, proba[:, 1], weight)}
-        return self
-
-    def _apply_strategy(self, strategy, X, y, sample_weight, shuffle, partial):
-        """Return the rows that training sees, as the strategy wants them, and its loss or None; set the prior shown."""
-        class_counts = self.class_count_ if partial else None
-        applied = apply_strategy(strategy, X, y, sample_weight, self.classes_, class_counts, given=self.strategy)
-        self.train_prior_ = applied.train_prior
-        rows = TrainingRows(
-            applied.X, applied.y, applied.sample_weight,
-            class_weight=applied.class_weight,
-            batch_prior=applied.batch_prior,
-            merge=shuffle and not applied.is_resampled,
-        )  # fmt: skip
-        return rows, applied.loss
-
-    def _held_out_share(self, settings, strategy, y, partial):
-        """Return the share of rows to hold out before the strategy changes the others; 0 for none."""
-        share = _MEMBER_SHARE if self._builder(NETWORKS) is realmlp else _SHARE
-        if settings["validation_split"]:
-            return settings["validation_split"]
-        # Before a sampler makes up rows from others, they are held out from all members.
-        if (
-            resamples(strategy)
-            and self._watched_score(None, partial)
-            and (self.early_stopping != "auto" or holds_enough(y, share))
-        ):
-            return share
-        return _SHARE if self.calibration else 0.0
-
-    def _watched_score(self, model, partial):
-        """Return the score that stops training early, "loss" or "average_precision", or None."""
-        stops = self.early_stopping
-        if stops == "auto":
-            is_ours = self._builder(NETWORKS) in NETWORKS.values() or n_members_of(model)
-            stops = "loss" if is_ours else False
-        return None if partial or not stops else "average_precision" if stops is True else stops
-
-    def _hold_out_own(self, model, loss, rows, held_out, watched, rng):
-        """Hold out rows for early stopping where none are yet, from each pair of members or from all of training.
-
-        They are distinct rows, so that weights and repetitions change nothing. Members are given an order of their own.
-        Return what chooses the epochs of members, or None, and the rows held out from all of training, or None.
-        """
-        n_members, y, stops = n_members_of(model), rows.y[rows.index], self.early_stopping
-        share = min(_MEMBER_SHARE, _MEMBER_ROWS / len(y)) if n_members else _SHARE
-        holds_own = bool(watched) and held_out is None and (stops != "auto" or holds_enough(y, share))
-        if not n_members:
-            return None, rows.hold_out(self.classes_, share, rng) if holds_own else held_out
-        if holds_own and not holds_enough(y, share, at_least=1):
-            counts = dict(zip(self.classes_.tolist(), np.bincount(y).tolist(), strict=True))
-            raise ValueError(
-                f"early_stopping={stops!r} lets each pair of members hold out {share:.0%} of the distinct rows, "
-                f"but the classes count {counts}, so that none of the rarer ones would be among them; set "
-                "early_stopping=False."
-            )
-        own = rows.give_to_members(n_members, share if holds_own else 0.0, rng)
-        judged = own if holds_own else held_out
-        if not watched or judged is None:
-            return None, held_out
-        members = MemberSelection(loss, self.train_prior_, self.prior_, judged, watched, self.n_iter_no_change)
-        return members, held_out
-
-    def _train(self, model, loss, rows, held_out, members, watched, rng, settings, epoch):
-        """Train the network, from epoch number `epoch` on or the one that was set; add to the history."""
-        first, n_before = settings["initial_epoch"] if epoch is None else epoch, self.current_epoch
-        has_members = n_members_of(model) > 0
-        watched = watched if held_out and not has_members else None
-        callbacks, early_stopping = self._callbacks_of_fit(settings, watched)
-        batch_size = choose_batch_size(settings["batch_size"], len(rows))
-        history, self._optimizer_state = train(
-            model, loss, rows,
-            batch_size=batch_size,
-            epochs=choose_epochs(settings["epochs"], -(-len(rows) // batch_size), has_members),
-            initial_epoch=first,
-            callbacks=callbacks,
-            evaluate=EpochEvaluation(
-                loss, self._new_metrics(), (rows.X, rows.y), held_out, self.train_prior_, self.prior_
-            ),
-            members=members,
-            rng=rng,
-            optimizer_state=self._optimizer_state,
-            run_eagerly=settings["run_eagerly"],
-            jit_compile=vars(self).get("compile__jit_compile", "auto"),
-        )  # fmt: skip
-        self.history_ = {name: self.history_.get(name, []) + values for name, values in history.items()}
-        self.n_iter_ = self.current_epoch
-        chooser = members or early_stopping
-        best = None if chooser is None else chooser.best_epoch
-        self.best_epoch_ = self.n_iter_ if best is None else n_before + best - first + 1
-
-    def _callbacks_of_fit(self, settings, watched):
-        """Return the callbacks of one fit, and the one among them that stops it early, or None."""
-        callbacks, early_stopping = self._new_callbacks("fit", settings["callbacks"]), None
-        if watched:
-            early_stopping = stop_early(f"val_{watched}", self.n_iter_no_change)
-            callbacks.append(early_stopping)
-        if settings["verbose"]:
-            callbacks.append(EpochProgress(settings["verbose"]))
-        return callbacks, early_stopping
-
-    def _forget(self):
-        """Remove what an earlier fit left, so that a fit that fails leaves an unfitted estimator."""
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
+        given = None if validation_data is None else check_validation_data(self, validation_data)
+        plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
+        applied = self._apply(strategy, plan, settings, partial)
+        shown = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
+        network, applied, loss, state = self._network_of_fit(
+            applied, plan, shown, recipe, rng_weights, goes_on, settings
+        )
+        self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
+        if not trains:
+            self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
+            self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
+            return
+        selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
+        kept = self._train(applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
+        posterior = Posterior(loss, np.array([applied.train_prior(progress) for progress in kept]), self.prior_)
+        self.train_prior_ = posterior.train_prior
+        if self._calibrates(strategy, held_out):
+            weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
+            self.calibrator_ = fit_calibrator(predict_logits(network, held_out.X), held_out.y, weights)
+            posterior = Posterior(loss, posterior.train_prior, self.prior_, self.calibrator_)
+        self._posterior = posterior
+        some = predict_logits(network, shown.X[shown.index[:256]])
+        check_converged(read(network.model.weights), posterior.at(self.prior_, some), self.n_iter_)
+        self._choose_threshold(rows, held_out, selection)
 
     def _count(self, y, sample_weight, adds):
         """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
@@ -509,77 +390,107 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         seen = np.maximum(self.class_count_, self.class_count_ == 0)
         self.prior_ = seen / seen.sum()
 
-    def _hold_out(self, X, y, sample_weight, share, rng):
-        """Split off held-out rows: X, y, sample_weight of the rest, and the three of the held-out rows."""
-        kept, out = hold_out(y, self.classes_, share, rng)
-        weights = (None, None) if sample_weight is None else (sample_weight[kept], sample_weight[out])
-        return X[kept], y[kept], weights[0], (X[out], y[out], weights[1])
+    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial):
+        """Decide which rows are held out, before anything is done with them."""
+        stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
+        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) and not partial else False)
+        return plan_hold_out(
+            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=None if partial else stops,
+            needs=needs, share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy),
+            most=recipe.most_rows or np.inf, given=given, rng=rng,
+        )  # fmt: skip
 
-    def _resolve_strategy(self, rng):
-        """Return the strategy of this fit with all parameters that are meant for it."""
-        strategy = self.strategy
-        if isinstance(strategy, str) and strategy == "auto":
-            has_loss = self._setting("loss", "compile") is not None or getattr(self.model, "loss", None) is not None
-            strategy = "class_weight" if has_loss or self.class_weight is not None else "logit_adjustment"
-        return resolve_strategy(
-            strategy,
-            nested=self._routed("strategy"),
-            flat={"gamma": self.gamma, "alpha": self.alpha},
-            class_weight=check_class_weight(self.class_weight, self.classes_),
-            rng=rng,
-        )
+    def _apply(self, strategy, plan, settings, partial):
+        """Let the strategy change the rows that are not held out, and say what training shows."""
+        class_counts = self.class_count_ if partial else None
+        return apply_strategy(strategy, plan, self.classes_, settings["shuffle"], class_counts, given=self.strategy)
 
-    def _new_network(self, rows, loss, rng):
-        """Build, check, seed and compile the network; return it with the loss on its logits."""
-        prior_loss = loss or CrossEntropy()
-        meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
-        meta |= {
-            "output_bias_": prior_loss.initial_logits(self.train_prior_),
-            "X_shape_": rows.X.shape, "X_dtype_": rows.X.dtype, "y_dtype_": self.classes_.dtype,
-            "target_type_": "binary" if self.n_classes_ == 2 else "multiclass",
-            "n_outputs_": 1, "n_outputs_expected_": 1,
-        }  # fmt: skip
-        model = self._build_model(NETWORKS, meta)
-        compiled_loss = getattr(model, "loss", None) if model.compiled else None
-        optimizer = self._optimizer_for(model)
-        if model is self.model:
-            decays = decays_of(optimizer, model.trainable_variables)
-            model = copy_network(model)
-            set_decays(optimizer, model.trainable_variables, decays)
-        is_ours = self._builder(NETWORKS) in NETWORKS.values()
-        outputs = prepare_network(model, rows.X, rows.index, rows.weight, self.n_classes_, rng, is_ours)
-        users_loss = self._new_loss()
-        if loss is None:
-            users_loss = users_loss or compiled_loss
-            loss = CrossEntropy() if users_loss is None else wrap_loss(users_loss, *outputs)
-        elif users_loss is not None or isinstance(
-            wrap_loss(compiled_loss or "categorical_crossentropy", *outputs), KerasLoss
-        ):
-            raise ValueError(
-                f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
-                f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
-                'strategy="class_weight", which brings none.'
-            )
-        model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
-        return model, loss
+    def _network_of_fit(self, applied, plan, shown, recipe, rng, goes_on, settings):
+        """Return the network, compiled, what the strategy gives training, the loss, and the optimizer's state.
 
-    def _optimizer_for(self, model):
-        """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
-        if not model.compiled:
-            if self._setting("optimizer", "compile") is None and n_members_of(model):
-                recipe = {"learning_rate": 0.04, "beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.01}
-                settings = {**recipe, **self._routed("optimizer")}
-                if isinstance(settings["learning_rate"], Real):
-                    settings["learning_rate"] = CosineLog(settings["learning_rate"])
-                return self._optimizer_class()(**settings)
-            return self._new_optimizer()
-        if self._routed("optimizer") and not self._builder_takes("compile_kwargs"):
-            name = next(iter(self._routed("optimizer")))
-            raise ValueError(
-                f"The parameter 'optimizer__{name}' reaches nothing: the network comes compiled, with an optimizer of "
-                "its own. Let the builder take compile_kwargs and call model.compile(**compile_kwargs), or not compile."
-            )
-        return copy_optimizer(model.optimizer)
+        A network that its builder compiles with a loss turns out so only here, and "auto" follows it.
+        """
+        asked, state = self._optimizer_asked_for(), None
+        if goes_on:
+            network, optimizer = self._network, self.model_.optimizer
+            if self._asked_before is not None:
+                optimizer, state = self._optimizer_to_go_on(network, self._asked_before, asked, self._optimizer_state)
+                self._asked_before = asked
+            else:
+                state = self._optimizer_state
+        else:
+            model, came_with, optimizer = self._new_model(applied)
+            network, self._seen = self._prepared(model, came_with, shown, rng)
+            self._asked_before = asked if not model.compiled else None
+        if self._is_auto() and applied.loss is not None and self._is_other_loss(self._seen[0], self._seen[1:]):
+            applied = self._apply(self._new_strategy(rng, has_loss=True), plan, settings, partial=False)
+            shown.class_weight = applied.class_weight
+        loss = self._loss_of_fit(applied.loss, self._seen)
+        self._compile(network, optimizer, loss)
+        return network, applied, loss, state
+
+    def _selection(self, plan, shown, network, recipe, rng, partial):
+        """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""
+        held_out = judged = plan.held_out()
+        if plan.own_share:
+            if not network.members.are_layers:
+                raise ValueError(
+                    "The recipe of the network says that its members hold out rows of their own (own_rows=True), but "
+                    "it is not made of member layers; say own_rows=False."
+                )
+            positions, judged = plan.draw_own(network.members, rng)
+            shown.give_to_members(network.members, positions)
+        elif network.members.are_layers:
+            shown.give_to_members(network.members)
+        score = recipe.early_stopping if self.early_stopping == "auto" else self.early_stopping
+        if partial or not score or judged is None:
+            return None, held_out
+        score = "average_precision" if score is True else score
+        return EpochSelection(judged, network.members, score, self.n_iter_no_change), held_out
+
+    def _train(self, applied, shown, held_out, selection, recipe, state, settings, rng, partial):
+        """Train the network; add to the history; return the progress at which each member's epoch was kept."""
+        n_before, batch_size = self.current_epoch, choose_batch_size(settings["batch_size"], len(shown))
+        epochs = settings["epochs"]
+        if epochs == "auto":
+            epochs = recipe.choose_epochs(-(-len(shown) // batch_size))
+        callbacks = self._new_callbacks("fit", settings["callbacks"])
+        if settings["verbose"]:
+            callbacks.append(EpochProgress(settings["verbose"]))
+        training = Training(
+            batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
+            posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
+            evaluate=EpochEvaluation(self._new_metrics(), shown, held_out, self.n_classes_),
+            selection=selection,
+            rng=rng if settings["shuffle"] else None,
+            run_eagerly=settings["run_eagerly"],
+            jit_compile=vars(self).get("compile__jit_compile", "auto"),
+        )  # fmt: skip
+        history, self._optimizer_state = train(self._network, self.loss_, shown, training, state)
+        self.history_ = join_histories(getattr(self, "history_", {"loss": []}), history)
+        self.n_iter_ = self.current_epoch
+        kept = training.kept_epochs(len(history["loss"]))
+        best = n_before + kept - training.initial_epoch + 1
+        self.best_epoch_ = best if len(best) > 1 else int(best[0])
+        return [training.progress(epoch) for epoch in kept]
+
+    def _calibrates(self, strategy, held_out):
+        """Whether a calibrator on held-out rows takes the place of the loss' link."""
+        if held_out is None:
+            return False
+        return bool(self.calibration) or (needs_calibration(strategy) and holds_enough(held_out.y, 1.0))
+
+    def _choose_threshold(self, rows, held_out, selection):
+        """Let the decision rule look at the rows it needs: held-out ones where there are any, else all."""
+        if not self._decision.needs_rows:
+            self._decision.choose_threshold(self.prior_)
+            return
+        if selection is not None and selection.held_out.is_own and self._posterior.calibrator is None:
+            proba, y, weight = selection.held_out_posteriors(self._posterior)
+        else:
+            out = held_out or rows
+            proba, y, weight = self._posterior.at(self.prior_, self._logits_of(out.X)), out.y, out.sample_weight
+        self._decision.choose_threshold(self.prior_, proba, at_prior(y, weight, self.prior_))
 
     def _target_prior(self):
         """Return the prior that ``predict_proba`` refers to, as an array."""
@@ -590,8 +501,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         return check_prior(self.target_prior, self.classes_)
 
     def _logits_of(self, X, callbacks=(), chunk_rows=None):
-        """Return the network's logits of validated rows, as float64."""
-        return predict_logits(self.model_, X, chunk_rows, callbacks).astype(np.float64)
+        """Return the network's logits of validated rows."""
+        return predict_logits(self._network, X, chunk_rows, callbacks)
 
     def _logits(self, X):
         """Return the network's logits of rows to predict."""
@@ -599,14 +510,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         X = check_features(self, X)
         chunk_rows = vars(self).get("predict__batch_size")
         chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
-        return self._logits_of(X, self._new_callbacks("predict"), chunk_rows)
-
-    def _proba_at(self, prior, logits):
-        """Return P(y | x) in a population with class shares `prior`."""
-        if not hasattr(self, "calibrator_"):
-            return true_posterior(self.loss_, logits, self.train_prior_, prior, self.prior_)
-        proba = self.calibrator_.predict_proba(logits.reshape(len(logits), -1))
-        return proba if prior is self.prior_ else shift_prior(proba, self.prior_, prior)
+        return check_finite(self._logits_of(X, self._new_callbacks("predict"), chunk_rows))
 
     def predict_proba(self, X):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.
@@ -629,7 +533,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
         logits = self._logits(X)
-        return self._proba_at(self._target_prior(), logits)
+        return self._posterior.at(self._target_prior(), logits)
 
     def predict(self, X):
         """Return the label of each row by the rule in `decision`.
@@ -655,32 +559,34 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if self.decision is None:
             proba = self.predict_proba(X)
             return self.classes_[proba.argmax(axis=1)]
-        logits = self._logits(X)
-        kind, value = parse_decision(self.decision, self.n_classes_)
-        threshold = None if kind == "costs" or self.n_classes_ > 2 else self._threshold()
-        return self.classes_[decide(kind, value, threshold, self._proba_at(self.prior_, logits), self.prior_)]
+        proba = self._posterior.at(self.prior_, self._logits(X))
+        return self.classes_[self._decision_now().labels(proba, self.prior_)]
 
-    def _threshold(self):
-        """Return the threshold of the decision rule for two classes, as the rule is now."""
-        rule = parse_decision(self.decision, 2)
-        if not needs_rows(rule[0]):
-            return closed_form_threshold(*rule, self.prior_)
-        if rule not in getattr(self, "_thresholds", {}):
+    def _decision_now(self):
+        """Return the decision rule, parsed anew where the parameter was changed after fit."""
+        if self._decision.is_of(self.decision):
+            return self._decision
+        decision = Decision(self.decision, self.n_classes_)
+        if decision.needs_rows:
             raise ValueError(
                 f"decision={self.decision!r} was set after fit, but its threshold follows from rows; call fit with it, "
                 'or take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
             )
-        return self._thresholds[rule]
+        return decision.choose_threshold(self.prior_)
 
     @property
     def threshold_(self):
         """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
-        if not self.initialized_ or self.n_classes_ > 2 or self.decision is None:
-            raise AttributeError("threshold_ exists after fit, for two classes and a decision other than None.")
         try:
-            return self._threshold()
+            threshold = self._decision_now().threshold if self.initialized_ else None
         except ValueError as error:
             raise AttributeError(str(error)) from None
+        if threshold is None:
+            raise AttributeError(
+                "threshold_ exists after fit, for two classes and a decision other than None (and than costs that "
+                "reward mistakes)."
+            )
+        return threshold
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""
@@ -691,14 +597,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = pack_network(self.model_)
+            state["_network"] = self._network.returns_proba
         return state
 
     def __setstate__(self, state):
         """Restore the state, and the network from bytes."""
-        super().__setstate__({name: value for name, value in state.items() if name != "model_"})
+        super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:
             start()
             self.model_ = unpack_network(*state["model_"])
+            self._network = Network(self.model_, state["_network"])
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags: sparse X is accepted, labels are single."""

@@ -36,37 +36,63 @@ def shift_prior(proba, train_prior, target_prior):
     >>> shift_prior(np.array([[0.5, 0.5]]), train_prior=[0.5, 0.5], target_prior=[0.99, 0.01])
     array([[0.99, 0.01]])
     """
+    if np.array_equal(train_prior, target_prior):
+        return proba
     shifted = proba * (np.asarray(target_prior) / np.asarray(train_prior)).astype(proba.dtype)
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def true_posterior(loss, logits, train_prior, prior, data_prior):
-    """Return P(y | x) in a population with class shares `prior`.
+class Posterior:
+    """What the logits of a trained network say of P(y | x), in a population of any class prior.
 
     Parameters
     ----------
     loss : LogitsLoss
         Loss whose link gives the posterior under `train_prior`.
-    logits : ndarray of shape (n_samples, n_classes) or (n_samples, n_members, n_classes)
-        What the network returns, or each of its members.
-    train_prior, prior : ndarray of shape (n_classes,)
-        Class shares that training showed, and those asked about.
+    train_prior : ndarray of shape (n_classes,) or (n_members, n_classes)
+        Class shares that training showed the network, or each of its members, in the epoch that was kept.
     data_prior : ndarray of shape (n_classes,)
-        Class shares of the data, under which the posteriors of members are averaged: that keeps their mean. Averaged
-        under another prior and shifted then, rows that members disagree about would get too small a share of the rare
-        class.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_samples, n_classes)
-        Probabilities.
+        Class shares of the data, under which members are averaged: that keeps the mean of their probabilities.
+        Averaged under another prior and shifted then, rows that members disagree about would get too small a share of
+        the rare class.
+    calibrator : LogisticRegression, default=None
+        What `fit_calibrator` returned; it takes the place of the link.
     """
-    has_members, n_classes = logits.ndim == 3, logits.shape[-1]
-    proba = loss.predict_proba(logits.reshape(-1, n_classes).astype(np.float64))
-    if has_members:
-        proba = shift_prior(proba, train_prior, data_prior).reshape(logits.shape).mean(axis=1)
-    known = data_prior if has_members else train_prior
-    return proba if prior is known else shift_prior(proba, known, prior)
+
+    def __init__(self, loss, train_prior, data_prior, calibrator=None):
+        self.loss, self.data_prior, self.calibrator = loss, np.asarray(data_prior), calibrator
+        self._of_members = np.atleast_2d(train_prior)
+        self.train_prior = self._of_members.mean(axis=0)
+
+    def at(self, prior, logits):
+        """Return P(y | x) in a population with class shares `prior`.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_classes,)
+            Class shares of the population asked about.
+        logits : ndarray of shape (n_samples, n_members, n_classes)
+            What each member of the network returns; a network that is not made of members is one.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            Probabilities; every row sums to one.
+        """
+        n_members, n_classes = logits.shape[1:]
+        if self.calibrator is not None:
+            return shift_prior(self.calibrator.predict_proba(_mean_logits(logits)), self.data_prior, prior)
+        proba = self.loss.predict_proba(logits.reshape(-1, n_classes).astype(np.float64))
+        if n_members == 1:
+            return shift_prior(proba, self._of_members[0], prior)
+        shown = np.broadcast_to(self._of_members, (len(logits), n_members, n_classes)).reshape(-1, n_classes)
+        proba = shift_prior(proba, shown, self.data_prior).reshape(logits.shape).mean(axis=1)
+        return shift_prior(proba, self.data_prior, prior)
+
+    def of(self, members):
+        """Return the posterior of some members alone, by their positions."""
+        chosen = self._of_members if len(self._of_members) == 1 else self._of_members[members]
+        return Posterior(self.loss, chosen, self.data_prior)
 
 
 def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
@@ -124,5 +150,26 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
 
 
 def fit_calibrator(logits, y, sample_weight):
-    """Fit a logistic regression from logits (n_samples, n_classes) to class indices, hardly regularised."""
-    return LogisticRegression(C=1e4, max_iter=1000).fit(logits.reshape(len(logits), -1), y, sample_weight)
+    """Fit a logistic regression from the members' mean logits to class indices, hardly regularised.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_samples, n_members, n_classes)
+        Logits of rows that training has not seen.
+    y : ndarray of int, shape (n_samples,)
+        Their class indices.
+    sample_weight : ndarray of shape (n_samples,)
+        Their weights, which give the classes the shares of the prior that the calibrator speaks of.
+
+    Returns
+    -------
+    LogisticRegression
+        Calibrator.
+    """
+    return LogisticRegression(C=1e4, max_iter=1000).fit(_mean_logits(logits), y, sample_weight)
+
+
+def _mean_logits(logits):
+    """Return the mean logits of all members, each row centred: only differences between classes say anything."""
+    mean = logits.mean(axis=1, dtype=np.float64)
+    return mean - mean.mean(axis=1, keepdims=True)

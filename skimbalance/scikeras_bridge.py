@@ -13,7 +13,8 @@ from scikeras._utils import route_params, unflatten_params
 from scikeras.wrappers import BaseWrapper, KerasClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skimbalance._startup import keras
+from skimbalance.engine.keras_internals import copy_callback
+from skimbalance.engine.startup import keras
 from skimbalance.networks import copy_optimizer
 
 if "__sklearn_tags__" not in vars(BaseWrapper):
@@ -187,9 +188,14 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             return optimizer
         return _class_of_name(optimizer, keras.optimizers, keras.optimizers.Optimizer)
 
-    def _new_optimizer(self):
-        """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it)."""
+    def _new_optimizer(self, recipe=None):
+        """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it).
+
+        Where the user names none, it is the one of the network's recipe.
+        """
         optimizer, settings = self._optimizer_class(), self._routed("optimizer")
+        if recipe is not None and self._setting("optimizer", "compile") is None:
+            return recipe.new_optimizer(optimizer, settings)
         if isinstance(optimizer, keras.optimizers.Optimizer):
             return copy_optimizer(optimizer, **settings)
         return unflatten_params(optimizer, settings)
@@ -250,7 +256,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                     f"callbacks={self.callbacks!r} holds {callback!r}; it takes Keras callbacks, instances or classes, "
                     "one, or a list or dict of them."
                 )
-        return [copy.deepcopy(cb, {id(getattr(cb, "_model", None)): None}) for cb in callbacks]
+        return [copy_callback(callback, copy.deepcopy) for callback in callbacks]
 
     def _builder(self, named):
         """Return the user's builder or network; a name is one of the builders `named`, None the first of these."""

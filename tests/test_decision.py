@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.decision import decide, parse_decision, threshold_from_rows
+from skimbalance.decision import Decision, threshold_from_rows
 
 
 def calibrated(n_samples=100_000, seed=0):
@@ -25,7 +25,8 @@ RULES = {
 @pytest.mark.parametrize(("decision", "score"), RULES.values(), ids=RULES)
 def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, score):
     p, y = calibrated()
-    threshold = threshold_from_rows(*parse_decision(decision, 2), p)
+    rule = Decision(decision, 2)
+    threshold = rule.choose_threshold(None, np.column_stack([1 - p, p])).threshold
     best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 200)))
     assert score(y, p >= threshold) > best - 0.005
 
@@ -84,7 +85,7 @@ def test_dividing_by_the_prior_has_the_best_balanced_accuracy():
     proba = rng.dirichlet([3.0, 0.6, 0.2], size=100_000)
     y = (rng.random(len(proba))[:, None] > np.cumsum(proba, axis=1)).sum(axis=1)
     prior = proba.mean(axis=0)
-    best = balanced_accuracy_score(y, decide("balanced_accuracy", None, None, proba, prior))
+    best = balanced_accuracy_score(y, Decision("balanced_accuracy", 3).labels(proba, prior))
     for weights in rng.uniform(0.3, 3, size=(30, 3)):
         assert balanced_accuracy_score(y, (proba * weights / prior).argmax(axis=1)) < best + 0.002
     assert balanced_accuracy_score(y, proba.argmax(axis=1)) < best - 0.1

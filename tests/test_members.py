@@ -1,5 +1,6 @@
 """Do the members of the default network train apart, choose their epochs honestly, and speak with one voice?"""
 
+import functools
 import pickle
 
 import keras
@@ -10,22 +11,27 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
+from skimbalance.engine.forward import forward_of
+from skimbalance.engine.state import state_of
+from skimbalance.heldout import hold_out_members
 from skimbalance.networks import (
+    CosineLog,
     LossOnOutputs,
     MemberDense,
+    Members,
     MemberScale,
+    Network,
     PeriodicEmbedding,
+    Recipe,
     RobustScale,
     RowsFirst,
     mlp,
-    n_members_of,
     realmlp,
-    with_member_rows,
 )
-from skimbalance.posterior import shift_prior, true_posterior
+from skimbalance.posterior import Posterior, shift_prior
+from skimbalance.rows import Rows, positions_of
 from skimbalance.strategies import CrossEntropy
-from skimbalance.training import CosineLog, TrainingRows, choose_epochs, holds_enough, train
-from skimbalance.training.holdout import hold_out_members
+from skimbalance.training import Training, TrainingRows, train
 
 
 def quick(**parameters):
@@ -104,20 +110,34 @@ def test_layers_are_rebuilt_from_their_configuration(layer):
 def test_members_see_rows_of_their_own(embedding):
     """On rows of each member's own, a member says what it says of them in a table for all."""
     model = random_network(embedding=embedding)
-    rows = np.random.default_rng(1).normal(size=(3, 20, 4)).astype(np.float32)
-    apart = np.asarray(with_member_rows(model)(rows))
+    rows = np.random.default_rng(1).normal(size=(20, 3, 4)).astype(np.float32)
+    apart = np.asarray(Members(model).rows_to_layers(model)(rows.transpose(1, 0, 2)))
     assert apart.shape == (20, 3, 2)
+    forward, state = forward_of(Network(model)), [v.value for v in state_of(model)]
+    np.testing.assert_allclose(forward(state, rows, is_own=True), apart, rtol=1e-4, atol=1e-5)
     for member in range(3):
-        np.testing.assert_allclose(apart[:, member], np.asarray(model(rows[member]))[:, member], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(apart[:, member], forward(state, rows[:, member])[:, member], rtol=1e-4, atol=1e-5)
 
 
 def test_only_chains_of_members_take_rows_of_their_own():
     meta = {"n_features_in_": 4, "n_classes_": 2}
-    assert n_members_of(realmlp(meta, n_members=5)) == 5
-    assert n_members_of(mlp(meta)) == 0
+    assert (Members(realmlp(meta, n_members=5)).n, Members(realmlp(meta, n_members=5)).are_layers) == (5, True)
     inputs = keras.Input((8,))
     hidden = RowsFirst()(MemberDense(2, 3)(MemberScale(3)(keras.layers.Dense(4)(inputs))))
-    assert n_members_of(keras.Model(inputs, hidden)) == 0
+    for model in (mlp(meta), keras.Model(inputs, hidden), None):
+        assert (Members(model).n, Members(model).are_layers) == (1, False)
+
+
+def test_each_member_keeps_its_own_weights_and_all_share_the_others():
+    model = random_network()
+    kept, new = ([np.full(w.shape, value) for w in model.weights] for value in (0.0, 1.0))
+    Members(model).keep(kept, new, np.array([True, False, True]))
+    for weight, variable in zip(kept, model.weights, strict=True):
+        expected = [1, 0, 1] if len(variable.shape) == 3 or len(variable.shape) > 3 else None
+        if expected is None:
+            np.testing.assert_array_equal(weight, 1)  # statistics of the rows
+        else:
+            np.testing.assert_array_equal(weight.reshape(3, -1).mean(axis=1), expected)
 
 
 def test_an_unknown_embedding_is_an_error(rare):
@@ -126,43 +146,6 @@ def test_an_unknown_embedding_is_an_error(rare):
 
 
 # --- rows of each member ---
-
-
-@pytest.mark.parametrize(("n_members", "n_hold_outs"), [(8, 4), (3, 3)], ids=["pairs", "an odd number"])
-def test_hold_outs_are_stratified_and_disjoint(n_members, n_hold_outs):
-    y = np.repeat([0, 1, 2], [200, 100, 2])
-    train_rows, out = hold_out_members(y, n_members, 0.15, np.random.default_rng(0))
-    assert train_rows.shape == (n_members, 302 - 45)
-    for kept, held in zip(train_rows, out, strict=True):
-        np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(302))
-        np.testing.assert_array_equal(np.bincount(y[held], minlength=3), [30, 15, 0])
-    assert len(np.unique(out)) == n_hold_outs * 45
-    if n_hold_outs < n_members:
-        np.testing.assert_array_equal(out[::2], out[1::2])
-
-
-@pytest.mark.parametrize(("n_rare", "enough"), [(30, False), (34, True)])
-def test_a_handful_of_rare_rows_must_be_held_out(n_rare, enough, recwarn):
-    y = np.repeat([0, 1], [500, n_rare])
-    assert holds_enough(y, 0.15) is np.bool_(enough)
-    X = np.random.default_rng(0).normal(size=(len(y), 2))
-    clf = quick(epochs=1).fit(X, y)
-    assert ("val_loss" in clf.history_) is enough
-    assert np.shape(clf.best_epoch_) == ((8,) if enough else ())
-
-
-def test_asking_for_early_stopping_needs_rare_rows_to_hold_out():
-    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.repeat([0, 1], [57, 3])
-    with pytest.raises(ValueError, match=r"hold out 15% of the distinct rows, but the classes count {0: 57, 1: 3}"):
-        quick(early_stopping="loss").fit(X, y)
-
-
-def test_members_of_a_large_table_hold_out_no_more_rows_than_help(monkeypatch, larger):
-    monkeypatch.setattr("skimbalance.classifier._MEMBER_ROWS", 60)
-    seen = []
-    monkeypatch.setattr("skimbalance.classifier.MemberSelection", lambda *arguments: seen.append(arguments[3][0].shape))
-    quick(epochs=1).fit(*larger)
-    assert seen == [(8, 60, 4)]
 
 
 def test_a_sampler_makes_members_share_their_held_out_rows(larger):
@@ -182,31 +165,6 @@ def test_a_sampler_makes_members_share_their_held_out_rows(larger):
     assert clf.history_["val_loss"]
 
 
-def test_every_member_trains_on_all_rows_but_its_own_held_out_ones():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(100, 2)).astype(np.float32), (np.arange(100) % 5 == 0).astype(int)
-    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), None, merge=True)
-    X_out, y_out, weight = rows.give_to_members(3, 0.15, rng)
-    assert (X_out.shape, y_out.shape, weight.shape) == ((3, 15, 2), (15, 3), (15, 3))
-    first, second = rows.order(rng), rows.order(rng)
-    assert first.shape == (3, 85) == (3, len(rows))
-    assert not np.array_equal(first, second)
-    for member in range(3):
-        np.testing.assert_array_equal(np.sort(first[member]), np.sort(second[member]))
-        held = {tuple(row) for row in X_out[member]}
-        assert held.isdisjoint(map(tuple, X[rows.index[first[member]]]))
-
-
-def test_balanced_batches_draw_for_each_member():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(100, 2)).astype(np.float32), (np.arange(100) % 10 == 0).astype(int)
-    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), np.array([0.5, 0.5]), merge=True)
-    rows.give_to_members(3, 0.2, rng)
-    order = rows.order(rng)
-    assert order.shape == (3, 80)
-    np.testing.assert_array_equal((y[rows.index[order]] == 1).sum(axis=1), 40)
-
-
 # --- training ---
 
 
@@ -219,9 +177,10 @@ def test_members_end_with_the_weights_of_keras_fit(jit_compile, rare):
     ours, theirs = random_network(), random_network()
     for model in (ours, theirs):
         model.compile(keras.optimizers.Adam(0.01), LossOnOutputs(CrossEntropy()), jit_compile=False)
-    rows = TrainingRows(X, y, weight, lambda progress: np.ones(2), None, merge=False)
-    rows.give_to_members(3, 0.0, np.random.default_rng(0))
-    history, _ = train(ours, CrossEntropy(), rows, batch_size=32, epochs=4, jit_compile=jit_compile)
+    table = Rows(X, y, weight, merges=False)
+    rows = TrainingRows(table, positions_of(table.index), lambda progress: np.ones(2))
+    rows.give_to_members(Members(ours))
+    history, _ = train(Network(ours), CrossEntropy(), rows, Training(32, 4, jit_compile=jit_compile))
     scaled = (weight / weight.mean()).astype("f4")
     expected = theirs.fit(X, y, sample_weight=scaled, batch_size=32, epochs=4, shuffle=False, verbose=0)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -238,9 +197,12 @@ def test_members_do_not_touch_each_other(rare):
         for variable in model.trainable_variables:
             variable.assign(np.concatenate([variable[:2], scale * variable[2:]]))
         model.compile(keras.optimizers.Adam(0.01), LossOnOutputs(CrossEntropy()), jit_compile=False)
-        rows = TrainingRows(X, y, None, lambda progress: np.ones(2), None, merge=True)
-        rows.give_to_members(3, 0.1, np.random.default_rng(0))
-        train(model, CrossEntropy(), rows, batch_size=64, epochs=2, rng=np.random.default_rng(1))
+        table = Rows(X, y, None, merges=True)
+        rows = TrainingRows(table, positions_of(table.index), lambda progress: np.ones(2))
+        rows.give_to_members(
+            Members(model), hold_out_members(table.classes, Members(model), 0.1, np.random.default_rng(0))[0]
+        )
+        train(Network(model), CrossEntropy(), rows, Training(64, 2, rng=np.random.default_rng(1)))
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         if len(a) == 3:  # statistics of the rows have no members
@@ -318,12 +280,24 @@ def test_disagreement_of_members_keeps_the_mean_probability():
     """Averaged at the balanced prior that training showed, the rare class would come out at a third of its share."""
     rng, prior = np.random.default_rng(0), np.array([0.99, 0.01])
     logits = np.stack([np.zeros((100_000, 8)), rng.normal(scale=3.0, size=(100_000, 8))], axis=2)
-    alone = [true_posterior(CrossEntropy(), logits[:, m], [0.5, 0.5], prior, prior) for m in range(8)]
-    alone = np.mean(alone, axis=(0, 1))
-    together = true_posterior(CrossEntropy(), logits, np.array([0.5, 0.5]), prior, prior).mean(axis=0)
+    posterior = Posterior(CrossEntropy(), [0.5, 0.5], prior)
+    alone = np.mean([posterior.at(prior, logits[:, [m]]) for m in range(8)], axis=(0, 1))
+    together = posterior.at(prior, logits).mean(axis=0)
     np.testing.assert_allclose(together, alone, rtol=1e-6)
     balanced = CrossEntropy().predict_proba(logits.reshape(-1, 2)).reshape(logits.shape).mean(axis=1)
     assert shift_prior(balanced, [0.5, 0.5], prior)[:, 1].mean() < together[1] / 3
+
+
+def test_members_that_were_shown_other_priors_agree_at_any_other():
+    """Of one truth, each learns the posterior under its own prior."""
+    rng, prior = np.random.default_rng(0), np.array([0.9, 0.1])
+    truth = rng.dirichlet([2.0, 0.3], size=50)
+    shown = np.array([[0.5, 0.5], [0.8, 0.2]])
+    logits = np.stack([np.log(shift_prior(truth, prior, of)) for of in shown], axis=1)
+    posterior = Posterior(CrossEntropy(), shown, prior)
+    np.testing.assert_allclose(posterior.at(prior, logits), truth)
+    np.testing.assert_allclose(posterior.at([0.7, 0.3], logits), shift_prior(truth, prior, [0.7, 0.3]))
+    np.testing.assert_allclose(posterior.of([1]).at(prior, logits[:, 1:]), truth)
 
 
 def test_the_f1_threshold_follows_from_held_out_rows(larger):
@@ -384,9 +358,8 @@ def test_callbacks_that_set_the_rate_need_a_named_optimizer(rare):
 
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 256), (4, 64), (8, 32), (1000, 32)], ids=lambda value: str(value))
 def test_small_tables_take_more_epochs(steps, epochs):
-    assert choose_epochs("auto", steps, has_members=True) == epochs
-    assert choose_epochs("auto", steps, has_members=False) == 100
-    assert choose_epochs(7, steps, has_members=True) == 7
+    assert realmlp.recipe.choose_epochs(steps) == epochs
+    assert mlp.recipe.choose_epochs(steps) == Recipe().choose_epochs(steps) == 100
 
 
 def test_the_network_is_chosen_by_name(rare):
@@ -427,6 +400,54 @@ def test_dropout_and_a_network_of_ones_own(rare):
     def own(meta):
         return realmlp(meta, hidden_layer_sizes=(16,), n_members=2, dropout=0.3)
 
+    with pytest.warns(UserWarning, match="returns a network of members, but does not say how it is trained"):
+        clf = quick(model=own).fit(X, y)
+    assert clf.best_epoch_ == 6
+    own.recipe = realmlp.recipe
     clf = quick(model=own).fit(X, y)
     assert clf.best_epoch_.shape == (2,)
     assert average_precision_score(y, clf.predict_proba(X)[:, 1]) > 0.7
+
+
+class Builder:
+    """Builder that is no function."""
+
+    def build(self, meta, n_members=2):
+        return realmlp(meta, hidden_layer_sizes=(8,), n_members=n_members)
+
+    build.recipe = realmlp.recipe
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        functools.partial(realmlp, n_members=2),
+        functools.partial(functools.partial(realmlp, hidden_layer_sizes=(8,)), n_members=2),
+        functools.wraps(realmlp)(lambda meta: realmlp(meta, n_members=2)),
+        Builder().build,
+        realmlp({"n_features_in_": 4, "n_classes_": 2}, hidden_layer_sizes=(8,), n_members=2),
+    ],
+    ids=["partial", "partial of a partial", "wrapped", "method", "network"],
+)
+def test_what_stands_for_a_network_is_trained_as_it_is(model, rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(model, random_state=0, n_iter_no_change=1).fit(X, y)
+    assert isinstance(clf.model_.optimizer._learning_rate, CosineLog)
+    assert clf.best_epoch_.shape == (2,)
+    assert clf.n_iter_ < 37  # epochs of the recipe
+
+
+def test_a_network_of_ones_own_says_how_it_is_trained(rare):
+    X, y = rare
+
+    def own(meta):
+        return mlp(meta, hidden_layer_sizes=(4,))
+
+    own.recipe = Recipe(early_stopping="average_precision", hold_out=0.25, epochs=7, optimizer={"learning_rate": 0.125})
+    clf = ImbalancedKerasClassifier(own, random_state=0).fit(X, y)
+    assert len(clf.history_["val_average_precision"]) == clf.n_iter_ == 7
+    assert clf.best_epoch_ == 1 + np.argmax(clf.history_["val_average_precision"])
+    assert float(clf.model_.optimizer.learning_rate) == 0.125
+    own.recipe = Recipe(early_stopping="loss", own_rows=True, hold_out=0.25)
+    with pytest.raises(ValueError, match="own_rows=True.*not made of member layers"):
+        ImbalancedKerasClassifier(own).fit(X, y)

@@ -57,7 +57,7 @@ def test_a_fit_prints_nothing_and_leaves_switches_alone():
 
 def test_other_messages_on_standard_error_are_passed_on():
     _, err = run(
-        "import os\nfrom skimbalance._startup import quiet\n"
+        "import os\nfrom skimbalance.engine.startup import quiet\n"
         "with quiet():\n"
         "    os.write(2, b'I0000 00:00:1 1 port.cc:1] chatter\\n')\n"
         "    os.write(2, b'a real problem\\n')\n"

@@ -2,23 +2,17 @@
 
 import pickle
 
-import joblib
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.model_selection import GridSearchCV
-from sklearn.utils import shuffle
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.networks import LossOnOutputs
+from skimbalance.networks import LossOnOutputs, Network
+from skimbalance.rows import Rows, positions_of
 from skimbalance.strategies import CrossEntropy, FocalLoss
-from skimbalance.training import TrainingRows, choose_batch_size, hold_out, train
-from skimbalance.training.architecture import architecture
-from skimbalance.training.loop import _programs
-from skimbalance.training.program import Program, ProgramCache
-from skimbalance.training.rows import merge_identical
+from skimbalance.training import Training, TrainingRows, join_histories, train
 
 layers = keras.layers
 
@@ -48,6 +42,7 @@ NETWORKS = {
     "dense": [layers.Dense(5, "relu"), layers.Dense(2)],
     "batch statistics": [layers.BatchNormalization(), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")],
     "regularizer": [layers.Dense(5, "relu", kernel_regularizer="l2"), layers.Dense(2, "softmax")],
+    "activity regularizer": [layers.Dense(5, "relu", activity_regularizer="l2"), layers.Dense(2)],
     "constraint": [layers.Dense(5, "relu", kernel_constraint="max_norm"), layers.Dense(2)],
 }
 
@@ -71,7 +66,8 @@ def build(head, optimizer, loss):
 
 def rows_of(X, y, w):
     """Training rows in the order of the table."""
-    return TrainingRows(X, y, w, class_weight=lambda progress: np.ones(2), batch_prior=None, merge=False)
+    rows = Rows(X, y, w, merges=False)
+    return TrainingRows(rows, positions_of(rows.index), class_weight=lambda progress: np.ones(2))
 
 
 CASES = [(n, "adam", False) for n in NETWORKS] + [("dense", o, False) for o in OPTIMIZERS if o != "adam"]
@@ -86,7 +82,7 @@ def test_ends_with_the_weights_of_keras_fit(network, optimizer, jit_compile):
     X, y, w = table()
     loss = FocalLoss(1.5)
     ours, theirs = (build(NETWORKS[network], OPTIMIZERS[optimizer](), loss) for _ in range(2))
-    history, _ = train(ours, loss, rows_of(X, y, w), batch_size=32, epochs=4, jit_compile=jit_compile)
+    history, _ = train(Network(ours), loss, rows_of(X, y, w), Training(32, 4, jit_compile=jit_compile))
     expected = theirs.fit(
         X, y, sample_weight=(w / w.mean()).astype("f4"), batch_size=32, epochs=4, shuffle=False, verbose=0
     )
@@ -102,91 +98,12 @@ def test_dropout_drops_as_keras_does():
     losses = []
     for way in ({}, {"jit_compile": True}, {"run_eagerly": True}):
         model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
-        losses.append(train(model, CrossEntropy(), rows_of(X, y, w), batch_size=500, epochs=8, **way)[0]["loss"])
+        losses.append(train(Network(model), CrossEntropy(), rows_of(X, y, w), Training(500, 8, **way))[0]["loss"])
     model = build(head, keras.optimizers.SGD(0.0), CrossEntropy())
     without = float(model.evaluate(X, y, sample_weight=(w / w.mean()).astype("f4"), verbose=0))
     for of_program in losses[:2]:
         np.testing.assert_allclose(np.mean(of_program), np.mean(losses[2]), rtol=0.01)
     assert min(losses[0]) > 1.03 * without
-
-
-def test_networks_of_one_architecture_share_a_program():
-    def key(width=5, activation="relu", rate=0.1, gamma=1.0, **dense):
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(width, activation, **dense), layers.Dense(2)])
-        return architecture(model, keras.optimizers.Adam(rate), FocalLoss(gamma), 32)
-
-    assert key() == key() == key(rate=0.2) == key(gamma=3.0) == key(kernel_initializer="zeros")
-    assert len({key(), key(width=6), key(activation="tanh"), key(use_bias=False), key(kernel_regularizer="l2")}) == 5
-    assert key(dtype="float64") != key()
-    assert key(activation=lambda x: x * x) is None
-
-
-def test_names_of_layers_do_not_make_networks_alike():
-    """A layer called as another's activation is, say, must not be taken for it."""
-
-    def key(name, activation):
-        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation, name=name), layers.Dense(2)])
-        return architecture(model)
-
-    assert key("relu", "relu") != key("tanh", "tanh")
-
-
-def test_identical_rows_are_merged_and_ordered_by_content():
-    X = np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 2.0], [-0.0, 1.0], [1.0, 2.0]], dtype=np.float32)
-    y, w = np.array([0, 1, 0, 1, 1]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    index, weight = merge_identical(X, y, w)
-    merged = sorted(zip(X[index].tolist(), y[index].tolist(), weight.tolist(), strict=True))
-    assert merged == [([0.0, 1.0], 1, 6.0), ([1.0, 2.0], 0, 4.0), ([1.0, 2.0], 1, 5.0)]
-    order = shuffle(np.arange(5), random_state=0)
-    again, _ = merge_identical(X[order], y[order], w[order])
-    np.testing.assert_array_equal(X[order][again], X[index])
-
-
-def test_rows_of_one_hash_are_told_apart(monkeypatch):
-    monkeypatch.setattr("skimbalance.training.rows._hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
-    X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
-    index, weight = merge_identical(X, np.array([0, 0, 0]), np.ones(3))
-    assert dict(zip(X[index, 0].tolist(), weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}
-
-
-def test_batches_drawn_with_a_prior_show_every_row_in_turn():
-    X, y = np.arange(100, dtype=np.float32)[:, None], (np.arange(100) >= 90).astype(int)
-    rows = TrainingRows(X, y, None, lambda progress: np.ones(2), np.array([0.5, 0.5]), merge=False)
-    rng = np.random.default_rng(0)
-    epochs = [rows.order(rng) for _ in range(9)]
-    for order in epochs:
-        np.testing.assert_array_equal(np.bincount(y[order]), [50, 50])
-    seen = np.bincount(np.concatenate(epochs), minlength=100)
-    np.testing.assert_array_equal(seen[:90], 5)
-    np.testing.assert_array_equal(seen[90:], 45)
-    assert not np.array_equal(epochs[0], epochs[1])
-
-
-@pytest.mark.parametrize("n_rare", [2, 3, 10, 41])
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
-def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
-    y = np.repeat([0, 1], [300, n_rare])
-    kept, out = hold_out(y, np.array([0, 1]), share, np.random.default_rng(0))
-    np.testing.assert_array_equal(np.sort(np.concatenate([kept, out])), np.arange(len(y)))
-    assert len(out) == max(round(share * len(y)), 2)
-    assert abs((y[out] == 1).sum() - share * n_rare) <= 1
-    assert np.bincount(y[kept]).min() >= 1
-    assert np.bincount(y[out]).min() >= 1
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "n_rows", "expected"),
-    [
-        ("auto", 10, 32),
-        ("auto", 10_000, 128),
-        ("auto", 10**7, 1024),
-        (None, 999, 32),
-        (-1, 999, 999),
-        (7, 999, 7),
-    ],
-)
-def test_batch_size(batch_size, n_rows, expected):
-    assert choose_batch_size(batch_size, n_rows) == expected
 
 
 def halving(**spared):
@@ -293,9 +210,18 @@ def test_a_plateau_lowers_the_rate():
     assert clf.history_["learning_rate"][-1] == pytest.approx(0.001)
 
 
-def test_training_stops_at_nan():
-    clf = fit_with([keras.callbacks.TerminateOnNaN()], optimizer="sgd", optimizer__learning_rate=1e30)
-    assert clf.n_iter_ < 6
+@pytest.mark.parametrize("callback", [None, keras.callbacks.TerminateOnNaN()], ids=["none", "TerminateOnNaN"])
+@pytest.mark.parametrize("way", [{}, {"run_eagerly": True}, {"model": "realmlp"}], ids=["program", "Keras", "members"])
+def test_training_that_diverges_says_so(callback, way):
+    with pytest.raises(ValueError, match="diverged in epoch [1-6]: .*lower optimizer__learning_rate, or clip"):
+        fit_with(callback, optimizer="sgd", optimizer__learning_rate=1e30, **way)
+
+
+def test_histories_are_joined_with_nan_where_nothing_was_scored():
+    joined = join_histories({"loss": [1.0, 2.0], "auc": [0.5, 0.6]}, {"loss": [3.0], "val_loss": [4.0]})
+    assert joined["loss"] == [1.0, 2.0, 3.0]
+    np.testing.assert_array_equal(joined["auc"], [0.5, 0.6, np.nan])
+    np.testing.assert_array_equal(joined["val_loss"], [np.nan, np.nan, 4.0])
 
 
 def test_restored_weights_are_those_of_the_best_epoch():
@@ -314,76 +240,3 @@ def test_swapped_weights_are_trained_on_from():
 
     clf = fit_with([Zero()], epochs=3)
     np.testing.assert_allclose(clf.history_["loss"], clf.history_["loss"][0], rtol=0.1)
-
-
-# --- sharing programs ---
-
-
-def test_fits_share_programs_and_nothing_else():
-    """Fits that take turns, in one thread and in several, end as if each were alone; a grid compiles once."""
-    tables = [table(150 + 40 * i, seed=i)[:2] for i in range(3)]
-    settings = [{"gamma": g, "optimizer__learning_rate": r} for g in (0.5, 2.0) for r in (0.01, 0.05)]
-
-    def fit(i, warm=False):
-        X, y = tables[i % 3]
-        clf = ImbalancedKerasClassifier(strategy="focal", epochs=2, warm_start=True, random_state=i, **settings[i % 4])
-        return [clf.fit(X, y).predict_proba(X) for _ in range(2)][1]
-
-    alone = [fit(i) for i in range(6)]
-    traced = sum(1 for programs in _programs._idle.values() for _ in programs)
-    taking_turns = [fit(i) for i in reversed(range(6))][::-1]
-    assert sum(1 for programs in _programs._idle.values() for _ in programs) == traced
-    with joblib.parallel_config(backend="threading", n_jobs=4):
-        in_threads = joblib.Parallel()(joblib.delayed(fit)(i) for i in range(6))
-    for expected, first, second in zip(alone, taking_turns, in_threads, strict=True):
-        np.testing.assert_array_equal(first, expected)
-        np.testing.assert_array_equal(second, expected)
-
-
-def test_a_grid_over_data_compiles_once(monkeypatch):
-    built = []
-    monkeypatch.setattr(Program, "__init__", _counting(Program.__init__, built))
-    monkeypatch.setattr("skimbalance.training.loop._programs", ProgramCache())
-    X, y, _ = table()
-    grid = {"gamma": [0.0, 1.0, 3.0], "alpha": [None, 0.2], "optimizer__learning_rate": [0.1, 0.01]}
-    GridSearchCV(ImbalancedKerasClassifier(strategy="focal", epochs=2), grid, cv=3, error_score="raise").fit(X, y)
-    assert len(built) == 1
-
-
-def _counting(function, calls):
-    """Count calls of a function."""
-
-    def counted(*args, **kwargs):
-        calls.append(1)
-        return function(*args, **kwargs)
-
-    return counted
-
-
-def test_idle_programs_are_bounded_and_a_failed_one_is_dropped():
-    cache = ProgramCache(size=2)
-    for key in "abc":
-        with cache.lend(key, lambda key=key: key):
-            pass
-    assert list(cache._idle) == ["b", "c"]
-    with pytest.raises(KeyError), cache.lend("c", lambda: "new"):
-        raise KeyError
-    assert list(cache._idle.values()) == [["b"], []]
-    with cache.lend(None, lambda: "foreign") as program:
-        assert program == "foreign"
-    assert None not in cache._idle
-
-
-def test_memory_stays_while_fits_come_and_go():
-    """60 fits after the first 20; the whole measure, 200 fits, is a benchmark."""
-    import psutil
-
-    process = psutil.Process()
-    X, y, _ = table()
-    for i in range(80):
-        ImbalancedKerasClassifier(epochs=2, strategy=["focal", "class_weight"][i % 2]).fit(
-            X[: 80 + i], y[: 80 + i]
-        ).predict(X)
-        if i == 19:
-            before = process.memory_info().rss
-    assert process.memory_info().rss - before < 30e6

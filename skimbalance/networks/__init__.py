@@ -5,7 +5,6 @@ from skimbalance.networks.copying import (
     clone_network,
     copy_network,
     copy_optimizer,
-    decays_of,
     pack_network,
     set_decays,
     unpack_network,
@@ -18,17 +17,24 @@ from skimbalance.networks.layers import (
     RowsFirst,
     Standardize,
 )
-from skimbalance.networks.members import MemberGroups, n_members_of, with_member_rows
+from skimbalance.networks.members import MemberGroups, Members
+from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs, as_logits, losses_of
 from skimbalance.networks.prepare import prepare_network
+from skimbalance.networks.recipe import Recipe, recipe_of
+from skimbalance.networks.schedule import CosineLog
 
 __all__ = [
     "NETWORKS",
+    "CosineLog",
     "LossOnOutputs",
     "MemberDense",
     "MemberGroups",
     "MemberScale",
+    "Members",
+    "Network",
     "PeriodicEmbedding",
+    "Recipe",
     "RobustScale",
     "RowsFirst",
     "Standardize",
@@ -36,14 +42,12 @@ __all__ = [
     "clone_network",
     "copy_network",
     "copy_optimizer",
-    "decays_of",
     "losses_of",
     "mlp",
-    "n_members_of",
     "pack_network",
     "prepare_network",
     "realmlp",
+    "recipe_of",
     "set_decays",
     "unpack_network",
-    "with_member_rows",
 ]

@@ -1,6 +1,6 @@
 """Which networks does this package build?"""
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
 from skimbalance.networks.layers import (
     MemberDense,
     MemberScale,
@@ -9,6 +9,8 @@ from skimbalance.networks.layers import (
     RowsFirst,
     Standardize,
 )
+from skimbalance.networks.recipe import Recipe
+from skimbalance.networks.schedule import CosineLog
 
 
 def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
@@ -106,6 +108,21 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
         head.set_bias(meta["output_bias_"])
     return model
 
+
+mlp.recipe = Recipe(early_stopping="loss")
+
+# The optimizer and the schedule of the paper; epochs and held-out rows by the benchmark in docs/quality.md.
+realmlp.recipe = Recipe(
+    early_stopping="loss",
+    hold_out=0.15,
+    own_rows=True,
+    most_rows=10_000,
+    epochs=32,
+    min_steps=256,
+    max_epochs=256,
+    optimizer={"learning_rate": 0.04, "beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.01},
+    schedule=CosineLog,
+)
 
 #: Name of each network that ``model`` takes -> its builder; the first is the default.
 NETWORKS = {"realmlp": realmlp, "mlp": mlp}

@@ -4,8 +4,8 @@ import copy
 import os
 import tempfile
 
-from skimbalance._startup import keras
-from skimbalance.networks.outputs import LossOnOutputs
+from skimbalance.engine.keras_internals import copy_exclusions, decays_of, restore_statistics
+from skimbalance.engine.startup import keep_python_random, keras
 
 
 def clone_network(model):
@@ -23,24 +23,15 @@ def copy_network(model):
     clone = clone_network(model)
     if model.built:
         clone.set_weights(model.get_weights())
+        restore_statistics(clone)
     return clone
 
 
 def copy_optimizer(optimizer, **settings):
     """Return a fresh optimizer of the same settings, but for those given, that spares the same variables from decay."""
     copied = type(optimizer).from_config({**optimizer.get_config(), **settings})
-    for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
-        if hasattr(optimizer, name):
-            setattr(copied, name, getattr(optimizer, name))
+    copy_exclusions(optimizer, copied)
     return copied
-
-
-def decays_of(optimizer, variables):
-    """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
-
-    An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told.
-    """
-    return [optimizer._use_weight_decay(variable.value) for variable in variables]
 
 
 def set_decays(optimizer, variables, decays):
@@ -61,7 +52,7 @@ def pack_network(model):
         with open(path, "rb") as file:
             packed = file.read()
     decays = decays_of(model.optimizer, model.trainable_variables)
-    return packed, type(model.optimizer), model.optimizer.get_config(), decays, model.loss.loss
+    return packed, type(model.optimizer), model.optimizer.get_config(), decays, model.loss
 
 
 def unpack_network(packed, optimizer_class, optimizer_config, decays, loss):
@@ -71,7 +62,8 @@ def unpack_network(packed, optimizer_class, optimizer_config, decays, loss):
         with open(path, "wb") as file:
             file.write(packed)
         # A pickle runs whatever code it holds; a lambda layer in it asks for no more trust than that.
-        model = keras.saving.load_model(path, compile=False, safe_mode=False)
+        with keep_python_random():
+            model = keras.saving.load_model(path, compile=False, safe_mode=False)
     optimizer = set_decays(optimizer_class.from_config(optimizer_config), model.trainable_variables, decays)
-    model.compile(optimizer=optimizer, loss=LossOnOutputs(loss), jit_compile=False)
+    model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
     return model

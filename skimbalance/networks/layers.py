@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
 
 ops = keras.ops
 
@@ -70,7 +70,7 @@ class Standardize(AdaptedLayer):
         """Return mean and reciprocal standard deviation, in two passes: E[x^2] - E[x]^2 cancels far from zero."""
         mean = np.average(column, weights=sample_weight)
         deviation = np.sqrt(np.average(np.square(column - mean), weights=sample_weight))
-        return mean, 1.0 / deviation if deviation > 10 * np.finfo(np.float32).eps * abs(mean) else 0.0
+        return mean, _reciprocal(deviation, mean)
 
     def call(self, inputs):
         """Return standardised inputs."""
@@ -110,12 +110,18 @@ class RobustScale(AdaptedLayer):
         """Return the median and the reciprocal of the interquartile range, or of half the range."""
         low, median, high = _weighted_quantiles(column, sample_weight, (0.25, 0.5, 0.75))
         spread = high - low if high > low else np.ptp(column) / 2
-        return median, 1.0 / spread if spread > 10 * np.finfo(np.float32).eps * abs(median) else 0.0
+        return median, _reciprocal(spread, median)
 
     def call(self, inputs):
         """Return scaled and clipped inputs."""
         scaled = (inputs - self.center) * self.scale
         return scaled / ops.sqrt(1.0 + ops.square(scaled / 3.0))
+
+
+def _reciprocal(spread, center):
+    """Return 1 / spread, or 0 where float32 cannot tell the column from a constant one."""
+    single = np.finfo(np.float32)
+    return 1.0 / spread if spread > max(10 * single.eps * abs(center), single.tiny) else 0.0
 
 
 def _weighted_quantiles(values, weights, shares):

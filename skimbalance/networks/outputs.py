@@ -1,24 +1,46 @@
 """What does a network return? Logits, whatever it was built to end in, and a loss on them."""
 
-from skimbalance._startup import keras
+from skimbalance.engine.keras_internals import logits_behind
+from skimbalance.engine.startup import keras
 
 ops = keras.ops
 
 
-def as_logits(outputs):
-    """Turn what a network returns into logits, (n, n_classes), or (n, n_members, n_classes) of several members.
+def as_logits(outputs, returns_proba=False):
+    """Turn what a network returns into logits.
 
-    Keras notes the logits behind a softmax or sigmoid on the tensor these return, for its own losses; they are
-    exact where log(softmax) would have been rounded to 0 or 1 already.
+    Parameters
+    ----------
+    outputs : tensor of shape (n_rows, n_classes), (n_rows, 1) or (n_rows, n_members, n_classes)
+        Logits or probabilities; one column is for the second of two classes.
+    returns_proba : bool, default=False
+        Whether the outputs are probabilities on which Keras notes no logits, as it does on those of its softmax and
+        sigmoid.
+
+    Returns
+    -------
+    tensor of shape (n_rows, n_classes) or (n_rows, n_members, n_classes)
+        Logits.
     """
-    logits = getattr(outputs, "_keras_logits", outputs)
+    logits = logits_behind(outputs)
+    if logits is None:
+        logits = _logits_of_proba(outputs) if returns_proba else outputs
     if logits.shape[-1] == 1:
         return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
     return logits
 
 
+def _logits_of_proba(proba):
+    """Return the logits behind probabilities, as far as rounding has left them."""
+    smallest = 1e-7 if keras.backend.standardize_dtype(proba.dtype) == "float32" else 1e-3
+    if proba.shape[-1] == 1:
+        proba = ops.clip(proba, smallest, 1 - smallest)
+        return ops.log(proba) - ops.log1p(-proba)
+    return ops.log(ops.maximum(proba, smallest))
+
+
 def losses_of(loss, y_true, logits):
-    """Return the loss of every row, or of every row and member: (n,) and (n, n_classes), or with an axis between."""
+    """Return the loss of every row and member: (n, n_members), (n, n_members, n_classes) -> (n, n_members)."""
     n_classes = logits.shape[-1]
     losses = loss.call(ops.reshape(y_true, (-1,)), ops.reshape(logits, (-1, n_classes)))
     return ops.reshape(losses, ops.shape(logits)[:-1])
@@ -32,17 +54,19 @@ class LossOnOutputs(keras.losses.Loss):
     ----------
     loss : LogitsLoss
         Loss on logits.
+    returns_proba : bool, default=False
+        Whether the network returns probabilities on which Keras notes no logits.
     name : str, default=None
         Name of the loss in Keras' logs.
     """
 
-    def __init__(self, loss, name=None):
+    def __init__(self, loss, returns_proba=False, name=None):
         super().__init__(name=name, reduction="sum_over_batch_size")
-        self.loss = loss
+        self.loss, self.returns_proba = loss, returns_proba
 
     def call(self, y_true, y_pred):
         """Return the loss of every row, the mean over members where there are several."""
-        logits, y_true = as_logits(y_pred), ops.reshape(y_true, (-1,))
+        logits, y_true = as_logits(y_pred, self.returns_proba), ops.reshape(y_true, (-1,))
         if len(logits.shape) == 2:
             return self.loss.call(y_true, logits)
         y_true = ops.repeat(y_true[:, None], logits.shape[1], axis=1)
@@ -50,9 +74,10 @@ class LossOnOutputs(keras.losses.Loss):
 
     def get_config(self):
         """Return the constructor's arguments, the loss serialized."""
-        return {"name": self.name, "loss": keras.saving.serialize_keras_object(self.loss)}
+        loss = keras.saving.serialize_keras_object(self.loss)
+        return {"name": self.name, "loss": loss, "returns_proba": self.returns_proba}
 
     @classmethod
     def from_config(cls, config):
         """Rebuild the loss from `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config["loss"]), name=config["name"])
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})

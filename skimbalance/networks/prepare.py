@@ -2,36 +2,41 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
+from skimbalance.engine.keras_internals import (
+    is_unseeded,
+    last_operation,
+    layers_of,
+    logits_behind,
+    unseeded_generators,
+)
+from skimbalance.engine.startup import keras
 from skimbalance.networks.layers import RobustScale, Standardize
+from skimbalance.networks.members import Members
+from skimbalance.networks.network import Network
 
 ops = keras.ops
 
 
-def prepare_network(model, X, index, sample_weight, n_classes, rng, is_ours=False):
+def prepare_network(model, rows, n_classes, rng):
     """Build, check, seed and adapt a network, in place.
 
     Parameters
     ----------
     model : keras.Model
         Network; its random initial weights are drawn anew from `rng`.
-    X : ndarray of shape (n_samples, n_features)
-        Rows.
-    index : ndarray of shape (n_rows,)
-        Which of them are trained on.
-    sample_weight : ndarray of shape (n_rows,)
-        The weights of those.
+    rows : TrainingRows
+        Rows that it will be trained on.
     n_classes : int
         Number of classes.
     rng : numpy.random.Generator
         Source of every random number in the network.
-    is_ours : bool, default=False
-        Whether it was built by this package, and so ends in logits.
 
     Returns
     -------
+    network : Network
+        The network, and how it is read.
     n_outputs : int
-        Columns that the network returns.
+        Columns that it returns.
     outputs : {"proba", "logits"}
         What they are.
 
@@ -40,17 +45,15 @@ def prepare_network(model, X, index, sample_weight, n_classes, rng, is_ours=Fals
     ValueError
         If the network does not take these rows or does not end in logits or probabilities of these classes.
     """
-    outputs = n_classes, "logits"
-    if not is_ours:
-        # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
-        probe = np.random.default_rng(0).random((8, X.shape[1]), dtype=np.float32)
-        _check_inputs(model, probe)
-        outputs = _check_outputs(model, probe, n_classes)
+    # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
+    probe = np.random.default_rng(0).random((8, rows.X.shape[1]), dtype=np.float32)
+    _check_inputs(model, probe)
+    n_outputs, outputs, returns_proba = _read_outputs(model, probe, n_classes)
     _draw_weights(model, rng)
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         if isinstance(layer, Standardize | RobustScale):
-            layer.adapt(X, sample_weight, index)
-    return outputs
+            layer.adapt(rows.X, rows.weight, rows.index)
+    return Network(model, returns_proba), n_outputs, outputs
 
 
 def _check_inputs(model, X):
@@ -71,35 +74,73 @@ def _check_inputs(model, X):
         )
 
 
-def _check_outputs(model, X, n_classes):
-    """Return the number and kind of outputs; refuse what is neither logits nor probabilities of these classes."""
-    outputs = model(ops.convert_to_tensor(X))
+def _read_outputs(model, X, n_classes):
+    """Return the number and kind of outputs, and whether they are probabilities that Keras notes no logits of.
+
+    What is neither logits nor probabilities of these classes is refused.
+    """
+    outputs = None if Members(model).are_layers else model(ops.convert_to_tensor(X))
     needed = f"(None, {n_classes})" + (" or (None, 1)" if n_classes == 2 else "")
     if isinstance(outputs, list | tuple | dict):
         raise ValueError(f"The network has {len(outputs)} outputs; it needs one, of shape {needed}.")
-    shape = (None, *outputs.shape[1:])
+    shape = model.output_shape if outputs is None else (None, *outputs.shape[1:])
     if len(shape) not in (2, 3) or shape[-1] not in ({1, n_classes} if n_classes == 2 else {n_classes}):
         raise ValueError(
             f"The network has outputs of shape {shape}, but y has {n_classes} classes, which need {needed}; build "
             'its last layer from meta["n_classes_"].'
         )
-    logits = getattr(outputs, "_keras_logits", None)
-    if logits is None:
-        history = getattr(model.outputs[0], "_keras_history", None) if getattr(model, "outputs", None) else None
-        activation = getattr(history and history[0], "activation", None)
-        if activation not in (None, keras.activations.linear):
-            raise ValueError(
-                f"The network's last activation is {getattr(activation, '__name__', activation)!r}, of output "
-                f'shape {shape}; end it in "softmax", in one "sigmoid" unit, or in logits (no activation).'
-            )
-    elif not np.allclose(outputs, ops.sigmoid(logits) if shape[-1] == 1 else ops.softmax(logits), atol=1e-4):
+    if outputs is None:
+        return shape[-1], "logits", False
+    logits = logits_behind(outputs)
+    if logits is not None:
+        if not np.allclose(outputs, ops.sigmoid(logits) if shape[-1] == 1 else ops.softmax(logits), atol=1e-4):
+            what = "a softmax over one unit" if shape[-1] == 1 else f"{shape[-1]} sigmoid units"
+            raise _no_probabilities(what, n_classes)
+        return shape[-1], "proba", False
+    last = last_operation(model)
+    activation = getattr(last, "activation", None)
+    if activation not in (None, keras.activations.linear):
         raise ValueError(
-            f"The network ends in {'a softmax over one unit' if shape[-1] == 1 else f'{shape[-1]} sigmoid units'}, "
-            f"whose outputs are no probabilities of {n_classes} classes; use "
-            + ('one "sigmoid" unit or ' if n_classes == 2 else "")
-            + f'{n_classes} units with "softmax".'
+            f"The network's last activation is {getattr(activation, '__name__', activation)!r}, of output "
+            f'shape {shape}; end it in "softmax", in one "sigmoid" unit, or in logits (no activation).'
         )
-    return shape[-1], "logits" if logits is None else "proba"
+    if activation is None and _stays_between_0_and_1(model, X):
+        sums = np.asarray(outputs).sum(axis=-1)
+        if shape[-1] > 1 and not np.allclose(sums, 1, atol=1e-3):
+            raise _no_probabilities(f"{shape[-1]} units between 0 and 1 whose sum is not 1", n_classes)
+        return shape[-1], "proba", True
+    return shape[-1], "logits", False
+
+
+def _no_probabilities(what, n_classes):
+    """Return the error for outputs that look like probabilities and are none."""
+    return ValueError(
+        f"The network ends in {what}, whose outputs are no probabilities of {n_classes} classes; use "
+        + ('one "sigmoid" unit or ' if n_classes == 2 else "")
+        + f'{n_classes} units with "softmax".'
+    )
+
+
+def _stays_between_0_and_1(model, X):
+    """Whether the outputs lie in [0, 1] whatever the weights are, as probabilities do and logits do not."""
+    weights = [(variable, np.asarray(variable)) for variable in model.trainable_variables]
+    rng = np.random.default_rng(0)
+
+    def lie_within():
+        outputs = np.asarray(model(ops.convert_to_tensor(X)))
+        return bool(np.all(outputs >= 0) and np.all(outputs <= 1) and np.any(outputs > 0))
+
+    try:
+        for _ in range(3):
+            if not lie_within():
+                return False
+            for variable, value in weights:
+                if np.issubdtype(value.dtype, np.floating):
+                    variable.assign(value + 3 * rng.normal(size=value.shape).astype(value.dtype))
+        return True
+    finally:
+        for variable, value in weights:
+            variable.assign(value)
 
 
 def _draw_weights(model, rng):
@@ -109,23 +150,22 @@ def _draw_weights(model, rng):
     seed of our own makes them independent of it, without touching it: a weight that equals what its layer's
     initializer draws is still as it was initialised; any other was set on purpose, and stays.
     """
-    layers = list(model._flatten_layers())
+    layers = layers_of(model)
     # All are compared before any is drawn anew: layers may share an initializer.
     drawn = [pair for layer in layers for pair in _drawn_weights(layer)]
     for weight, initializer in drawn:
         initializer.seed = int(rng.integers(2**31 - 1))
         weight.assign(initializer(weight.shape, weight.dtype))
     for layer in layers:
-        for generator in getattr(layer, "_seed_generators", []):
-            if generator._initial_seed is None:
-                generator.state.assign([int(rng.integers(2**31 - 1)), 0])
+        for generator in unseeded_generators(layer):
+            generator.state.assign([int(rng.integers(2**31 - 1)), 0])
 
 
 def _drawn_weights(layer):
     """Return each weight of a layer that is what an initializer of it without a seed draws, and that initializer."""
     pairs = {}
     for name, initializer in sorted(vars(layer).items()):
-        if isinstance(initializer, keras.initializers.Initializer) and getattr(initializer, "_init_seed", 0) is None:
+        if is_unseeded(initializer):
             for weight in _may_draw(layer, name):
                 if id(weight) not in pairs and _is_drawn(weight, initializer):
                     pairs[id(weight)] = weight, initializer

@@ -7,7 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
-from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, weighted_counts
+from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, needs_calibration, resamples
 from skimbalance.strategies.asymmetric_focal import AsymmetricFocal, AsymmetricFocalLoss
 from skimbalance.strategies.balanced_batches import BalancedBatches
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, Strategy
@@ -49,9 +49,9 @@ __all__ = [
     "VectorScaling",
     "apply_strategy",
     "handles_multi_class",
+    "needs_calibration",
     "resamples",
     "resolve_strategy",
-    "weighted_counts",
     "wrap_loss",
 ]
 
@@ -103,6 +103,8 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
         For anything that is no strategy, or a class in place of an instance.
     """
     if isinstance(strategy, list | tuple):
+        if not strategy:
+            raise ValueError('strategy is an empty list; take None or "none" for no remedy, or put one into the list.')
         _refuse_nested(strategy, nested)
         parts = [_resolve_one(part, {}) for part in strategy]
     else:
@@ -132,12 +134,6 @@ def handles_multi_class(strategy):
     parts = strategy if isinstance(strategy, list | tuple) else [strategy]
     classes = [STRATEGIES.get(part, Strategy) if isinstance(part, str) else type(part) for part in parts]
     return all(getattr(part, "multi_class", True) for part in classes)
-
-
-def resamples(strategy):
-    """Whether a resolved strategy changes the rows."""
-    parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
-    return any(type(part).fit_resample is not Strategy.fit_resample for part in parts)
 
 
 def _resolve_one(strategy, nested):

@@ -1,13 +1,16 @@
 """What does a strategy make of the rows of one fit, and which class shares does training then show?"""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from skimbalance.strategies.base import LogitsLoss
+from skimbalance.rows import Rows, positions_of, weighted_counts
+from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
+
+#: Class shares below this are none that a network could learn.
+_LEAST_SHARE = 1e-30
 
 
 @dataclass
@@ -16,49 +19,58 @@ class AppliedStrategy:
 
     Attributes
     ----------
-    X : ndarray of float32, shape (n_rows, n_features)
-        Rows, resampled where the strategy does so.
-    y : ndarray of int, shape (n_rows,)
-        Class indices.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Their weights.
-    is_resampled : bool
-        Whether the strategy changed the rows.
-    class_weight : callable
-        ``class_weight(progress) -> (n_classes,)``, what a row of each class costs.
+    strategy : Strategy
+        Remedy.
+    rows : Rows
+        Rows of the table, resampled where the strategy does so.
+    kept : ndarray of int, shape (n_kept,)
+        Which of its distinct rows are trained on.
+    counts : ndarray of shape (n_classes,)
+        Weighted number of them of each class; 1 of a class that no chunk has shown yet.
     batch_prior : ndarray of shape (n_classes,) or None
         Class shares that batches are drawn with.
     loss : LogitsLoss or None
         Loss of the strategy, where it brings one.
-    train_prior : ndarray of shape (n_classes,)
-        Class shares that all of this shows the network.
     """
 
-    X: np.ndarray
-    y: np.ndarray
-    sample_weight: np.ndarray | None
-    is_resampled: bool
-    class_weight: Callable
+    strategy: Strategy
+    rows: Rows
+    kept: np.ndarray
+    counts: np.ndarray
     batch_prior: np.ndarray | None
     loss: LogitsLoss | None
-    train_prior: np.ndarray
+
+    def class_weight(self, progress):
+        """Return what a row of each class costs, (n_classes,), at a share of the epochs."""
+        return self.strategy.class_weight(self.counts, progress)
+
+    def train_prior(self, progress):
+        """Return the class shares, (n_classes,), that training shows the network at a share of the epochs."""
+        shown = self.counts if self.batch_prior is None else self.batch_prior
+        with np.errstate(over="ignore", invalid="ignore"):
+            shown = shown * self.class_weight(progress) * (1.0 if self.loss is None else self.loss.prior_factor())
+            shares = shown / shown.sum()
+        if not np.all(shares > _LEAST_SHARE):
+            raise ValueError(
+                f"{type(self.strategy).__name__} and the weights show training the class shares {shares.tolist()}, "
+                "which no network can learn; take a parameter (tau, exponent, alpha) or weights of a usual size."
+            )
+        return shares
 
 
-def apply_strategy(strategy, X, y, sample_weight, classes, class_counts=None, given=None):
+def apply_strategy(strategy, plan, classes, merges, class_counts=None, given=None):
     """Let a strategy change rows, batches, weights and the loss.
 
     Parameters
     ----------
     strategy : Strategy
         Remedy.
-    X : ndarray of float32, shape (n_samples, n_features)
-        Training rows.
-    y : ndarray of int, shape (n_samples,)
-        Their class indices.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Their weights.
+    plan : HoldOutPlan
+        Rows of the table, and which of them it never sees.
     classes : ndarray of shape (n_classes,)
         Labels.
+    merges : bool
+        Whether identical rows are merged, where they are not resampled.
     class_counts : ndarray of shape (n_classes,), default=None
         Weighted number of rows of each class in all chunks of a table so far, of which these rows are the last.
     given : object, default=None
@@ -72,43 +84,55 @@ def apply_strategy(strategy, X, y, sample_weight, classes, class_counts=None, gi
     Raises
     ------
     ValueError
-        If rows are made up for which there is no weight.
+        If rows are made up for which there is no weight, or the class shares shown are none.
     """
-    natural = weighted_counts(y, sample_weight, len(classes))
-    X, y, sample_weight, is_resampled = _resample(strategy, X, y, sample_weight, classes, given)
-    if is_resampled or class_counts is None:
-        class_counts = weighted_counts(y, sample_weight, len(classes))
-    counts = np.maximum(class_counts, class_counts == 0)  # a class that no chunk has shown yet counts as one row
-    batch_prior, loss = strategy.batch_prior(counts), strategy.loss(counts)
-    shown = (counts if batch_prior is None else batch_prior) * strategy.class_weight(counts, 1.0)
-    shown = shown * (1.0 if loss is None else loss.prior_factor())
-    train_prior = shown / shown.sum()
-    if is_resampled or batch_prior is not None or isinstance(strategy, Combined):
+    rows, kept, is_resampled = plan.rows, plan.kept, False
+    natural = weighted_counts(rows.classes[kept], rows.weight[kept], len(classes))
+    counts = natural if class_counts is None else class_counts
+    if resamples(strategy):
+        resampled = _resample(strategy, *rows.without(plan.out), classes, given)
+        if resampled is not None:
+            rows, is_resampled = Rows(*resampled, merges=False), True
+            kept = positions_of(rows.index)
+            counts = weighted_counts(rows.y, rows.weight, len(classes))
+    counts = np.maximum(counts, counts == 0)
+    applied = AppliedStrategy(strategy, rows, kept, counts, strategy.batch_prior(counts), strategy.loss(counts))
+    train_prior = applied.train_prior(1.0)
+    if is_resampled or applied.batch_prior is not None or isinstance(strategy, Combined):
         moves = {
-            "the rows": counts / natural if is_resampled else None,
-            "batches": None if batch_prior is None else batch_prior / counts,
+            "the rows": counts / np.maximum(natural, 1e-300) if is_resampled else None,
+            "batches": None if applied.batch_prior is None else applied.batch_prior / counts,
         }
         shares = dict(zip(classes.tolist(), train_prior.round(4).tolist(), strict=True))
-        _warn_of_double_correction(moves, strategy, counts, loss, shares, given)
-    return AppliedStrategy(
-        X, y, sample_weight, is_resampled,
-        class_weight=lambda progress: strategy.class_weight(counts, progress),
-        batch_prior=batch_prior, loss=loss, train_prior=train_prior,
-    )  # fmt: skip
+        _warn_of_double_correction(moves, applied, shares, given)
+    return applied
 
 
-def weighted_counts(y, sample_weight, n_classes):
-    """Return the weighted number of rows of each class."""
-    return np.bincount(y, sample_weight, minlength=n_classes).astype(np.float64)
+def resamples(strategy):
+    """Whether a resolved strategy changes the rows."""
+    parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
+    return any(type(part).fit_resample is not Strategy.fit_resample for part in parts)
+
+
+def needs_calibration(strategy):
+    """Whether a resolved strategy's link is approximate, so that held-out rows tell probabilities better."""
+    parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
+    return any(part.needs_calibration for part in parts)
 
 
 def _resample(strategy, X, y, sample_weight, classes, given):
-    """Let the strategy change the rows, and their weights follow them; say whether it did."""
+    """Let the strategy change the rows, and their weights follow them; return None where it does not change them."""
     X_resampled, labels = strategy.fit_resample(X, classes[y])
     if X_resampled is X:
-        return X, y, sample_weight, False
+        return None
     X_resampled = np.ascontiguousarray(X_resampled, dtype=np.float32)
     y_resampled = np.searchsorted(classes, labels)
+    missing = np.setdiff1d(np.unique(y), y_resampled)
+    if len(missing):
+        raise ValueError(
+            f"strategy={given!r} returned no row of the classes {classes[missing].tolist()}, which the training rows "
+            "hold; a sampler must leave rows of every class."
+        )
     if sample_weight is not None:
         if hasattr(strategy, "sample_indices_"):
             sample_weight = sample_weight[strategy.sample_indices_]
@@ -120,13 +144,14 @@ def _resample(strategy, X, y, sample_weight, classes, given):
                 'sample_weight, or take a strategy that selects rows ("random_oversample", '
                 '"random_undersample") or weighs them ("class_weight", "focal").'
             )
-    return X_resampled, y_resampled, sample_weight, True
+    return X_resampled, y_resampled, sample_weight
 
 
-def _warn_of_double_correction(moves, strategy, counts, loss, shares, given):
+def _warn_of_double_correction(moves, applied, shares, given):
     """Warn where more than one part of the strategy moves the class prior."""
+    strategy, loss = applied.strategy, applied.loss
     parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
-    moves |= {f"{type(part).__name__}'s weights": part.class_weight(counts, 1.0) for part in parts}
+    moves |= {f"{type(part).__name__}'s weights": part.class_weight(applied.counts, 1.0) for part in parts}
     moves |= {type(loss).__name__: None if loss is None else loss.prior_factor()}
     movers = [name for name, factor in moves.items() if factor is not None and np.ptp(factor) > 1e-3 * np.max(factor)]
     if len(movers) > 1:

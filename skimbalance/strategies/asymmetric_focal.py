@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
+from skimbalance.links import AsymmetricLink
 from skimbalance.strategies.base import LogitsLoss, Strategy
 
 
@@ -99,28 +100,6 @@ class AsymmetricFocalLoss(LogitsLoss):
         negative = ops.where(shifted > 0, -focus * ops.minimum(log_of_rest, 0.0), 0.0 * d)
         return ops.where(ops.cast(y_true, "int32") == 1, positive, negative)
 
-    def predict_proba(self, logits):
-        """Return P(y | x) from the derivatives of both sides of the loss."""
-        d = np.asarray(logits, dtype=np.float64)
-        d = d[:, 1] - d[:, 0]
-        log_q, log_rest = -np.logaddexp(0, -d), -np.logaddexp(0, d)
-        q = np.exp(log_q)
-        shifted = np.clip(q - self.margin, 0, None)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r = np.where(log_q < -1e-12, log_q / np.expm1(log_q), 1.0)  # -log(q) / (1 - q), which tends to 1 at q = 1
-            s = np.where(shifted > 1e-12, -np.log1p(-shifted) / shifted, 1.0)  # -log(1 - q_m) / q_m, 1 at q_m = 0
-            of_positive = np.exp(self.gamma_positive * log_rest) * (1 / q + self.gamma_positive * r)
-            of_negative = shifted**self.gamma_negative * (
-                1 / (np.exp(log_rest) + q - shifted) + self.gamma_negative * s
-            )
-        of_negative = np.where(shifted > 0, of_negative, 0.0)
-        # 1 - q_m is 1 - q + m, and of_negative / of_positive overflows far out: P(1) is 1 there.
-        with np.errstate(invalid="ignore", over="ignore"):
-            proba = np.where(np.isinf(of_negative), 1.0, of_negative / (of_negative + of_positive))
-        # Below the margin, the order is all there is to know.
-        proba = np.maximum(proba, 1e-6 * np.minimum(q / self.margin, 1.0) if self.margin else 0.0)
-        return np.column_stack([1 - proba, proba])
-
-    def initial_logits(self, prior):
-        """Return the constant logits at which `predict_proba` gives `prior`."""
-        return self._bisect_link(prior)
+    def link(self):
+        """Return the link of the derivatives of both sides."""
+        return AsymmetricLink(self.gamma_positive, self.gamma_negative, self.margin)

@@ -4,11 +4,10 @@ import inspect
 from functools import partial
 
 import numpy as np
-from scipy import special
-from scipy.special import expit, log_softmax, logsumexp
 from sklearn.base import BaseEstimator
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
+from skimbalance.links import Link
 
 
 class Strategy(BaseEstimator):
@@ -44,6 +43,8 @@ class Strategy(BaseEstimator):
 
     #: Whether the remedy is defined for more than two classes.
     multi_class = True
+    #: Whether its loss' link is approximate, so that probabilities are calibrated on held-out rows where there are any.
+    needs_calibration = False
 
     def fit_resample(self, X, y):
         """Return the rows to train on.
@@ -122,9 +123,9 @@ class LogitsLoss(keras.losses.Loss):
     """Loss on integer labels and logits, which knows the probabilities that its optimum implies.
 
     A subclass implements `call` with ``keras.ops``, from ``log_softmax`` and never from a clipped softmax, and
-    overrides `predict_proba` where its optimum is not ``softmax(logits) = P(y | x)``. Class weights do not
-    belong here: they arrive as sample weights, which is what makes weights and losses compose. Numbers named
-    in `hyperparameters` reach compiled training programs as data, so a grid over them compiles nothing anew.
+    overrides `link` (or `predict_proba` alone) where its optimum is not ``softmax(logits) = P(y | x)``. Class weights
+    do not belong here: they arrive as sample weights, which is what makes weights and losses compose. Numbers named in
+    `hyperparameters` reach compiled training programs as data, so a grid over them compiles nothing anew.
 
     Parameters
     ----------
@@ -164,6 +165,10 @@ class LogitsLoss(keras.losses.Loss):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
 
+    def link(self):
+        """Return the `Link` between logits and P(y | x) at the optimum; softmax by default."""
+        return Link()
+
     def predict_proba(self, logits):
         """Return P(y | x) under the class prior that training showed the network.
 
@@ -177,7 +182,7 @@ class LogitsLoss(keras.losses.Loss):
         ndarray of shape (n_samples, n_classes)
             Probabilities; every row sums to one.
         """
-        return softmax(logits)
+        return self.link().inverse(np.asarray(logits, dtype=np.float64))
 
     def prior_factor(self):
         """Return by which factors the prior that `predict_proba` refers to differs from the one shown.
@@ -202,30 +207,7 @@ class LogitsLoss(keras.losses.Loss):
         ndarray of shape (n_classes,)
             Logits with mean zero.
         """
-        logits = np.log(prior)
-        return logits - logits.mean()
-
-    def _solve_link(self, prior, slope):
-        """Solve ``predict_proba(z) = prior`` for z by fixed-point iteration.
-
-        It contracts where the log-odds of the link grow between a bit more than 0 and `slope` times as fast as z.
-        """
-        logits = np.log(prior)
-        for _ in range(500):
-            gap = np.log(prior) - np.log(self.predict_proba(logits[None, :])[0])
-            logits = logits + gap / slope
-            if np.abs(gap).max() < 1e-9:
-                break
-        return logits - logits.mean()
-
-    def _bisect_link(self, prior):
-        """Solve ``predict_proba(z) = prior`` for two classes, for a link of any steepness."""
-        low, high = -50.0, 50.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            is_above = self.predict_proba(np.array([[-middle / 2, middle / 2]]))[0, 1] > prior[1]
-            low, high = (low, middle) if is_above else (middle, high)
-        return np.array([-low / 2, low / 2])
+        return self.link().link(prior)
 
 
 @keras.saving.register_keras_serializable("skimbalance")
@@ -235,14 +217,6 @@ class CrossEntropy(LogitsLoss):
     def call(self, y_true, y_pred):
         """Return the negative log-likelihood of every row."""
         return -true_log_probabilities(y_true, y_pred)[0]
-
-
-def softmax(logits):
-    """Return softmax of logits (n, n_classes); that of two classes by their margin, in a fifth of the time."""
-    if logits.shape[1] != 2:
-        return special.softmax(logits, axis=1)
-    margin = logits[:, 1] - logits[:, 0]
-    return np.stack([expit(-margin), expit(margin)], axis=1)
 
 
 def true_log_probabilities(y_true, logits):
@@ -264,16 +238,3 @@ def true_log_probabilities(y_true, logits):
 def one_hot(y_true, like):
     """One-hot labels in the shape and type of the logits `like`."""
     return keras.ops.one_hot(keras.ops.cast(y_true, "int32"), like.shape[-1], dtype=like.dtype)
-
-
-def log_probabilities(logits):
-    """Return log q and log(1 - q) of q = softmax(logits), both (n, n_classes), exact far into either tail."""
-    log_q = log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
-    # Only the largest q can be so near one that 1 - q cancels; there, the sum of the others is exact.
-    rows, largest = np.arange(len(log_q)), log_q.argmax(axis=1)
-    others = log_q.copy()
-    others[rows, largest] = -np.inf
-    with np.errstate(divide="ignore"):
-        log_rest = np.log1p(-np.exp(log_q))
-    log_rest[rows, largest] = logsumexp(others, axis=1)
-    return log_q, log_rest

@@ -2,15 +2,9 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
-from skimbalance.strategies.base import (
-    LogitsLoss,
-    Strategy,
-    balanced_weights,
-    log_probabilities,
-    softmax,
-    true_log_probabilities,
-)
+from skimbalance.engine.startup import keras
+from skimbalance.links import FocalLink
+from skimbalance.strategies.base import LogitsLoss, Strategy, balanced_weights, true_log_probabilities
 
 
 class Focal(Strategy):
@@ -108,15 +102,6 @@ class FocalLoss(LogitsLoss):
         log_true, log_rest = true_log_probabilities(y_true, y_pred)
         return -keras.ops.exp(self.gamma * log_rest) * log_true
 
-    def predict_proba(self, logits):
-        """Return P(y | x) by the link of Charoenphakdee et al. (2021), theorem 11."""
-        log_q, log_rest = log_probabilities(logits)
-        # log h = log q - gamma log(1-q) - log(1 + gamma r), with r = -q log(q) / (1-q), which tends to 1 at q = 1
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r = np.where(log_q < -1e-12, np.exp(log_q) * log_q / np.expm1(log_q), 1.0)
-        log_h = log_q - self.gamma * log_rest - np.log1p(self.gamma * r)
-        return softmax(log_h)
-
-    def initial_logits(self, prior):
-        """Return the constant logits whose link gives `prior`."""
-        return self._solve_link(prior, slope=1 + self.gamma)  # its log-odds grow 1 to 1 + gamma times as fast as z
+    def link(self):
+        """Return the link of Charoenphakdee et al. (2021), theorem 11."""
+        return FocalLink(self.gamma)

@@ -1,6 +1,6 @@
 """How does a loss written for Keras see logits and class indices? As the outputs and labels it was written for."""
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, one_hot
 
 _CROSS_ENTROPIES = {"binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"}

@@ -1,9 +1,9 @@
 """How is an output scored? With a margin that is wider for rarer classes, and weights towards the end."""
 
 import numpy as np
-from scipy.special import expit
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
+from skimbalance.links import MarginLink, ScaledSoftmax
 from skimbalance.strategies.base import LogitsLoss, Strategy, one_hot, true_log_probabilities
 from skimbalance.strategies.effective_number import effective_number_weights
 
@@ -30,7 +30,9 @@ class LDAM(Strategy):
     The loss is cross-entropy of :math:`s (z - \Delta_y e_y)`. For two classes, with :math:`d = z_1 - z_0`, its optimum
     has :math:`P(1 | x) = \sigma(s(d + \Delta_0)) / (\sigma(s(d + \Delta_0)) + \sigma(-s(d - \Delta_1)))`, which
     ``predict_proba`` applies. It is nearly flat at one half between the margins, so that probabilities are coarse. For
-    more classes no link is known: ``predict_proba`` shows softmax(s z), which is not calibrated.
+    more classes no link is known. So where at least five rows outside the largest class can be held out, a logistic
+    regression fitted on them takes the place of the link, as ``calibration="holdout"`` does it for any strategy.
+    Elsewhere ``predict_proba`` shows the link's, or softmax(s z) for more classes, which is not calibrated.
 
     References
     ----------
@@ -44,6 +46,8 @@ class LDAM(Strategy):
     >>> LDAM().loss(np.array([1600.0, 100.0])).margins
     array([0.25, 0.5 ])
     """
+
+    needs_calibration = True
 
     def __init__(self, max_margin=0.5, scale=30.0, deferred=True):
         self.max_margin = max_margin
@@ -96,14 +100,6 @@ class LDAMLoss(LogitsLoss):
         margins, scale = (keras.ops.cast(a, y_pred.dtype) for a in (self.margins, self.scale))
         return -true_log_probabilities(y_true, scale * (y_pred - margins * one_hot(y_true, y_pred)))[0]
 
-    def predict_proba(self, logits):
-        """Return P(y | x) by the closed form for two classes, softmax(s z) for more."""
-        if len(self.margins) > 2:
-            return super().predict_proba(logits * self.scale)
-        d = logits[:, 1] - logits[:, 0]
-        positive, negative = expit(self.scale * (d + self.margins[0])), expit(-self.scale * (d - self.margins[1]))
-        return np.column_stack([negative, positive]) / (negative + positive)[:, None]
-
-    def initial_logits(self, prior):
-        """Return the constant logits at which `predict_proba` gives `prior`."""
-        return self._bisect_link(prior) if len(prior) == 2 else super().initial_logits(prior) / self.scale
+    def link(self):
+        """Return the closed form for two classes, softmax(s z) for more."""
+        return MarginLink(self.margins, self.scale) if len(self.margins) == 2 else ScaledSoftmax(self.scale)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
+from skimbalance.links import ScaledSoftmax
 from skimbalance.strategies.base import LogitsLoss, Strategy, true_log_probabilities
 
 
@@ -85,14 +86,10 @@ class LogitAdjustedLoss(LogitsLoss):
         scale, shift = (keras.ops.cast(a, y_pred.dtype) for a in (self.scale, self.adjustment))
         return -true_log_probabilities(y_true, y_pred * scale + shift)[0]
 
-    def predict_proba(self, logits):
-        """Return P(y | x) under the prior that the adjustment leaves over: softmax(s z)."""
-        return super().predict_proba(logits * self.scale)
+    def link(self):
+        """Return the link under the prior that the adjustment leaves over: softmax(s z)."""
+        return ScaledSoftmax(self.scale)
 
     def prior_factor(self):
         """Return exp(-a): the logits are those of a population less skewed than the one shown."""
         return np.exp(-self.adjustment)
-
-    def initial_logits(self, prior):
-        """Return the constant logits at which `predict_proba` gives `prior`."""
-        return super().initial_logits(prior) / self.scale

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
-from skimbalance.strategies.base import LogitsLoss, Strategy, log_probabilities, softmax, true_log_probabilities
+from skimbalance.engine.startup import keras
+from skimbalance.links import PolyLink
+from skimbalance.strategies.base import LogitsLoss, Strategy, true_log_probabilities
 
 
 class Poly(Strategy):
@@ -71,11 +72,6 @@ class PolyLoss(LogitsLoss):
         log_true, log_rest = true_log_probabilities(y_true, y_pred)
         return -log_true + self.epsilon * keras.ops.exp(log_rest)
 
-    def predict_proba(self, logits):
-        """Return P(y | x) by the link of the optimum."""
-        log_q, _ = log_probabilities(logits)
-        return softmax(log_q - np.log1p(self.epsilon * np.exp(log_q)))
-
-    def initial_logits(self, prior):
-        """Return the constant logits whose link gives `prior`."""
-        return self._solve_link(prior, slope=max(1.0, 1 / (1 + self.epsilon)))
+    def link(self):
+        """Return the link of the optimum."""
+        return PolyLink(self.epsilon)

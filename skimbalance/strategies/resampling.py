@@ -52,11 +52,12 @@ class Resampling(Strategy):
         self._check_neighbours(sampler, y)
         try:
             X_resampled, y_resampled = sampler.fit_resample(X, y)
-        except ValueError as error:
+        except Exception as error:
             labels, counts = np.unique(y, return_counts=True)
             raise ValueError(
                 f"{type(sampler).__name__} could not resample the training rows, whose classes count "
                 f"{dict(zip(labels.tolist(), counts.tolist(), strict=True))}: {error}"
+                + ("" if isinstance(error, ValueError) else f" ({type(error).__name__})")
             ) from error
         if hasattr(self, "sample_indices_"):
             del self.sample_indices_
@@ -70,7 +71,7 @@ class Resampling(Strategy):
         k_neighbors = getattr(sampler, "k_neighbors", None)
         labels, counts = np.unique(y, return_counts=True)
         if isinstance(k_neighbors, int | np.integer) and counts.min() < min(k_neighbors + 1, counts.max()):
-            rarest = labels[counts.argmin()].item()
+            rarest = labels.tolist()[counts.argmin()]
             raise ValueError(
                 f"{type(sampler).__name__} interpolates between k_neighbors={k_neighbors} neighbours of the same "
                 f"class and so needs at least {k_neighbors + 1} training rows in each, but class {rarest!r} has "

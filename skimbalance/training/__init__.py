@@ -1,25 +1,20 @@
-"""How is a network trained? On honest rows, by one compiled program an epoch."""
+"""How is a network trained? On honest rows, by compiled programs, each member until its best epoch."""
 
-from skimbalance.training.callbacks import EpochProgress, stop_early
+from skimbalance.training.callbacks import EpochProgress
+from skimbalance.training.divergence import check_converged
 from skimbalance.training.evaluation import EpochEvaluation
-from skimbalance.training.holdout import hold_out, holds_enough
-from skimbalance.training.loop import train
-from skimbalance.training.members import MemberSelection
-from skimbalance.training.prediction import predict_logits
-from skimbalance.training.rows import TrainingRows, choose_batch_size, choose_epochs
-from skimbalance.training.schedule import CosineLog
+from skimbalance.training.loop import Training, join_histories, train
+from skimbalance.training.rows import TrainingRows, choose_batch_size
+from skimbalance.training.selection import EpochSelection
 
 __all__ = [
-    "CosineLog",
     "EpochEvaluation",
     "EpochProgress",
-    "MemberSelection",
+    "EpochSelection",
+    "Training",
     "TrainingRows",
+    "check_converged",
     "choose_batch_size",
-    "choose_epochs",
-    "hold_out",
-    "holds_enough",
-    "predict_logits",
-    "stop_early",
+    "join_histories",
     "train",
 ]

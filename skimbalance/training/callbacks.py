@@ -1,13 +1,6 @@
-"""When does training stop, and what does the user see while it runs?"""
+"""What does the user see while training runs?"""
 
-from skimbalance._startup import keras
-
-
-def stop_early(monitor, patience):
-    """Return the callback that stops after `patience` epochs without improvement and restores the best weights."""
-    return keras.callbacks.EarlyStopping(
-        monitor=monitor, mode="min" if monitor.endswith("loss") else "max", patience=patience, restore_best_weights=True
-    )
+from skimbalance.engine.startup import keras
 
 
 class EpochProgress(keras.callbacks.Callback):

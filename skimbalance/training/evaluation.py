@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from skimbalance._startup import keras
-from skimbalance.posterior import true_posterior
+from skimbalance.engine.startup import keras
 
 
 class EpochEvaluation:
@@ -11,50 +10,53 @@ class EpochEvaluation:
 
     Parameters
     ----------
-    loss : LogitsLoss
-        Loss whose link gives probabilities.
     metrics : dict of str to metric
         Keras metrics, names ("accuracy") or functions, under the names they are logged by.
-    train : tuple of (X, y)
+    rows : TrainingRows
         Rows that the metrics are computed on.
-    held_out : tuple of (X, y, sample_weight) or None
-        Rows that the metrics, the log-loss and the average precision are computed on.
-    train_prior, prior : ndarray of shape (n_classes,)
-        Class shares that training shows, and those of the data: held-out rows are scored under the latter, so
-        that scores compare across strategies.
+    held_out : HeldOut or None
+        Rows for all members that the metrics, the log-loss and the average precision are computed on, the latter two at
+        their prior, so that scores compare across strategies.
+    n_classes : int
+        Number of classes.
     """
 
-    def __init__(self, loss, metrics, train, held_out, train_prior, prior):
-        self._loss = loss
-        self._metrics = {name: as_metric(metric, name, len(prior)) for name, metric in metrics.items()}
-        self._train, self._held_out = train, held_out
-        self._train_prior, self._prior = train_prior, prior
+    def __init__(self, metrics, rows, held_out, n_classes):
+        self._metrics = {name: as_metric(metric, name, n_classes) for name, metric in metrics.items()}
+        self._train = rows.shown() if metrics else None
+        self._held_out = held_out
 
     def __bool__(self):
         """Whether there is anything to evaluate."""
         return bool(self._metrics) or self._held_out is not None
 
-    def __call__(self, logits_of):
-        """Return the scores of a network, given as ``logits_of(X)``, its logits as it is now."""
+    def __call__(self, program, posterior, logits=None):
+        """Return the scores of the network of a program, as it is now.
+
+        Parameters
+        ----------
+        program : Program or KerasLoop
+            Tells the network's logits.
+        posterior : Posterior
+            What its logits mean.
+        logits : ndarray, default=None
+            Logits of the held-out rows, where they are known.
+        """
         logs = {}
         if self._metrics:
             X, y = self._train
-            proba = self._posterior(logits_of(X), self._train_prior)
+            proba = posterior.at(posterior.train_prior, program.logits(X))
             logs |= {name: _value(metric, y, proba) for name, metric in self._metrics.items()}
         if self._held_out is not None:
-            X, y, sample_weight = self._held_out
-            logits = logits_of(X)
+            out = self._held_out
+            logits = program.logits(out.X) if logits is None else logits
             if self._metrics:
-                proba = self._posterior(logits, self._train_prior)
-                logs |= {f"val_{name}": _value(metric, y, proba) for name, metric in self._metrics.items()}
-            natural = self._posterior(logits, self._prior)
-            logs["val_loss"] = float(log_loss(y, natural, sample_weight))
-            logs["val_average_precision"] = float(macro_average_precision(y, natural, sample_weight))
+                proba = posterior.at(posterior.train_prior, logits)
+                logs |= {f"val_{name}": _value(metric, out.y, proba) for name, metric in self._metrics.items()}
+            proba = posterior.at(out.prior, logits)
+            logs["val_loss"] = float(log_loss(out.y, proba, out.sample_weight))
+            logs["val_average_precision"] = float(macro_average_precision(out.y, proba, out.sample_weight))
         return logs
-
-    def _posterior(self, logits, prior):
-        """Return P(y | x) under the prior of training or that of the data."""
-        return true_posterior(self._loss, logits, self._train_prior, prior, self._prior)
 
 
 # The scores below are those of scikit-learn, without its checks, which take longer than a small epoch. Rows are the

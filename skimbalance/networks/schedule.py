@@ -2,7 +2,7 @@
 
 import math
 
-from skimbalance._startup import keras
+from skimbalance.engine.startup import keras
 
 
 @keras.saving.register_keras_serializable("skimbalance")

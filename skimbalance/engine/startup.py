@@ -1,6 +1,6 @@
 """How does TensorFlow start: quietly, once, and never in a process forked from one where it ran?
 
-Everything that needs Keras takes it from here (``from skimbalance._startup import keras``).
+Everything that needs Keras takes it from here (``from skimbalance.engine.startup import keras``).
 """
 
 import functools
@@ -10,6 +10,7 @@ import random
 import re
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 
 # Lines that TensorFlow's C++ start-up writes straight to file descriptor 2, before any logger exists: that it
@@ -20,9 +21,12 @@ _CHATTER = re.compile(
     rb"|I0000 .*"
     rb"|\d{4}-\d\d-\d\d [\d:.]+: I .*"
     rb"|To enable the following instructions: .*"
-    rb"|(E0000|\d{4}-\d\d-\d\d [\d:.]+: E) .*(cuInit|cuda|cuDNN|cuFFT|cuBLAS).*",
+    rb"|(E0000|\d{4}-\d\d-\d\d [\d:.]+: E) .*(cuInit|cuda|cuDNN|cuFFT|cuBLAS|oneDNN supports \w+ only on).*",
     re.IGNORECASE,
 )
+
+# Standard error is one for all threads: one at a time sends it elsewhere, and the others wait.
+_redirecting = threading.RLock()
 
 
 @contextmanager
@@ -32,6 +36,12 @@ def quiet():
     The messages precede every logger, so that only ``TF_CPP_MIN_LOG_LEVEL`` would stop them. That variable is
     the user's, and would silence TensorFlow's warnings for the rest of the process as well.
     """
+    with _redirecting:
+        yield from _redirected()
+
+
+def _redirected():
+    """Send standard error to a file while the caller goes on, and pass on what is no chatter."""
     try:
         sys.stderr.flush()
         original = os.dup(2)
@@ -64,7 +74,8 @@ def keep_python_random():
 with quiet():
     import keras
     import tensorflow as tf
-    from tensorflow.python.eager import context as _context
+
+    from skimbalance.engine.tensorflow_internals import is_running
 
 __all__ = ["keras", "start", "start_xla", "tf"]
 
@@ -77,15 +88,9 @@ if keras.backend.backend() != "tensorflow":
 _state = {"forked": False}
 
 
-def _is_running():
-    """Whether TensorFlow has started its threads in this process."""
-    current = _context.context_safe()
-    return current is not None and current._initialized
-
-
 def _note_fork():
     """Remember, in the child, that its parent had TensorFlow's threads, which a fork does not copy."""
-    _state["forked"] = _state["forked"] or _is_running()
+    _state["forked"] = _state["forked"] or is_running()
 
 
 if hasattr(os, "register_at_fork"):
@@ -106,10 +111,18 @@ def start():
             "survive a fork: training here would hang. Use joblib's default backend (n_jobs=...), "
             "multiprocessing.get_context('spawn'), or fork before the first fit."
         )
-    if not _is_running():
+    if not is_running():
         with quiet():
             _take_share_of_threads()
-            _context.context().ensure_initialized()
+            _say_what_onednn_lacks()
+
+
+def _say_what_onednn_lacks():
+    """Run a first graph of integers, of which TensorFlow says once a process that oneDNN needs AVX-512 for them.
+
+    Every loop over steps counts in integers, so that the sentence would come in the middle of the first fit.
+    """
+    tf.function(lambda i: tf.transpose(i[None] + i[:, None]) * i, autograph=False)(tf.range(2))
 
 
 @functools.cache

@@ -3,8 +3,10 @@
 import inspect
 import json
 
-from skimbalance._startup import keras
-from skimbalance.training.schedule import CosineLog
+from skimbalance.engine.keras_internals import layers_of
+from skimbalance.engine.optimizers import follows_our_schedule
+from skimbalance.engine.startup import keras
+from skimbalance.networks import CosineLog
 
 
 def architecture(*parts):
@@ -24,9 +26,7 @@ def _holds_foreign_code(part):
     if isinstance(part, str | int | float | bool | None):
         return False
     if isinstance(part, keras.Model):
-        return not _is_ours(part) or any(
-            _holds_foreign_code(layer) for layer in part._flatten_layers(include_self=False)
-        )
+        return not _is_ours(part) or any(map(_holds_foreign_code, layers_of(part, include_self=False)))
     if not _is_ours(part) or isinstance(part, keras.layers.Lambda):
         return True
     values = [value for value in vars(part).values() if callable(value)]
@@ -48,7 +48,7 @@ def _comparable(part):
     if isinstance(part, keras.optimizers.Optimizer):
         if isinstance(settings.get("learning_rate"), float):
             del settings["learning_rate"]
-        elif isinstance(part._learning_rate, CosineLog):
+        elif follows_our_schedule(part):
             settings["learning_rate"] = CosineLog.__name__
     elif isinstance(part, keras.losses.Loss):
         for name in part.hyperparameters:

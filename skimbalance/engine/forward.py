@@ -1,0 +1,165 @@
+"""What does a network say of rows? Its logits, by a function of its weights compiled once an architecture."""
+
+import threading
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from skimbalance.engine.architecture import architecture
+from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, filled_up, to_block
+from skimbalance.engine.cache import programs
+from skimbalance.engine.compiled import as_operation
+from skimbalance.engine.keras_internals import takes_training
+from skimbalance.engine.startup import keep_python_random, keras, start, start_xla, tf
+from skimbalance.engine.state import state_of
+
+_CHUNK_ROWS = 16384
+
+# Matrix products treat the rows at the end of a table, which fill no whole register or thread's share, in another
+# way than the others, on some CPUs with another last bit. Rows that fill up the table see to it that what a row is
+# told does not depend on its place among the others.
+_ROW_MULTIPLE = 256
+
+_lock = threading.Lock()
+_by_model = WeakKeyDictionary()
+
+
+class Forward:
+    """A network as a function of its state and rows, compiled.
+
+    Parameters
+    ----------
+    network : Network
+        Network of the architecture, whose own weights are not used.
+    """
+
+    def __init__(self, network):
+        self._network, self._compiled = network, {}
+        # XLA halves the time of members, whose layers are many small operations; it compiles every number of rows anew.
+        self._xla = network.members.are_layers
+        self.chunk_rows = PREDICTION_BLOCK_ROWS[-1] if self._xla else _CHUNK_ROWS
+
+    def __call__(self, state, X, is_own=False):
+        """Return logits, (n_rows, n_members, n_classes).
+
+        Parameters
+        ----------
+        state : list of tensor
+            Values of `state_of` a network of this architecture.
+        X : ndarray of shape (n_rows, n_features) or (n_rows, n_members, n_features)
+            Rows, of each member's own in the latter case.
+        is_own : bool
+            Which of both.
+        """
+        chunks = []
+        for begin in range(0, len(X), self.chunk_rows):
+            rows = X[begin : begin + self.chunk_rows]
+            filled = to_block(rows) if self._xla else to_multiple(rows)
+            chunks.append(np.asarray(self._function(is_own)(state, filled))[: len(rows)])
+        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+    def _function(self, is_own):
+        """Return the compiled function, for rows alike for all members or for those of each one's own."""
+        if is_own not in self._compiled:
+            self._compiled[is_own] = self._compile(is_own)
+        return self._compiled[is_own]
+
+    def _compile(self, is_own):
+        network, template = self._network, self._network.model
+        if is_own:
+            with keep_python_random():
+                template = network.members.rows_to_layers(template)
+        n_trainable = len(network.model.trainable_variables)
+        training = {"training": False} if takes_training(template) else {}
+
+        def forward(state, X):
+            rows = tf.transpose(X, (1, 0, 2)) if is_own else X
+            outputs, _ = template.stateless_call(state[:n_trainable], state[n_trainable:], rows, **training)
+            return network.logits(outputs)
+
+        if self._xla:
+            start_xla()
+            forward = tf.function(forward, autograph=False, jit_compile=True)
+        specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(network.model)]
+        front = (None, network.members.n) if is_own else (None,)
+        return as_operation(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
+
+
+class _Direct:
+    """A network that no program can be shared with, called as it is."""
+
+    chunk_rows = _CHUNK_ROWS
+
+    def __init__(self, network):
+        self._network = network
+
+    def __call__(self, state, X, is_own=False):
+        model = self._network.model
+        training = {"training": False} if takes_training(model) else {}
+        chunks = []
+        for begin in range(0, len(X), self.chunk_rows):
+            rows = X[begin : begin + self.chunk_rows]
+            outputs = model(tf.convert_to_tensor(to_multiple(rows)), **training)
+            chunks.append(np.asarray(self._network.logits(outputs))[: len(rows)])
+        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def forward_of(network, compiles=False):
+    """Return ``forward(state, X) -> logits`` for a network.
+
+    One that no program can be shared with is called as it is, unless it `compiles` for itself.
+    """
+    with _lock:
+        forward = _by_model.get(network.model)
+    if forward is None:
+        key = architecture(network.model)
+        if key is None:
+            return Forward(network) if compiles else _Direct(network)
+
+        def build():
+            with keep_python_random():
+                return Forward(network.template())
+
+        forward = programs.share(("forward", key, network.returns_proba), build)
+        with _lock:
+            _by_model[network.model] = forward
+    return forward
+
+
+def predict_logits(network, X, chunk_rows=None, callbacks=()):
+    """Return the logits of rows.
+
+    Parameters
+    ----------
+    network : Network
+        Trained network.
+    X : ndarray of float32, shape (n_samples, n_features)
+        Rows.
+    chunk_rows : int, default=None
+        Rows between which callbacks are called.
+    callbacks : list of keras.callbacks.Callback
+        Keras callbacks whose prediction hooks are called, chunk by chunk.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, n_members, n_classes)
+        Logits.
+    """
+    start()
+    forward, state = forward_of(network), [variable.value for variable in state_of(network.model)]
+    if not callbacks and chunk_rows is None:
+        return forward(state, X)
+    hooks = keras.callbacks.CallbackList(list(callbacks), model=network.model)
+    logits, chunk_rows = [], chunk_rows or forward.chunk_rows
+    hooks.on_predict_begin()
+    for i, begin in enumerate(range(0, len(X), chunk_rows)):
+        hooks.on_predict_batch_begin(i)
+        logits.append(forward(state, X[begin : begin + chunk_rows]))
+        hooks.on_predict_batch_end(i)
+    hooks.on_predict_end()
+    return np.concatenate(logits)
+
+
+def to_multiple(X):
+    """Return rows and as many rows of zeros as it takes to a multiple of `_ROW_MULTIPLE`."""
+    return filled_up(X, -(-len(X) // _ROW_MULTIPLE) * _ROW_MULTIPLE)

@@ -1,0 +1,44 @@
+"""What changes in training, and how is it read and written without Keras' checks, which take longer than a step?"""
+
+from contextlib import contextmanager
+
+from skimbalance.engine.startup import tf
+from skimbalance.engine.tensorflow_internals import handle_of
+
+
+def state_of(model):
+    """Every variable of a network that training changes: weights, statistics and seeds."""
+    return model.trainable_variables + model.non_trainable_variables
+
+
+def read(variables):
+    """Return the values of variables as arrays of their own."""
+    return [
+        tf.raw_ops.ReadVariableOp(resource=handle_of(variable), dtype=variable.value.dtype).numpy()
+        for variable in variables
+    ]
+
+
+def write(variables, values):
+    """Assign values to variables, one by one."""
+    for variable, value in zip(variables, values, strict=True):
+        shape, dtype = variable.value.shape, variable.value.dtype
+        if tuple(value.shape) != tuple(shape):
+            raise ValueError(f"{variable.name} has shape {tuple(shape)}, its new value {tuple(value.shape)}.")
+        tf.raw_ops.AssignVariableOp(resource=handle_of(variable), value=tf.convert_to_tensor(value, dtype))
+
+
+@contextmanager
+def unchanged_on_failure(model):
+    """Give a network back the state it had, and its compilation, where what is done with it fails or is interrupted."""
+    before, compiled = read(state_of(model)), (model.optimizer, model.loss)
+    rate = None if model.optimizer is None else model.optimizer.get_config()
+    try:
+        yield
+    except BaseException:
+        write(state_of(model), before)
+        if (model.optimizer, model.loss) != compiled:
+            model.compile(optimizer=compiled[0], loss=compiled[1], jit_compile=False)
+        if rate is not None and isinstance(rate.get("learning_rate"), float):
+            model.optimizer.learning_rate = rate["learning_rate"]
+        raise

@@ -1,0 +1,275 @@
+"""Which rows does training never see? Planned from the labels alone, before a strategy touches anything."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from skimbalance.rows import positions_of, weighted_counts
+
+#: Share of the rows that is held out where neither the user nor the network says one.
+SHARE = 0.1
+#: Rows outside the largest class that must be held out for their scores to mean something.
+ENOUGH = 5
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that training never sees: nothing is made up from them, scaled by them or fitted on them.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (n_rows, n_features) or (n_rows, n_members, n_features)
+        Rows, for all members of the network or for each its own.
+    y : ndarray of int, shape (n_rows,) or (n_rows, n_members)
+        Class indices.
+    sample_weight : ndarray of shape (n_rows,) or (n_rows, n_members), or None
+        Weights.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the population that they stand for, at which they are scored: those of the data, or `prior_of` a
+        ``validation_data`` of the user's.
+    is_own : bool
+        Whether each member has rows of its own.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    prior: np.ndarray
+    is_own: bool = False
+
+    def of_pairs(self, in_pair, n_pairs):
+        """Return labels and weights for each pair of members, (n_rows, n_pairs); weights may be None."""
+
+        def of_pairs(values):
+            if values is None:
+                return None
+            return values[:, ::in_pair] if self.is_own else np.repeat(values[:, None], n_pairs, axis=1)
+
+        return of_pairs(self.y), of_pairs(self.sample_weight)
+
+
+def at_prior(y, sample_weight, prior):
+    """Return weights of rows under which the classes have the shares of `prior`, whatever theirs are."""
+    counts = weighted_counts(y, sample_weight, len(prior))
+    factor = np.divide(prior, counts, out=np.zeros_like(counts), where=counts > 0)
+    return factor[y] * (len(y) if sample_weight is None else len(y) * sample_weight)
+
+
+def prior_of(y, sample_weight, data_prior):
+    """Return the class shares of the population that a user's rows stand for.
+
+    These are those of the data, unless the shares of the rows lie more than three standard errors from them.
+    """
+    counts = weighted_counts(y, sample_weight, len(data_prior))
+    shares, error = counts / counts.sum(), np.sqrt(data_prior * (1 - data_prior) / len(y))
+    return data_prior if np.all(np.abs(shares - data_prior) <= 3 * error) else shares
+
+
+@dataclass(frozen=True)
+class HoldOutPlan:
+    """Which distinct rows will be held out, and from whom.
+
+    Attributes
+    ----------
+    rows : Rows
+        Rows of the table.
+    out : ndarray of int, shape (n_held_out,)
+        Distinct rows held out from all of training.
+    own_share : float
+        Share that each pair of members holds out of its own, 0 for none.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    given : HeldOut or None
+        Rows that the user gave in place of these.
+    """
+
+    rows: object
+    out: np.ndarray
+    own_share: float
+    prior: np.ndarray
+    given: HeldOut | None = None
+
+    @property
+    def kept(self):
+        """Distinct rows that are not held out from all of training."""
+        kept = positions_of(self.rows.index)
+        return np.delete(kept, self.out) if len(self.out) else kept
+
+    def held_out(self):
+        """Return the rows held out from all of training, or None."""
+        return self._taken(self.out) if len(self.out) else self.given
+
+    def draw_own(self, members, rng):
+        """Draw rows of each member's own.
+
+        Returns
+        -------
+        positions : ndarray of int, shape (n_train, n_members)
+            Distinct rows that each member trains on.
+        held_out : HeldOut
+            Those it does not see.
+        """
+        positions, out = hold_out_members(self.rows.classes, members, self.own_share, rng)
+        return positions, replace(self._taken(out), is_own=True)
+
+    def _taken(self, out):
+        """Return distinct rows as held-out ones."""
+        index = self.rows.index[out]
+        return HeldOut(self.rows.X[index], self.rows.y[index], self.rows.weight[out], self.prior)
+
+
+def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, share=SHARE, own=False,
+                  most=np.inf, given=None, rng=None):  # fmt: skip
+    """Decide which rows are held out.
+
+    Rows are distinct ones, so that no row of training is the same as one held out, and weights and repetitions change
+    nothing.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of the table.
+    labels : ndarray of shape (n_classes,)
+        Labels, for error messages.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    split : float in [0, 1), default=0.0
+        Share that the user wants held out.
+    stops : {None, "auto", True}, default=None
+        Whether early stopping needs rows: not at all, where there are enough, or in any case.
+    needs : {False, "auto", True}, default=False
+        Whether a calibrator needs rows from all of training.
+    share : float in (0, 1), default=0.1
+        Share that the network holds out where the user says none.
+    own : bool, default=False
+        Whether its members hold out rows of their own for early stopping, rather than the same ones.
+    most : int, default=inf
+        Most rows that a member holds out of its own.
+    given : HeldOut, default=None
+        Rows that the user gave in place of these.
+    rng : numpy.random.Generator
+        Source of the split.
+
+    Returns
+    -------
+    HoldOutPlan
+        Plan.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing on either side of a split that was asked for.
+    """
+    nothing, y = np.empty(0, dtype=np.intp), rows.classes
+    plan = HoldOutPlan(rows, nothing, 0.0, prior, given)
+    if given is not None:
+        return plan
+    if split:
+        return replace(plan, out=hold_out(y, labels, split, rng, f"validation_split={split}")[1])
+    is_enough = holds_enough(y, share)
+    if needs is True or (needs and is_enough):
+        return replace(plan, out=hold_out(y, labels, share, rng, 'calibration="holdout"')[1])
+    if own:
+        share = min(share, most / len(y))
+        is_enough = holds_enough(y, share)
+    if not stops or (stops == "auto" and not is_enough):
+        return plan
+    if not own:
+        return replace(plan, out=hold_out(y, labels, share, rng, "early_stopping")[1])
+    if not holds_enough(y, share, at_least=1):
+        raise ValueError(
+            f"early_stopping lets each pair of members hold out {share:.0%} of the distinct rows, but the classes "
+            f"count {_listed(y, labels)}, so that none of the rarer ones would be among them; set early_stopping=False."
+        )
+    return replace(plan, own_share=share)
+
+
+def hold_out(y, labels, share, rng, why="hold_out"):
+    """Split rows into training and held-out ones, each with the class shares of `y`.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    labels : ndarray of shape (n_classes,)
+        Their labels, for the error message.
+    share : float in (0, 1)
+        Share of rows to hold out.
+    rng : numpy.random.Generator
+        Source of the split.
+    why : str
+        What asks for it, for the error message.
+
+    Returns
+    -------
+    train, held_out : ndarray of int
+        Row indices, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing on either side.
+    """
+    counts = np.bincount(y, minlength=len(labels))
+    n_held_out = max(round(share * len(y)), len(labels))
+    if counts.min() < 2 or len(y) - n_held_out < len(labels):
+        raise ValueError(
+            f"{why} needs every class on both sides of the split, but the classes count {_listed(y, labels)} distinct "
+            "rows; give each at least two, or hold out none (validation_split=0, early_stopping=False, "
+            "calibration=None)."
+        )
+    split = StratifiedShuffleSplit(1, test_size=n_held_out, random_state=int(rng.integers(2**31 - 1)))
+    train, held_out = next(split.split(np.zeros((len(y), 1)), y))
+    # Shares rounded down leave the rarest class without a row on one side: it trades one for a row of the
+    # largest class there.
+    for side, other in ((held_out, train), (train, held_out)):
+        present = np.bincount(y[side], minlength=len(counts))
+        for missing in np.flatnonzero(present == 0):
+            largest = np.bincount(y[side], minlength=len(counts)).argmax()
+            i, j = np.flatnonzero(y[other] == missing)[0], np.flatnonzero(y[side] == largest)[0]
+            side[j], other[i] = other[i], side[j]
+    return np.sort(train), np.sort(held_out)
+
+
+def hold_out_members(y, members, share, rng):
+    """Split rows into training and held-out ones for each of several members, alike for those of a pair.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    members : Members
+        How many there are, and how many in a pair.
+    share : float in [0, 1)
+        Share of each class to hold out. The same row is held out by two pairs only where there are more than
+        ``1 / share`` of them.
+    rng : numpy.random.Generator
+        Source of the splits.
+
+    Returns
+    -------
+    train : ndarray of int, shape (n_train, n_members)
+    held_out : ndarray of int, shape (n_held_out, n_members)
+        Row indices, ascending.
+    """
+    out = np.zeros((members.n_pairs, len(y)), dtype=bool)
+    for c in range(y.max() + 1):
+        rows = rng.permutation(np.flatnonzero(y == c))
+        n_out = round(share * len(rows))
+        for pair in range(len(out)):
+            out[pair, np.roll(rows, -pair * n_out)[:n_out]] = True
+    out = np.repeat(out, members.in_pair, axis=0)
+    every = np.broadcast_to(positions_of(y), out.shape)
+    return every[~out].reshape(members.n, -1).T, every[out].reshape(members.n, -1).T
+
+
+def holds_enough(y, share, at_least=ENOUGH):
+    """Whether a share of the rows outside the largest class is a handful, so that scores of it mean something."""
+    counts = np.sort(np.bincount(y))[::-1]
+    return bool(np.round(share * counts[1:]).sum() >= at_least)
+
+
+def _listed(y, labels):
+    """Return the rows of each class, by label."""
+    return dict(zip(np.asarray(labels).tolist(), np.bincount(y, minlength=len(labels)).tolist(), strict=True))

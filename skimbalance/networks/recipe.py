@@ -1,0 +1,75 @@
+"""How does a network want to be trained, where its user does not say? It says so itself, in a recipe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from skimbalance.engine.startup import keras
+from skimbalance.heldout import SHARE
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a network asks for in training, where the parameters of the classifier leave it open.
+
+    A builder says it by an attribute: ``network.recipe = Recipe(early_stopping="loss")``. Partials of the builder, its
+    bound methods and functions that ``functools.wraps`` it say the same.
+
+    Parameters
+    ----------
+    early_stopping : {False, "loss", "average_precision"}, default=False
+        Score of held-out rows that ends training, and chooses the epoch, under ``early_stopping="auto"``.
+    hold_out : float in (0, 1), default=0.1
+        Share of the rows that is held out for it.
+    own_rows : bool, default=False
+        Whether each pair of members holds out rows of its own; for networks of member layers.
+    most_rows : int or None, default=None
+        Most rows that a pair of members holds out of its own.
+    epochs : int, default=100
+        Epochs under ``epochs="auto"``.
+    min_steps : int, default=0
+        Gradient steps that small tables are trained for, by more epochs.
+    max_epochs : int, default=100
+        Most epochs that `min_steps` may ask for.
+    optimizer : dict, default={}
+        Settings of Adam under ``optimizer=None``.
+    schedule : callable, default=None
+        ``schedule(learning_rate)``, a Keras schedule around the rate of that Adam.
+
+    Examples
+    --------
+    >>> from skimbalance.networks import Recipe
+    >>> def network(meta):
+    ...     ...
+    >>> network.recipe = Recipe(early_stopping="loss", epochs=200)
+    """
+
+    early_stopping: bool | str = False
+    hold_out: float = SHARE
+    own_rows: bool = False
+    most_rows: int | None = None
+    epochs: int = 100
+    min_steps: int = 0
+    max_epochs: int = 100
+    optimizer: dict = field(default_factory=dict)
+    schedule: Callable | None = None
+
+    def choose_epochs(self, n_steps):
+        """Return the number of epochs, for a number of steps an epoch."""
+        return max(self.epochs, min(-(-self.min_steps // n_steps), self.max_epochs))
+
+    def new_optimizer(self, optimizer_class, settings):
+        """Return Adam as the network wants it, but for the settings given."""
+        settings = {**self.optimizer, **settings}
+        if self.schedule is not None and isinstance(settings.get("learning_rate"), int | float):
+            settings["learning_rate"] = self.schedule(settings["learning_rate"])
+        return optimizer_class(**settings)
+
+
+def recipe_of(builder):
+    """Return the recipe that a builder, a network, or what either wraps, says; None where none does."""
+    while builder is not None:
+        recipe = vars(builder).get("recipe") if isinstance(builder, keras.Model) else getattr(builder, "recipe", None)
+        if isinstance(recipe, Recipe):
+            return recipe
+        builder = next((getattr(builder, n) for n in ("func", "__wrapped__", "__func__") if hasattr(builder, n)), None)
+    return None

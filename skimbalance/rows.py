@@ -1,0 +1,107 @@
+"""Which rows does a table hold, and which of them are the same?"""
+
+from functools import cached_property
+
+import numpy as np
+
+
+class Rows:
+    """Rows of a table, their classes and their weights; identical rows are one, of their summed weight.
+
+    The table itself is neither copied nor sorted; an index into it is. Merged rows are in an order that only their
+    content determines, so that neither the order of a table nor a repetition in it changes what follows.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n_samples, n_features)
+        Rows.
+    y : ndarray of int, shape (n_samples,)
+        Class indices.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights; None weighs all alike.
+    merges : bool
+        Whether identical rows of [X, y] are merged; if not, rows are taken as they come.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (n_distinct,)
+        One row of the table for each kind of row.
+    weight : ndarray of float64, shape (n_distinct,)
+        Weight of all rows of that kind.
+    """
+
+    def __init__(self, X, y, sample_weight, merges):
+        self.X, self.y, self.sample_weight = X, y.astype(np.int32), sample_weight
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        if merges:
+            self._order, self._starts = _sort_identical(X, self.y)
+            self.index = positions_of(y)[self._order[self._starts]]
+            self.weight = np.add.reduceat(weight[self._order], self._starts)
+        else:
+            self._order, self.index, self.weight = None, positions_of(y), weight
+
+    def __len__(self):
+        """Return the number of distinct rows."""
+        return len(self.index)
+
+    @cached_property
+    def classes(self):
+        """Class index of each distinct row."""
+        return self.y[self.index]
+
+    def without(self, positions):
+        """Return X, y and sample_weight of all rows of the table that are none of these distinct rows."""
+        if not len(positions):
+            return self.X, self.y, self.sample_weight
+        is_out = np.zeros(len(self), dtype=bool)
+        is_out[positions] = True
+        kept = ~(is_out if self._order is None else is_out[self._kinds])
+        return self.X[kept], self.y[kept], None if self.sample_weight is None else self.sample_weight[kept]
+
+    @cached_property
+    def _kinds(self):
+        """Position in `index` of what each row of the table is the same as."""
+        is_first = np.zeros(len(self.y), dtype=np.intp)
+        is_first[self._starts] = 1
+        kinds = np.empty(len(self.y), dtype=np.intp)
+        kinds[self._order] = np.cumsum(is_first) - 1
+        return kinds
+
+
+def positions_of(rows):
+    """Return the positions of rows, in 4 bytes each where these suffice: every member has positions of its own."""
+    return np.arange(len(rows), dtype=np.int32 if len(rows) < 2**31 else np.int64)
+
+
+def weighted_counts(y, sample_weight, n_classes):
+    """Return the weighted number of rows of each class."""
+    return np.bincount(y, sample_weight, minlength=n_classes).astype(np.float64)
+
+
+def _sort_identical(X, y):
+    """Return an order of the rows of [X, y] in which identical ones follow each other, and where each kind starts."""
+    keys = _hash_rows(X, y)
+    order = np.argsort(keys, kind="stable")
+    same_key = keys[order][1:] == keys[order][:-1]
+    same = np.zeros(len(y), dtype=bool)
+    later = np.flatnonzero(same_key) + 1
+    same[later] = (y[order[later]] == y[order[later - 1]]) & np.all(X[order[later]] == X[order[later - 1]], axis=1)
+    if not np.array_equal(np.flatnonzero(same), later):
+        # Different rows with one hash, about once in 2**64 / n**2 tables: sort by the content itself.
+        order = np.lexsort((*X.T, y))
+        same = np.zeros(len(y), dtype=bool)
+        same[1:] = (y[order][1:] == y[order][:-1]) & np.all(X[order][1:] == X[order][:-1], axis=1)
+    return order, np.flatnonzero(~same)
+
+
+def _hash_rows(X, y):
+    """Return a 64-bit hash of every row of [X, y], a column at a time (the mixing steps of splitmix64)."""
+    keys = y.astype(np.uint64)
+    for column in X.T:
+        # Adding zero turns -0.0 into 0.0, which compares equal to it.
+        bits = (column + np.float32(0)).view(np.uint32)
+        keys = (keys ^ bits) + np.uint64(0x9E3779B97F4A7C15)
+        keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        keys ^= keys >> np.uint64(31)
+    return keys

@@ -1,0 +1,95 @@
+"""Which epoch's weights does each member of a network keep? Those of the best score on rows held out from it."""
+
+import numpy as np
+
+from skimbalance.training.evaluation import log_loss, macro_average_precision
+
+
+class EpochSelection:
+    """Score the members of a network after every epoch, pair by pair, and keep the best weights of each.
+
+    Members of a pair have the same held-out rows, on which their mean probability is scored: each learns longer then
+    than it would alone, which the mean gains from. Members of an odd number choose alone, and so does a network without
+    members, which is one.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+        Rows that epochs are scored on, at their prior.
+    members : Members
+        The members.
+    score : {"loss", "average_precision"}
+        What an epoch is chosen by: log-loss or average precision.
+    patience : int
+        Training stops after this many epochs in which no pair improved.
+
+    Attributes
+    ----------
+    best_epoch : ndarray of int, shape (n_members,)
+        Number of the epoch that each member keeps.
+    logits : ndarray of shape (n_rows, n_members, n_classes)
+        Logits of the held-out rows at those epochs.
+    """
+
+    def __init__(self, held_out, members, score, patience):
+        self.held_out, self._members = held_out, members
+        self._score, self._patience = score, patience
+        self.best_epoch = self.logits = None
+
+    def update(self, epoch, program, posterior):
+        """Score the members as they are now.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_rows, n_members, n_classes)
+            Their logits of the held-out rows.
+        logs : dict
+            What belongs into the epoch's log, where rows are each member's own: those of all are scored as the whole
+            network is, elsewhere.
+        stops : bool
+            Whether training is to stop.
+        """
+        logits = program.logits(self.held_out.X, self.held_out.is_own)
+        proba = self._posteriors(posterior, logits, at=self.held_out.prior)
+        y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
+        losses, precisions = log_loss(y, proba, weight), macro_average_precision(y, proba, weight)
+        score = -losses if self._score == "loss" else precisions
+        score = self._members.of_pairs(np.where(np.isfinite(score), score, -np.inf))
+        if self.best_epoch is None:
+            self.best_epoch, self._best = np.full(len(score), epoch), np.full(len(score), -np.inf)
+            self.logits, self._weights = logits.copy(), program.read_weights()
+        better = score > self._best
+        if better.any():
+            self._best, self.best_epoch = np.where(better, score, self._best), np.where(better, epoch, self.best_epoch)
+            self.logits[:, better] = logits[:, better]
+            self._members.keep(self._weights, program.read_weights(), better)
+        logs = {}
+        if self.held_out.is_own:
+            logs = {"val_loss": float(losses.mean()), "val_average_precision": float(precisions.mean())}
+        return logits, logs, epoch - self.best_epoch.max() >= self._patience
+
+    @property
+    def has_finite(self):
+        """Whether every member had a finite score in some epoch."""
+        return self.best_epoch is not None and bool(np.isfinite(self._best).all())
+
+    def restore(self, program):
+        """Give every member its best weights."""
+        program.write_weights(self._weights)
+
+    def held_out_posteriors(self, posterior):
+        """Return each pair's probabilities of the rows held out from it, their labels and weights, row by row."""
+        proba = self._posteriors(posterior, self.logits, at=posterior.data_prior)
+        y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
+        return proba.reshape(-1, proba.shape[-1]), y.ravel(), None if weight is None else weight.ravel()
+
+    def held_out_logits(self):
+        """Return each pair's logits of the rows held out from it, (n, in_pair, n_classes), labels and weights."""
+        y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
+        logits = self.logits.reshape(-1, self._members.in_pair, self.logits.shape[-1])
+        return logits, y.ravel(), None if weight is None else weight.ravel()
+
+    def _posteriors(self, posterior, logits, at):
+        """Return the mean P(y | x) of each pair, (n_rows, n_pairs, n_classes)."""
+        pairs = self._members.pairs()
+        return np.stack([posterior.of(pair).at(at, logits[:, pair]) for pair in pairs], axis=1)
