@@ -116,8 +116,13 @@ class AssemblingClassifier(SciKerasClassifier):
         return came_with is not None and isinstance(wrap_loss(came_with, *outputs), KerasLoss)
 
     def _compile(self, network, optimizer, loss):
-        """Compile a network: what users find in ``model_``, and what Keras' own loop trains with."""
-        network.model.compile(optimizer=optimizer, loss=LossOnOutputs(loss, network.returns_proba), jit_compile=False)
+        """Compile a network, unless it is compiled so: what users find in ``model_``, what Keras' own loop trains with.
+
+        Keras traces a network anew after every compilation.
+        """
+        model, loss = network.model, LossOnOutputs(loss, network.returns_proba)
+        if not model.compiled or model.optimizer is not optimizer or not loss.is_like(model.loss):
+            model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
 
     def _optimizer_of_fit(self, model):
         """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
@@ -134,7 +139,8 @@ class AssemblingClassifier(SciKerasClassifier):
     def _optimizer_asked_for(self):
         """Return the optimizer that the parameters ask for, to be compared with that of an earlier fit."""
         optimizer = self._new_optimizer(self._recipe())
-        return type(optimizer), optimizer.get_config()
+        settings = {name: value for name, value in optimizer.get_config().items() if name != "name"}
+        return type(optimizer), settings
 
     def _optimizer_to_go_on(self, network, before, asked, state):
         """Return the optimizer and its state for a fit that goes on; new ones where the parameters ask for others.

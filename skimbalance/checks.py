@@ -62,7 +62,9 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
 
 def _refuse_mixed_labels(y):
     """Labels of several types have no order, and a label of one may look like one of another."""
-    labels = y if isinstance(y, list | tuple) else np.asarray(y) if getattr(y, "dtype", None) == np.dtype(object) else []
+    labels = (
+        y if isinstance(y, list | tuple) else np.asarray(y) if getattr(y, "dtype", None) == np.dtype(object) else []
+    )
     types = {"text" if isinstance(label, str) else "numbers" for label in labels if np.ndim(label) == 0}
     if len(types) > 1:
         examples = [next((v for v in labels if isinstance(v, str) is is_text), None) for is_text in (True, False)]

@@ -380,8 +380,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
             self.calibrator_ = fit_calibrator(predict_logits(network, held_out.X), held_out.y, weights)
             posterior = Posterior(loss, posterior.train_prior, self.prior_, self.calibrator_)
         self._posterior = posterior
-        some = predict_logits(network, shown.X[shown.index[:256]])
-        check_converged(read(network.model.weights), posterior.at(self.prior_, some), self.n_iter_)
+        check_converged(read(network.model.weights), posterior, self.n_iter_)
         self._choose_threshold(rows, held_out, selection)
 
     def _count(self, y, sample_weight, adds):

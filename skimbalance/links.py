@@ -63,11 +63,17 @@ class Link:
         It contracts where the log-odds of the link grow between a bit more than 0 and `slope` times as fast as z.
         """
         logits = np.log(proba)
-        for _ in range(500):
-            gap = np.log(proba) - np.log(self.inverse(logits[None, :])[0])
-            logits = logits + gap / slope
-            if np.abs(gap).max() < 1e-9:
-                break
+        with np.errstate(all="ignore"):
+            for _ in range(500):
+                gap = np.log(proba) - np.log(self.inverse(logits[None, :])[0])
+                logits = logits + gap / slope
+                if np.abs(gap).max() < 1e-9:
+                    break
+        if not np.isfinite(logits).all():
+            raise ValueError(
+                f"{type(self).__name__} with {vars(self)} gives no finite probabilities; take a parameter of a usual "
+                "size (gamma from 0 to 10)."
+            )
         return logits - logits.mean()
 
     def _bisect(self, proba):

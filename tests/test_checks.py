@@ -105,6 +105,87 @@ def test_bad_parameters(parameters, message, rare):
         clf.predict_proba(rare[0])
 
 
+class Dropping(SMOTE):
+    """Sampler that returns one class."""
+
+    def fit_resample(self, X, y):
+        return X[y == 0], y[y == 0]
+
+
+class Failing(SMOTE):
+    """Sampler with a defect."""
+
+    def fit_resample(self, X, y):
+        return X, y[[len(y)]]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"strategy": []}, "strategy is an empty list; take None"),
+        (
+            {"decision": [[0, 1], [np.nan, 0]]},
+            "entry \\[true class 1, predicted class 0\\] is nan; it takes finite costs",
+        ),
+        ({"strategy": Dropping()}, "returned no row of the classes \\[1\\]"),
+        ({"strategy": Failing()}, "Failing could not resample .*{0: 306, 1: 34}: index 340 .*\\(IndexError\\)"),
+        ({"strategy": "logit_adjustment", "strategy__tau": 1e6}, "class shares .* which no network can learn"),
+        (
+            {"strategy": "focal", "gamma": 1000.0},
+            "FocalLink with .*1000.0.* gives no finite probabilities; take a parameter of a usual size",
+        ),
+    ],
+    ids=str,
+)
+def test_what_used_to_be_a_raw_error_is_a_sentence(parameters, message, rare):
+    clf = ImbalancedKerasClassifier(epochs=2, **parameters)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*rare)
+
+
+@pytest.mark.parametrize("weights", [(1e300, 1e-300), (1e-300, 1e300)], ids=str)
+def test_weights_of_no_usual_size(weights, rare):
+    X, y = rare
+    with pytest.raises(ValueError, match="class shares .* which no network can learn; .*weights of a usual size"):
+        ImbalancedKerasClassifier(epochs=2).fit(X, y, sample_weight=np.array(weights)[y])
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_weights_of_one_size_are_no_weights(size, rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0).fit(X, y, sample_weight=np.full(len(y), size))
+    np.testing.assert_allclose(clf.prior_, [0.9, 0.1])
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("labels", [["no", 1], [0, "yes"]], ids=str)
+def test_labels_of_several_types(labels, rare):
+    X, y = rare
+    labels = [labels[i] for i in y]
+    for of in (labels, np.array(labels, dtype=object)):
+        with pytest.raises(ValueError, match="y mixes labels that are text with others, such as '(no|yes)' and"):
+            ImbalancedKerasClassifier(epochs=1).fit(X, of)
+
+
+@pytest.mark.parametrize(
+    "as_labels", [lambda y: np.array(y, dtype=object), pd.Categorical], ids=["object", "categorical"]
+)
+def test_smote_without_enough_neighbours_of_any_labels(as_labels, rare):
+    X, y = rare
+    kept = (y == 0) | (np.cumsum(y) <= 4)
+    with pytest.raises(ValueError, match="at least 6 training rows in each, but class 'ill' has 4"):
+        ImbalancedKerasClassifier(strategy="smote").fit(X[kept], as_labels(np.array(["well", "ill"])[y[kept]]))
+
+
+def test_rows_that_a_network_has_no_finite_output_for_are_named(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier(network(Dense(2)), epochs=1, random_state=0).fit(X, y)
+    X = X.copy()
+    X[7] = 3e38
+    with pytest.raises(ValueError, match="no finite output for 1 of 400 rows, the first of them row 7"):
+        clf.predict_proba(X)
+
+
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")  # Keras says so as well, when it is built
 def test_a_softmax_over_one_unit_is_refused(rare):
     with pytest.raises(ValueError, match="softmax over one unit"):

@@ -1,7 +1,11 @@
 """Does the classifier do what its parameters say, on every kind of table and network?"""
 
+import copy
 import functools
 import inspect
+import pickle
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -383,6 +387,96 @@ def test_networks_of_every_form(model, strategy, rare):
     np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
 
 
+class WithoutTraining(keras.Model):
+    """Network whose call has no argument `training`."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.head = Dense(n_classes, activation="softmax")
+
+    def call(self, inputs):
+        return self.head(inputs)
+
+
+class WithItsOwnSoftmax(WithoutTraining):
+    """Network on whose probabilities Keras notes no logits."""
+
+    def call(self, inputs):
+        proba = self.head(inputs)
+        return proba / keras.ops.sum(proba, axis=-1, keepdims=True)
+
+
+def _average_of_two(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, keras.layers.Average()([Dense(2, activation="softmax")(inputs) for _ in range(2)]))
+
+
+def _softmax_operation(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, keras.ops.softmax(Dense(2)(inputs)))
+
+
+def _with_adapted_normalization(meta):
+    inputs, normalization = keras.Input((meta["n_features_in_"],)), keras.layers.Normalization()
+    normalization.adapt(np.random.default_rng(0).normal(3.0, 5.0, size=(100, meta["n_features_in_"])))
+    return keras.Model(inputs, Dense(2, activation="softmax")(normalization(inputs)))
+
+
+PROBABILITIES = {
+    "average of two": _average_of_two,
+    "sigmoid, reshaped": _sequential(Dense(1, activation="sigmoid"), keras.layers.Reshape((1,))),
+    "softmax operation": _softmax_operation,
+    "own softmax": lambda: WithItsOwnSoftmax(2),
+    "no argument training": lambda: WithoutTraining(2),
+    "adapted normalization": _with_adapted_normalization,
+}
+
+
+@pytest.mark.parametrize("way", [{}, {"run_eagerly": True}, {"compile__jit_compile": True}], ids=["", "eager", "XLA"])
+@pytest.mark.parametrize("name", PROBABILITIES)
+def test_probabilities_are_those_that_the_network_shows(name, way, rare):
+    """Keras marks none of them but the last two; read as logits, all would lie in [.27, .73]."""
+    X, y = rare
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    clf = quick(PROBABILITIES[name], strategy="none", epochs=3 if "run_eagerly" in way else 30, **way).fit(X, y)
+    shown = np.asarray(clf.model_(X))
+    positive = clf.predict_proba(X)[:, 1]
+    np.testing.assert_allclose(positive, shown[:, -1], atol=1e-5)
+    assert "run_eagerly" in way or positive.min() < 0.25
+    if "own" not in name and "training" not in name:  # which Keras cannot save
+        again = pickle.loads(pickle.dumps(clf.set_params(model=None)))
+        np.testing.assert_array_equal(again.predict_proba(X)[:, 1], positive)
+
+
+def test_outputs_between_0_and_1_that_are_no_probabilities_are_refused(rare):
+    two_sigmoids = _sequential(Dense(2, activation="sigmoid"), keras.layers.Reshape((2,)))
+    with pytest.raises(ValueError, match='2 units between 0 and 1 whose sum is not 1.*2 units with "softmax"'):
+        quick(two_sigmoids).fit(*rare)
+
+
+def test_a_loss_that_the_builder_compiles_is_trained_with(rare):
+    def build(meta):
+        model = _functional(meta)
+        model.compile(optimizer="adam", loss="mse")
+        return model
+
+    clf = ImbalancedKerasClassifier(build, epochs=2, random_state=0).fit(*rare)
+    assert clf.loss_.loss is keras.losses.get("mse") or "mean_squared" in str(clf.loss_.loss)
+    assert type(clf.strategy_).__name__ == "ClassWeight"
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    with pytest.raises(ValueError, match="'mse' was given together with strategy='focal'"):
+        ImbalancedKerasClassifier(build, strategy="focal").fit(*rare)
+
+
+def test_a_constant_but_for_rounding_is_a_constant(rare):
+    """A spread of 1e-39 has no reciprocal in float32."""
+    X, y = rare
+    tiny = np.linspace(0, 1e-38, len(y), dtype=np.float32)[:, None]
+    for model in (None, "mlp"):
+        clf = ImbalancedKerasClassifier(model, epochs=2, random_state=0).fit(np.hstack([X, tiny]), y)
+        assert np.isfinite(clf.predict_proba(np.hstack([X, tiny]))).all()
+
+
 def test_a_built_network_is_copied_and_its_weights_are_the_start(rare):
     X, y = rare
     model = _functional({"n_features_in_": 4, "n_classes_": 2})
@@ -451,6 +545,123 @@ def test_warm_start_goes_on_and_a_plain_fit_starts_anew(rare):
     assert len(clf.history_["loss"]) == clf.current_epoch == 6
     assert clf.history_["loss"][3] < first[0]
     assert len(clf.set_params(warm_start=False).fit(X, y).history_["loss"]) == 3
+
+
+def test_warm_start_follows_the_parameters(rare):
+    """Another strategy's loss and prior, another rate; what has not changed goes on."""
+    X, y = rare
+    clf = quick(warm_start=True, epochs=30).fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    clf.set_params(strategy="none").fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, clf.prior_)
+    assert clf.predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.03)
+    assert type(clf.loss_).__name__ == "CrossEntropy"
+
+    start = clf.model_.get_weights()[2]
+    clf.set_params(optimizer__learning_rate=1e-7, epochs=2).fit(X, y)
+    assert float(clf.model_.optimizer.learning_rate) == pytest.approx(1e-7)
+    np.testing.assert_allclose(clf.model_.get_weights()[2], start, atol=1e-5)
+    clf.set_params(optimizer="sgd", optimizer__learning_rate=0.25).fit(X, y)
+    assert isinstance(clf.model_.optimizer, keras.optimizers.SGD)
+    assert not np.allclose(clf.model_.get_weights()[2], start, atol=1e-3)
+
+
+def test_warm_start_keeps_a_rate_that_a_callback_has_lowered(rare):
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=1, min_delta=1e9, cooldown=99)
+    clf = quick(warm_start=True, epochs=4, callbacks=[plateau]).fit(*rare)
+    clf.set_params(callbacks=None).fit(*rare)
+    assert float(clf.model_.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("way", [{}, {"run_eagerly": True}], ids=["program", "Keras"])
+def test_a_chunk_that_lacks_a_class_is_drawn_from_in_balance(way, rare):
+    X, y = rare
+    clf = quick(strategy="balanced_batches", **way).partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X, y)
+    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+class Growing(Strategy):
+    """Weights of the rare class that grow from 1 to 9."""
+
+    def class_weight(self, class_counts, progress):
+        return np.array([1.0, 1.0 + 8.0 * progress])
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_the_prior_is_that_of_the_epoch_kept(model, larger):
+    X, y = larger
+    clf = ImbalancedKerasClassifier(model, strategy=Growing(), epochs=40, n_iter_no_change=4, random_state=0).fit(X, y)
+    progress = (np.atleast_1d(clf.best_epoch_) - 1) / 39
+    shown = np.column_stack([np.full(len(progress), 0.9), 0.1 * (1 + 8 * progress)])
+    expected = (shown / shown.sum(axis=1, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(clf.train_prior_, expected, atol=2e-3)
+    assert clf.train_prior_[1] < 0.45  # it would be 0.5 at the last epoch
+    assert clf.set_params(target_prior="fit").predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_prior_is_that_of_the_epoch_a_callback_restores(rare):
+    stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=3, restore_best_weights=True)
+    clf = quick(strategy=Growing(), epochs=9, callbacks=[stop], early_stopping=False).fit(*rare)
+    kept = clf.best_epoch_
+    assert clf.n_iter_ == min(kept + 3, 9)
+    progress = (kept - 1) / 8
+    assert clf.train_prior_[1] == pytest.approx(0.1 * (1 + 8 * progress) / (0.9 + 0.1 * (1 + 8 * progress)))
+
+
+@pytest.mark.parametrize("fails", ["callbacks", "in a callback", "interrupted", "labels", "strategy"])
+@pytest.mark.parametrize("how", ["fit", "warm fit", "partial_fit"])
+def test_a_fit_that_fails_changes_nothing(how, fails, rare):
+    X, y = rare
+    clf = quick(warm_start=how == "warm fit", epochs=3, decision="f1", optimizer__learning_rate=0.1)
+    call = clf.partial_fit if how == "partial_fit" else clf.fit
+    call(X, y)
+    before = {name: copy.deepcopy(value) for name, value in vars(clf).items() if name not in ("model_", "_network")}
+    expected, weights = clf.predict_proba(X), clf.model_.get_weights()
+
+    def fail(epoch, logs):
+        raise {"interrupted": KeyboardInterrupt}.get(fails, RuntimeError)
+
+    half = X[:200] + 1, y[:200] if fails != "labels" else y[:200] + 0.5
+    if fails == "strategy":
+        clf.set_params(strategy="smoke")
+    callbacks = {"callbacks": [3], "labels": [], "strategy": []}.get(
+        fails, [keras.callbacks.LambdaCallback(on_epoch_end=fail)]
+    )
+    with pytest.raises((ValueError, TypeError, RuntimeError, KeyboardInterrupt)):
+        call(*half, callbacks=callbacks)
+    if fails == "strategy":
+        clf.set_params(strategy="auto")
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
+    for a, b in zip(clf.model_.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    after = {name: value for name, value in vars(clf).items() if name not in ("model_", "_network")}
+    assert after.keys() == before.keys()
+    for name in ("class_count_", "prior_", "train_prior_", "history_", "n_iter_", "_optimizer_state"):
+        assert repr(after[name]) == repr(before[name])
+    assert call(X, y).n_iter_ >= 1
+
+
+def test_ctrl_c_is_answered_within_a_second():
+    """In a fit that nothing watches, whose epochs run many at a time in one call."""
+    code = (
+        "import os, signal, threading, time, numpy as np\n"
+        "from skimbalance import ImbalancedKerasClassifier\n"
+        "X = np.random.default_rng(0).normal(size=(200_000, 30)).astype('f4'); y = (X[:, 0] > 1).astype(int)\n"
+        "p = dict(model='mlp', batch_size=64, early_stopping=False, model__hidden_layer_sizes=(256, 256))\n"
+        "ImbalancedKerasClassifier(epochs=1, **p).fit(X[:2000], y[:2000])\n"
+        "sent = []\n"
+        "def interrupt():\n"
+        "    time.sleep(2); sent.append(time.perf_counter()); os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=interrupt).start()\n"
+        "try:\n"
+        "    ImbalancedKerasClassifier(epochs=500, **p).fit(X, y)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(time.perf_counter() - sent[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
 
 
 def test_partial_fit_over_chunks(rare):

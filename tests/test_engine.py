@@ -225,7 +225,7 @@ def test_what_onednn_says_of_old_processors_is_chatter(capfd):
 
 
 # --- private parts of TensorFlow and Keras ---
-# A failure below says that an upgrade has removed something; keras_internals.py and tensorflow_internals.py name, beside
+# A failure below says that an upgrade has removed something; keras_internals.py and tensorflow_internals.py say, beside
 # each use, what can take its place.
 
 

@@ -87,6 +87,38 @@ def test_a_calibrator_on_held_out_rows(strategy, n_classes):
     assert shown[-1] > 1.5 * np.bincount(y)[-1] / len(y)
 
 
+@pytest.mark.parametrize("strategy", ["none", "smote", "ldam"])
+def test_a_calibrator_speaks_of_the_data_whatever_rows_it_is_fitted_on(strategy):
+    """On rows of another prior it would say .27 for a share of .04."""
+    X, y, _ = known_problem(40_000)
+    train, out = slice(None, 20_000), np.arange(20_000, 40_000)
+    out = np.concatenate([out[y[out] == 1], out[y[out] == 0][: 2 * (y[out] == 1).sum()]])
+    clf = ImbalancedKerasClassifier(
+        linear, strategy=strategy, calibration="holdout", target_prior="fit", epochs=100, batch_size=-1, random_state=0,
+        optimizer__learning_rate=0.05,
+    ).fit(X[train], y[train], validation_data=(X[out], y[out]))  # fmt: skip
+    proba = clf.predict_proba(X[train])
+    assert proba[:, 1].mean() == pytest.approx(y[train].mean(), rel=0.1)
+    assert log_loss(y[train], proba) < 1.05 * log_loss(
+        y[train], fitted(X[train], y[train]).set_params(target_prior="fit").predict_proba(X[train])
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("model", [None, linear], ids=["default", "linear"])
+def test_ldam_calibrates_itself(model, n_classes):
+    """Its link alone scores .47 above a plain fit: it is flat between the margins."""
+    X, y, _ = known_problem(6000, n_classes=n_classes)
+    half = slice(None, 3000), slice(3000, None)
+    scores = {}
+    for strategy in ("none", "ldam"):
+        clf = ImbalancedKerasClassifier(model, strategy=strategy, target_prior="fit", epochs=20, random_state=0)
+        scores[strategy] = log_loss(y[half[1]], clf.fit(X[half[0]], y[half[0]]).predict_proba(X[half[1]]))
+    assert scores["ldam"] < 1.1 * scores["none"]
+    assert hasattr(clf, "calibrator_")
+    assert not hasattr(clf.fit(X[:60], y[:60] | (np.arange(60) < 3)), "calibrator_")
+
+
 def test_target_prior_is_used_at_prediction_time(rare):
     X, y = rare
     y = np.array(["no", "yes"])[y]

@@ -168,6 +168,16 @@ def test_copies_predict_the_same(parameters, make_copy, rare):
     assert clone(again).get_params().keys() == clf.get_params().keys()
 
 
+@pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
+def test_copies_leave_pythons_generator_alone(make_copy, rare):
+    """Keras draws a seed from it for every layer it builds."""
+    clf = ImbalancedKerasClassifier(epochs=1, random_state=0).fit(*rare)
+    random.seed(3)
+    state = random.getstate()
+    make_copy(clf)
+    assert random.getstate() == state
+
+
 def test_a_copy_goes_on_training_as_the_original_would(rare):
     X, y = rare
     clf = ImbalancedKerasClassifier(epochs=2, warm_start=True, random_state=0).fit(X, y)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import log_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from skimbalance import ImbalancedKerasClassifier
@@ -140,6 +141,19 @@ def test_weights_spared_from_decay_stay_so_in_copies(parameters, ratios, rare):
     ends = pickle.loads(pickle.dumps(clf.fit(*rare))).fit(*rare).model_.get_weights()
     for i, ratio in zip((0, 2), ratios, strict=True):
         np.testing.assert_allclose(ends[i], start[i] * ratio**2, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", [{}, {"run_eagerly": True}], ids=["program", "Keras"])
+def test_early_stopping_restores_the_best_epoch_under_moving_averages(way):
+    """Not the averages, which Keras puts in the place of the last epoch's weights only."""
+    X, y, _ = table(400)
+    optimizer = keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8)
+    clf = ImbalancedKerasClassifier(
+        "mlp", optimizer=optimizer, early_stopping="loss", n_iter_no_change=2, epochs=30, random_state=0, **way
+    ).fit(X[100:], y[100:], validation_data=(X[:100], y[:100]))
+    assert clf.best_epoch_ < clf.n_iter_
+    proba = clf.set_params(target_prior="fit").predict_proba(X[:100])
+    assert log_loss(y[:100], proba) == pytest.approx(min(clf.history_["val_loss"]), rel=1e-4)
 
 
 # --- callbacks ---

@@ -83,7 +83,7 @@ class Members:
         return keras.Model(inputs, hidden)
 
     def keep(self, kept, values, better):
-        """Write the values of the members that are better into those kept, in place.
+        """Put the values of the members that are better in the place of those kept.
 
         Parameters
         ----------
@@ -92,11 +92,11 @@ class Members:
         better : ndarray of bool, shape (n_members,)
             Which members.
         """
-        for has_members, old, new in zip(self._have_members(), kept, values, strict=True):
+        for i, has_members in enumerate(self._have_members()):
             if has_members:
-                old[better] = new[better]
+                kept[i][better] = values[i][better]
             else:
-                old[...] = new
+                kept[i] = values[i]
 
     def _have_members(self):
         """Return for each weight of the network whether its first axis is that of the members."""

@@ -72,6 +72,15 @@ class LossOnOutputs(keras.losses.Loss):
         y_true = ops.repeat(y_true[:, None], logits.shape[1], axis=1)
         return ops.mean(losses_of(self.loss, y_true, logits), axis=1)
 
+    def is_like(self, other):
+        """Whether another loss is the same function, of the same hyper-parameters."""
+        if type(other) is not LossOnOutputs or type(other.loss) is not type(self.loss):
+            return False
+        try:
+            return self.loss is other.loss or bool(self.loss.get_config() == other.loss.get_config())
+        except ValueError:  # arrays in a configuration have no single truth
+            return False
+
     def get_config(self):
         """Return the constructor's arguments, the loss serialized."""
         loss = keras.saving.serialize_keras_object(self.loss)

@@ -50,12 +50,17 @@ class AppliedStrategy:
         with np.errstate(over="ignore", invalid="ignore"):
             shown = shown * self.class_weight(progress) * (1.0 if self.loss is None else self.loss.prior_factor())
             shares = shown / shown.sum()
-        if not np.all(shares > _LEAST_SHARE):
-            raise ValueError(
-                f"{type(self.strategy).__name__} and the weights show training the class shares {shares.tolist()}, "
-                "which no network can learn; take a parameter (tau, exponent, alpha) or weights of a usual size."
-            )
+        _check_shares(shares, self.strategy)
         return shares
+
+
+def _check_shares(shares, strategy):
+    """Refuse class shares that are no numbers, or too small for any."""
+    if not np.all(shares > _LEAST_SHARE):
+        raise ValueError(
+            f"{type(strategy).__name__} and the weights show training the class shares {shares.tolist()}, "
+            "which no network can learn; take a parameter (tau, exponent, alpha) or weights of a usual size."
+        )
 
 
 def apply_strategy(strategy, plan, classes, merges, class_counts=None, given=None):
@@ -96,6 +101,7 @@ def apply_strategy(strategy, plan, classes, merges, class_counts=None, given=Non
             kept = positions_of(rows.index)
             counts = weighted_counts(rows.y, rows.weight, len(classes))
     counts = np.maximum(counts, counts == 0)
+    _check_shares(counts / counts.sum(), strategy)
     applied = AppliedStrategy(strategy, rows, kept, counts, strategy.batch_prior(counts), strategy.loss(counts))
     train_prior = applied.train_prior(1.0)
     if is_resampled or applied.batch_prior is not None or isinstance(strategy, Combined):

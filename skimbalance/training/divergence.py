@@ -2,6 +2,9 @@
 
 import numpy as np
 
+#: Squares of weights above this, in an optimizer or a sum, leave float32.
+_LARGEST_WEIGHT = 1e15
+
 
 def diverged(epoch, what):
     """Return the error for training that has gone out of bounds."""
@@ -13,8 +16,14 @@ def diverged(epoch, what):
     )
 
 
-def check_converged(weights, proba, epoch):
-    """Refuse weights, or probabilities of training rows, that are no finite numbers."""
-    for what, values in (("weights of the network", weights), ("probabilities of training rows", [proba])):
-        if not all(np.isfinite(value).all() for value in values):
-            raise diverged(epoch, f"{what} are not finite")
+def check_converged(weights, posterior, epoch):
+    """Refuse weights that are no usable numbers, and a link that turns logits of usual size into none.
+
+    A finite loss of the last epoch has said already that the logits of training rows are numbers.
+    """
+    if not all(np.all(np.abs(values) < _LARGEST_WEIGHT) for values in weights):
+        raise diverged(epoch, "weights of the network are not finite, or larger than a network can compute with")
+    n_classes = len(posterior.data_prior)
+    usual = np.concatenate([size * np.eye(n_classes) for size in (-30.0, -3.0, 3.0, 30.0)])[:, None]
+    if posterior.calibrator is None and not np.isfinite(posterior.of([0]).at(posterior.data_prior, usual)).all():
+        raise diverged(epoch, f"the link of {type(posterior.loss).__name__} gives no finite probabilities")

@@ -1,0 +1,266 @@
+"""Do features hold together? Pairs of everything that can be combined, and tables of every kind.
+
+Not the full product: every pair of two options of two factors occurs in some case (`covering`, with a fixed seed, which
+takes the first options, the quick ones, more often than it must take the others).
+"""
+
+import functools
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.networks import realmlp
+from skimbalance.strategies import STRATEGIES
+
+layers = keras.layers
+SHARE = 0.15
+
+
+# --- the factors ---
+
+
+def own(*head):
+    """Build a network that ends in these layers."""
+
+    def network(meta):
+        return keras.Sequential([keras.Input((meta["n_features_in_"],)), layers.Dense(6, "tanh"), *_fresh(head)])
+
+    return network
+
+
+def _fresh(head):
+    """Return copies of layers, one for each network."""
+    return [type(layer).from_config(layer.get_config()) for layer in head]
+
+
+def with_batch_statistics(meta):
+    """Build a network whose layers mix rows."""
+    return own(layers.BatchNormalization(momentum=0.5), layers.Dense(2))(meta)
+
+
+def with_normalization(meta):
+    """Build a network that begins with a layer adapted by its builder."""
+    normalization = layers.Normalization()
+    normalization.adapt(table(240)[0] * 2 + 1)
+    return keras.Sequential([keras.Input((meta["n_features_in_"],)), normalization, layers.Dense(2)])
+
+
+def average_of_two(meta):
+    """Build a network of whose probabilities Keras notes no logits."""
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, layers.Average()([layers.Dense(2, "softmax")(inputs) for _ in range(2)]))
+
+
+STRATEGY = {
+    **{name: name for name in STRATEGIES},
+    "auto": "auto",
+    "SMOTE of one neighbour": SMOTE(k_neighbors=1),
+    "sampling and focal loss": [RandomUnderSampler(sampling_strategy=0.5), "focal"],
+}
+NETWORK = {
+    "default": {"model": functools.partial(realmlp, hidden_layer_sizes=(8,))},
+    "mlp": {"model": "mlp", "model__hidden_layer_sizes": (8,)},
+    "two members": {"model": functools.partial(realmlp, n_members=2, hidden_layer_sizes=(8,), embedding=None)},
+    "sigmoid": {"model": own(layers.Dense(1, "sigmoid"))},
+    "softmax": {"model": own(layers.Dense(2, "softmax"))},
+    "logits": {"model": own(layers.Dense(2))},
+    "batch statistics": {"model": with_batch_statistics},
+    "normalization": {"model": with_normalization},
+    "unmarked": {"model": average_of_two, "epochs": 30},
+    "built": {"model": own(layers.Dense(2))({"n_features_in_": 3})},
+}
+WAY = {
+    "program": {},
+    "Keras' loop": {
+        "callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)],
+        "epochs": 4,
+    },
+    "eager": {"run_eagerly": True, "epochs": 3},
+}
+FEATURE = {
+    "plain": {},
+    "early stopping": {"early_stopping": "loss", "n_iter_no_change": 4, "validation_split": 0.25},
+    "own early stopping": {"early_stopping": True, "n_iter_no_change": 4},
+    "moving average": {"optimizer": keras.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.5),
+                       "early_stopping": "loss", "validation_split": 0.25},
+    "warm start": {"warm_start": True},
+    "chunks": {},
+    "calibration": {"calibration": "holdout", "validation_split": 0.3},
+    "decision": {"decision": "f1", "validation_split": 0.2},
+    "weights": {},
+    "small table": {},
+    "three rare rows": {"strategy__k_neighbors": 1},
+}  # fmt: skip
+
+
+def covering(*factors, seed=0):
+    """Return cases, one option of each factor, in which every pair of options of two factors occurs."""
+    rng = np.random.default_rng(seed)
+    factors = [list(factor) for factor in factors]
+    missing = {
+        ((i, a), (j, b))
+        for i, j in itertools.combinations(range(len(factors)), 2)
+        for a in factors[i]
+        for b in factors[j]
+    }
+    cases = []
+    while missing:
+        best, most = None, 0
+        for _ in range(60):
+            (i, a), (j, b) = first = sorted(missing)[int(rng.integers(len(missing)))]
+            case = [factor[int(rng.integers(len(factor)) * rng.random())] for factor in factors]
+            case[i], case[j] = a, b
+            covered = {pair for pair in itertools.combinations(enumerate(case), 2) if pair in missing} | {first}
+            if len(covered) > most:
+                best, most, gone = case, len(covered), covered
+        cases.append(tuple(best))
+        missing -= gone
+    return cases
+
+
+def table(n_samples, n_rare=None, seed=0):
+    """Rows on raw scales, of which a share is rare."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n_samples) < (round(SHARE * n_samples) if n_rare is None else n_rare)).astype(int)
+    X = rng.normal(size=(n_samples, 3)) + y[:, None]
+    order = rng.permutation(n_samples)
+    return X[order].astype(np.float32), y[order]
+
+
+def case_of(strategy, network, way, feature):
+    """Return a classifier, a table and weights, as the case says."""
+    parameters = {
+        "strategy": STRATEGY[strategy], "epochs": 12, "batch_size": 32, "random_state": 0, "optimizer": "adam",
+        "optimizer__learning_rate": 0.02, **NETWORK[network], **WAY[way], **FEATURE[feature],
+    }  # fmt: skip
+    if not isinstance(parameters["optimizer"], str):
+        del parameters["optimizer__learning_rate"]
+    if strategy != "smote":
+        parameters.pop("strategy__k_neighbors", None)
+    n_rows, n_rare = {"small table": (60, None), "three rare rows": (120, 3)}.get(feature, (240, None))
+    X, y = table(n_rows, n_rare)
+    weights = np.random.default_rng(1).uniform(0.5, 2, n_rows) if feature == "weights" else None
+    return ImbalancedKerasClassifier(**parameters), X, y, weights
+
+
+def fitted(clf, X, y, weights, feature, n_passes=2):
+    """Fit as the feature asks for."""
+    clf = clone(clf)
+    if feature == "chunks":
+        for _ in range(n_passes):
+            for chunk in (slice(None, 120), slice(120, None)):
+                clf.partial_fit(X[chunk], y[chunk], classes=[0, 1])
+        return clf
+    for _ in range(2 if feature == "warm start" else 1):
+        clf.fit(X, y, sample_weight=weights)
+    return clf
+
+
+# --- what must hold ---
+
+
+class Interrupt(keras.callbacks.Callback):
+    """A callback that fails in the middle of training."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What `train` was given, fit by fit: rows, how to train, and the rows held out."""
+    import skimbalance.classifier as room
+
+    calls, train = [], room.train
+
+    def recording(network, loss, rows, training, state=None):
+        held_out = training.selection.held_out if training.selection is not None else training.evaluate._held_out
+        calls.append((rows, held_out))
+        return train(network, loss, rows, training, state)
+
+    monkeypatch.setattr(room, "train", recording)
+    return calls
+
+
+# Made-up rows take no unequal weights, and a sampler that needs neighbours needs rows; two remedies that move the prior
+# warn. Each is tested by itself.
+@pytest.mark.filterwarnings("ignore:.*moves the class prior more than once:UserWarning")
+@pytest.mark.parametrize("case", covering(STRATEGY, NETWORK, WAY, FEATURE), ids=", ".join)
+def test_pairs(case, trained):
+    strategy, _, way, feature = case
+    clf, X, y, weights = case_of(*case)
+    if "SMOTE" in strategy.upper() and (feature == "weights" or (strategy == "smote" and feature == "chunks")):
+        weights, feature = None, "plain"
+    if feature == "three rare rows" and "own early" in feature:
+        feature = "plain"
+    n_passes = 8 if way == "program" else 1
+    clf = fitted(clf, X, y, weights, feature, n_passes)
+    proba = clf.set_params(target_prior="fit").predict_proba(X)
+
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-9)
+    share = np.average(y, weights=weights)
+    np.testing.assert_allclose(clf.prior_[1], share, rtol=1e-9)
+    if feature not in ("small table", "three rare rows") and way == "program":
+        mean, few = np.average(proba[:, 1], weights=weights), "undersample" in strategy or "sampling" in strategy
+        off = 2.0 if few or feature == "chunks" else 1.5  # few rows, or few steps
+        assert share / off < mean < off * share, f"mean P is {mean:.3f} for a share of {share:.3f}"
+    assert clf.predict(X).shape == y.shape
+    assert {len(values) for values in clf.history_.values()} == {clf.n_iter_}
+
+    rows, held_out = trained[-1]
+    if held_out is not None:
+        no_row_of_training_is_held_out(rows, held_out)
+        if not held_out.is_own and np.ndim(clf.best_epoch_) == 0 and strategy != "ldam" and not clf.calibration:
+            kept = clf._posterior.at(held_out.prior, clf._logits_of(held_out.X))
+            expected = log_loss(held_out.y, kept, sample_weight=held_out.sample_weight)
+            if clf.early_stopping != "auto":
+                assert clf.history_["val_loss"][clf.best_epoch_ - 1] == pytest.approx(expected, rel=1e-3)
+
+    again = fitted(clf, X, y, weights, feature, n_passes)
+    np.testing.assert_array_equal(again.predict_proba(X), proba)
+    unchanged_by_a_failure(clf, X, y, proba, feature)
+
+
+def no_row_of_training_is_held_out(rows, held_out):
+    """Whatever a member is shown, no copy of it is held out from that member."""
+    for member in range(rows.positions.shape[1]):
+        shown = {tuple(row) for row in rows.X[rows.index[rows.positions[:, member]]]}
+        out = held_out.X[:, member] if held_out.is_own else held_out.X
+        assert shown.isdisjoint(map(tuple, out))
+
+
+def unchanged_by_a_failure(clf, X, y, proba, feature):
+    """A call that is interrupted leaves the estimator as it was, whether it would go on or start anew."""
+    before = {
+        name: np.array(value) for name, value in vars(clf).items() if name in ("class_count_", "prior_", "n_iter_")
+    }
+    calls = [clf.partial_fit, clf.set_params(warm_start=True).fit, clf.set_params(warm_start=False).fit]
+    with pytest.raises(KeyboardInterrupt):
+        calls[("chunks", "warm start").index(feature) if feature in ("chunks", "warm start") else 2](
+            X[:100], y[:100], callbacks=[Interrupt()]
+        )
+    np.testing.assert_array_equal(clf.predict_proba(X), proba)
+    for name, value in before.items():
+        np.testing.assert_array_equal(getattr(clf, name), value)
+
+
+@pytest.mark.parametrize("network", [name for name in NETWORK if name not in ("default", "two members")])
+@pytest.mark.parametrize("feature", ["plain", "early stopping", "moving average", "chunks", "warm start"])
+def test_both_ways_of_training_end_alike(network, feature):
+    """The program and Keras' own loop, with class shares that change from chunk to chunk."""
+    ends = []
+    for way in ("program", "Keras' loop"):
+        clf, X, y, _ = case_of("auto", network, way, feature)
+        clf.set_params(epochs=4)
+        order = np.argsort(y, kind="stable")[::-1] if feature == "chunks" else slice(None)
+        clf = fitted(clf, X[order], y[order], None, feature)
+        ends.append((clf.predict_proba(X), clf.history_["loss"]))
+    np.testing.assert_allclose(ends[0][0], ends[1][0], atol=2e-3)
+    np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=2e-3)
