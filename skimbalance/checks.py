@@ -102,9 +102,9 @@ def check_finite(logits):
     if is_bad.any():
         rows = np.flatnonzero(is_bad)
         raise ValueError(
-            f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of them row {rows[0]}."
-            " Their values are probably far outside those it was trained on; scale or clip them, or let the network "
-            "begin with skimbalance.networks.RobustScale."
+            f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of which is row "
+            f"{rows[0]}. Their values are probably far outside those it was trained on; scale or clip them, or let the "
+            "network begin with skimbalance.networks.RobustScale."
         )
     return logits
 

@@ -71,8 +71,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         ``predict`` follows the remedy. It is used at prediction time, so that changing it needs no new fit.
     calibration : {"holdout"} or None, default=None
         "holdout" fits a logistic regression from logits to labels on held-out rows (a tenth, where no others are held
-        out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers and for LDAM with more
-        than two classes, whose formula is approximate.
+        out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers, whose formula is
+        approximate. A strategy that needs it (LDAM) is calibrated so by itself where there are enough rows.
     decision : None, float, "f1", ("fbeta", float), "balanced_accuracy", "mcc", dict or array-like, default=None
         Rule by which ``predict`` turns probabilities into labels. None is the argmax of ``predict_proba``. All others
         work on the probabilities at the prior of y (``target_prior="fit"``), whatever ``predict_proba`` shows: a
@@ -100,16 +100,16 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         Whether each epoch draws a new order of the rows. With shuffling, identical rows are merged into one of
         their summed weight, so that neither order nor repetition matters; without, rows are taken as they come.
     validation_split : float in [0, 1), default=0.0
-        Share of rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior of
-        the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged.
+        Share of the distinct rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior
+        of the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged.
     early_stopping : "auto", bool, "average_precision" or "loss", default="auto"
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
         A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given; but every
         pair of members of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of
         its own. An odd number of members does so one by one.
-        "auto" is "loss" for "realmlp" and "mlp", if at least five of the rows outside the largest class can be held
-        out, and False for networks of your own and smaller tables.
+        "auto" is what the network's recipe says: "loss" for "realmlp" and "mlp", if at least five of the rows outside
+        the largest class can be held out; False for networks of your own without a recipe, and smaller tables.
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
@@ -144,7 +144,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     strategy_ : Strategy
         Remedy as it was applied.
     history_ : dict of str to list
-        What was logged, one value an epoch.
+        What was logged, one value an epoch; NaN where nothing was scored.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int or ndarray of shape (n_members,)
@@ -156,7 +156,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         Class shares of y, weighted.
     train_prior_ : ndarray of shape (n_classes,)
         Class shares that training showed the network, through resampling, batches, weights and the loss;
-        ``predict_proba`` is the posterior under them, unless `target_prior` is set.
+        ``predict_proba`` is the posterior under them, unless `target_prior` is set. Where they change in the course of
+        training, those of the epoch that was kept (the mean over members that keep different ones).
     threshold_ : float
         Probability of the positive class, at the prior of y, from which ``predict`` says positive. Two classes and a
         `decision` only.
@@ -253,7 +254,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
         validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
-            Rows to score every epoch on, in place of a `validation_split`; they hold every class.
+            Rows to score every epoch on, in place of a `validation_split`; they hold every class. They are scored at
+            the prior of y, or at their own where it lies far from that.
         **fit_params : dict
             ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch`` or
             ``callbacks`` for this call alone, as SciKeras takes them.
@@ -266,7 +268,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         Raises
         ------
         ValueError
-            If a parameter, a row, a label or a weight is not allowed; the message says what is.
+            If a parameter, a row, a label or a weight is not allowed, or training diverges; the message says what is
+            allowed, or what to do. The estimator is as it was before.
         TypeError
             If `fit_params` holds a name that is none of the above.
         RuntimeError

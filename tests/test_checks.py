@@ -43,9 +43,8 @@ BAD_ROWS = [
 @pytest.mark.parametrize(("spoil", "message"), BAD_ROWS, ids=[message[:30] for _, message in BAD_ROWS])
 def test_bad_rows(spoil, message, rare):
     clf = ImbalancedKerasClassifier(epochs=1, random_state=0)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message):
         clf.fit(*spoil(*rare))
-    assert len(str(caught.value).split("\n")) == 1 or "Expected 2D" in message or "0 " in message
     with pytest.raises(NotFittedError):
         clf.predict(rare[0])
     assert clf.fit(*rare).predict(rare[0]).shape == (400,)
@@ -182,7 +181,7 @@ def test_rows_that_a_network_has_no_finite_output_for_are_named(rare):
     clf = ImbalancedKerasClassifier(network(Dense(2)), epochs=1, random_state=0).fit(X, y)
     X = X.copy()
     X[7] = 3e38
-    with pytest.raises(ValueError, match="no finite output for 1 of 400 rows, the first of them row 7"):
+    with pytest.raises(ValueError, match="no finite output for 1 of 400 rows, the first of which is row 7"):
         clf.predict_proba(X)
 
 

@@ -6,10 +6,13 @@ takes the first options, the quick ones, more often than it must take the others
 
 import functools
 import itertools
+import warnings
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as draw
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
@@ -264,3 +267,72 @@ def test_both_ways_of_training_end_alike(network, feature):
         ends.append((clf.predict_proba(X), clf.history_["loss"]))
     np.testing.assert_allclose(ends[0][0], ends[1][0], atol=2e-3)
     np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=2e-3)
+
+
+# --- tables of every kind ---
+
+
+@draw.composite
+def tables(draw_from):
+    """Tables of any size, type, order, scale, labels and gaps, and weights for them."""
+    n_rows, n_features = draw_from(draw.integers(1, 60)), draw_from(draw.integers(1, 4))
+    rng = np.random.default_rng(draw_from(draw.integers(0, 2**16)))
+    X = rng.normal(size=(n_rows, n_features)) * 10.0 ** draw_from(draw.integers(-42, 42))
+    X = np.round(X, draw_from(draw.sampled_from([0, 2, 50])))
+    kind = draw_from(draw.sampled_from(["f4", "f8", "f2", "i8", "u1", "?", "O", "U", "complex", "datetime64[D]"]))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        X = (
+            np.nan_to_num(X, posinf=1e30, neginf=-1e30).clip(-1e15, 1e15)
+            if kind in ("i8", "u1", "datetime64[D]")
+            else X
+        )
+        X = (X.astype("i8") if kind == "datetime64[D]" else X).astype(kind)
+    if draw_from(draw.booleans()) and kind in ("f4", "f8", "f2"):
+        X[rng.random(X.shape) < 0.02] = draw_from(draw.sampled_from([np.nan, np.inf, 0.0]))
+    X = draw_from(
+        draw.sampled_from([np.ascontiguousarray, np.asfortranarray, lambda of: of[::-1], lambda of: of.tolist()])
+    )(X)
+    classes = draw_from(
+        draw.sampled_from(
+            [
+                [0, 1],
+                [-1, 1],
+                ["no", "yes"],
+                [True, False],
+                [0.0, 1.0],
+                [0.5, 1.5],
+                [3, 1, 2],
+                ["a", 1],
+                [None, "a"],
+                [7],
+            ]
+        )
+    )
+    shares = rng.dirichlet(np.full(len(classes), 0.7))
+    y = [classes[i] for i in rng.choice(len(classes), p=shares, size=n_rows)]
+    y = draw_from(draw.sampled_from([list, np.array, lambda of: np.array(of, dtype=object)]))(y)
+    weights = draw_from(draw.sampled_from([None, 1.0, 0.0, -1.0, 1e-200, 1e200, np.nan]))
+    return X, y, weights if weights is None else np.where(rng.random(n_rows) < 0.7, weights, 1.0)
+
+
+# The table for which this package once had no sentence: a column of numbers that float32 rounds to one.
+@example((np.full((20, 1), 1e-45), np.arange(20) % 2, None), "smote", "mlp")
+@given(tables(), draw.sampled_from(sorted(STRATEGIES)), draw.sampled_from([None, "mlp"]))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.filterwarnings("ignore::Warning")  # of scikit-learn, NumPy and imbalanced-learn, on what they are given
+def test_any_table_is_fitted_or_refused_in_a_sentence(what, strategy, model):
+    X, y, weights = what
+    small = {"model__hidden_layer_sizes": (4,)}
+    clf = ImbalancedKerasClassifier(model, strategy=strategy, epochs=2, random_state=0, target_prior="fit", **small)
+    try:
+        clf.fit(X, y, sample_weight=weights)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+        assert len(message) > 15
+        assert not hasattr(clf, "classes_")
+        return
+    proba = clf.predict_proba(X)
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    assert set(clf.predict(X)) <= set(clf.classes_)

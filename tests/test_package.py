@@ -1,7 +1,9 @@
 """What does a user of the package see before they fit anything?"""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,32 @@ def test_forked_process_gets_an_error_instead_of_a_hang():
     )
     assert out.count("forked after TensorFlow") == 2
     assert "spawn" in out
+
+
+def imports_of(path):
+    """Return the top-level packages, and the modules of this one, that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name if name.startswith("skimbalance") else name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("room", ["rows", "heldout", "links", "decision", "posterior"])
+def test_rooms_that_compute_know_neither_keras_nor_the_rooms_above(room):
+    import skimbalance
+
+    allowed = {"numpy", "scipy", "sklearn", "skimbalance.rows", "skimbalance.checks", *sys.stdlib_module_names}
+    assert imports_of(Path(skimbalance.__file__).with_name(f"{room}.py")) <= allowed
+
+
+def test_only_the_engine_imports_tensorflow_and_only_the_bridge_scikeras():
+    import skimbalance
+
+    folder = Path(skimbalance.__file__).parent
+    importers = {name: set() for name in ("tensorflow", "keras", "scikeras")}
+    for path in folder.rglob("*.py"):
+        for name in importers.keys() & imports_of(path):
+            importers[name].add(path.relative_to(folder).as_posix())
+    assert importers["scikeras"] == {"scikeras_bridge.py"}
+    assert importers["keras"] == {"engine/startup.py"}
+    assert importers["tensorflow"] == {"engine/startup.py", "engine/tensorflow_internals.py"}
