@@ -1,10 +1,13 @@
-"""What do the parameters make? A strategy, a network that says how it wants to be trained, its loss and optimizer."""
+"""What do the parameters make? A strategy, a plan of held-out rows, a network, its loss and optimizer."""
 
 import warnings
+
+import numpy as np
 
 from skimbalance.checks import check_class_weight
 from skimbalance.engine.keras_internals import decays_of, rate_of
 from skimbalance.engine.startup import keep_python_random, keras
+from skimbalance.heldout import plan_hold_out
 from skimbalance.networks import (
     NETWORKS,
     LossOnOutputs,
@@ -18,7 +21,16 @@ from skimbalance.networks import (
     set_decays,
 )
 from skimbalance.scikeras_bridge import SciKerasClassifier
-from skimbalance.strategies import CrossEntropy, KerasLoss, resolve_strategy, wrap_loss
+from skimbalance.strategies import (
+    CrossEntropy,
+    KerasLoss,
+    apply_strategy,
+    needs_calibration,
+    resamples,
+    resolve_strategy,
+    wrap_loss,
+)
+from skimbalance.training import EpochSelection
 
 
 class AssemblingClassifier(SciKerasClassifier):
@@ -60,7 +72,7 @@ class AssemblingClassifier(SciKerasClassifier):
         meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
         meta |= {
             "output_bias_": first_loss.initial_logits(applied.train_prior(0.0)),
-            "X_shape_": (len(applied.kept), applied.rows.X.shape[1]), "X_dtype_": applied.rows.X.dtype,
+            "X_shape_": applied.rows.X.shape, "X_dtype_": applied.rows.X.dtype,
             "y_dtype_": self.classes_.dtype, "target_type_": "binary" if self.n_classes_ == 2 else "multiclass",
             "n_outputs_": 1, "n_outputs_expected_": 1,
         }  # fmt: skip
@@ -81,39 +93,45 @@ class AssemblingClassifier(SciKerasClassifier):
                 set_decays(optimizer, model.trainable_variables, decays)
         return model, came_with, optimizer
 
-    def _prepared(self, model, came_with, rows, rng):
-        """Check, seed and adapt a new network; return it, and what a Keras loss is to see of its outputs."""
-        with keep_python_random():
-            network, *outputs = prepare_network(model, rows, self.n_classes_, rng)
-        return network, (came_with, *outputs)
+    def _network_of_fit(self, applied, recipe, rng, goes_on):
+        """Return the network, what a loss is to know of it, its optimizer, and the optimizer's state.
 
-    def _loss_of_fit(self, loss, seen):
-        """Return the loss on logits: that of the strategy, or the user's, or cross-entropy.
-
-        Parameters
-        ----------
-        loss : LogitsLoss or None
-            Loss of the strategy.
-        seen : tuple
-            The loss that the network came compiled with, or None; the number of its outputs, and what they are.
+        The second is the loss that the network came compiled with, or None; the number of its outputs, and what they
+        are.
         """
-        came_with, *outputs = seen
+        asked = self._optimizer_asked_for(recipe)
+        if goes_on:
+            state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
+            if self._optimizer_asked is not None and self._optimizer_asked != asked:
+                state = *state[:2], *self._optimizer_to_go_on(recipe, asked)
+                self._optimizer_asked = asked
+            return state
+        model, loss, optimizer = self._new_model(applied)
+        with keep_python_random():
+            network, *outputs = prepare_network(model, applied.rows, applied.kept, self.n_classes_, rng)
+        self._came_with, self._optimizer_asked = (loss, *outputs), None if model.compiled else asked
+        return network, self._came_with, optimizer, None
+
+    def _loss_of_fit(self, loss, came_with):
+        """Return the loss on logits: that of the strategy, or the user's, or cross-entropy."""
+        compiled_loss, *outputs = came_with
         users_loss = self._new_loss()
         if loss is None:
-            users_loss = users_loss or came_with
+            users_loss = users_loss or compiled_loss
             return CrossEntropy() if users_loss is None else wrap_loss(users_loss, *outputs)
-        if users_loss is not None or self._is_other_loss(came_with, outputs):
+        if users_loss is not None or self._is_other_loss(came_with):
             raise ValueError(
-                f"loss={users_loss or came_with!r} was given together with strategy={self.strategy!r}, which "
+                f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
                 f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
                 'strategy="class_weight", which brings none.'
             )
         return loss
 
     @staticmethod
-    def _is_other_loss(came_with, outputs):
+    def _is_other_loss(came_with):
         """Whether a network came compiled with a loss that is not cross-entropy."""
-        return came_with is not None and isinstance(wrap_loss(came_with, *outputs), KerasLoss)
+        loss, *outputs = came_with
+        return loss is not None and isinstance(wrap_loss(loss, *outputs), KerasLoss)
 
     def _compile(self, network, optimizer, loss):
         """Compile a network, unless it is compiled so: what users find in ``model_``, what Keras' own loop trains with.
@@ -136,22 +154,49 @@ class AssemblingClassifier(SciKerasClassifier):
             )
         return copy_optimizer(model.optimizer)
 
-    def _optimizer_asked_for(self):
-        """Return the optimizer that the parameters ask for, to be compared with that of an earlier fit."""
-        optimizer = self._new_optimizer(self._recipe())
+    def _optimizer_asked_for(self, recipe):
+        """Return the class and the settings of the optimizer that the parameters ask for."""
+        optimizer = self._new_optimizer(recipe)
         settings = {name: value for name, value in optimizer.get_config().items() if name != "name"}
         return type(optimizer), settings
 
-    def _optimizer_to_go_on(self, network, before, asked, state):
-        """Return the optimizer and its state for a fit that goes on; new ones where the parameters ask for others.
+    def _optimizer_to_go_on(self, recipe, asked):
+        """Return a new optimizer and its state; that of the one before where it differs in nothing but its rate."""
+        optimizer, before = self._new_optimizer(recipe), self.model_.optimizer
+        alike = [(of, {**settings, "learning_rate": None}) for of, settings in (self._optimizer_asked, asked)]
+        keeps = alike[0] == alike[1] and type(rate_of(optimizer)) is type(rate_of(before))
+        return optimizer, self._optimizer_state if keeps else None
 
-        Another rate alone leaves the state as it is.
-        """
-        (old_class, old), (new_class, new) = before, asked
-        if (old_class, old) == (new_class, new):
-            return network.model.optimizer, state
-        optimizer = self._new_optimizer(self._recipe())
-        without_rate = [{k: v for k, v in config.items() if k != "learning_rate"} for config in (old, new)]
-        is_alike = old_class is new_class and without_rate[0] == without_rate[1]
-        is_alike = is_alike and type(rate_of(optimizer)) is type(rate_of(network.model.optimizer))
-        return optimizer, state if is_alike else None
+    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial):
+        """Decide which rows are held out, before anything is done with them."""
+        stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
+        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) and not partial else False)
+        return plan_hold_out(
+            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=None if partial else stops,
+            needs=needs, share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy),
+            most=recipe.most_rows or np.inf, given=given, rng=rng,
+        )  # fmt: skip
+
+    def _apply(self, strategy, plan, settings, partial):
+        """Let the strategy change the rows that are not held out, and say what training shows."""
+        class_counts = self.class_count_ if partial else None
+        return apply_strategy(strategy, plan, self.classes_, settings["shuffle"], class_counts, given=self.strategy)
+
+    def _selection(self, plan, shown, network, recipe, rng, partial):
+        """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""
+        held_out = judged = plan.held_out()
+        if plan.own_share:
+            if not network.members.are_layers:
+                raise ValueError(
+                    "The recipe of the network says that its members hold out rows of their own (own_rows=True), but "
+                    "it is not made of member layers; say own_rows=False."
+                )
+            positions, judged = plan.draw_own(network.members, rng)
+            shown.give_to_members(network.members, positions)
+        elif network.members.are_layers:
+            shown.give_to_members(network.members)
+        score = recipe.early_stopping if self.early_stopping == "auto" else self.early_stopping
+        if partial or not score or judged is None:
+            return None, held_out
+        score = "average_precision" if score is True else score
+        return EpochSelection(judged, network.members, score, self.n_iter_no_change), held_out

@@ -21,15 +21,14 @@ from skimbalance.decision import Decision
 from skimbalance.engine.forward import predict_logits
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
-from skimbalance.heldout import at_prior, holds_enough, plan_hold_out
+from skimbalance.heldout import at_prior, holds_enough
 from skimbalance.networks import Network, pack_network, unpack_network
 from skimbalance.posterior import Posterior, fit_calibrator
 from skimbalance.rows import Rows, weighted_counts
-from skimbalance.strategies import apply_strategy, handles_multi_class, needs_calibration, resamples
+from skimbalance.strategies import handles_multi_class, needs_calibration
 from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
-    EpochSelection,
     Training,
     TrainingRows,
     check_converged,
@@ -361,29 +360,26 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         self._decision = Decision(self.decision, self.n_classes_)
         strategy, recipe = self._new_strategy(rng_sampler), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
-
         given = None if validation_data is None else check_validation_data(self, validation_data)
         plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
         applied = self._apply(strategy, plan, settings, partial)
-        shown = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
-        network, applied, loss, state = self._network_of_fit(
-            applied, plan, shown, recipe, rng_weights, goes_on, settings
-        )
+        network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on)
+        if self._is_auto() and applied.loss is not None and self._is_other_loss(came_with):
+            applied = self._apply(self._new_strategy(rng_sampler, has_loss=True), plan, settings, partial)
+        loss = self._loss_of_fit(applied.loss, came_with)
+        self._compile(network, optimizer, loss)
         self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
             self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
             return
+        shown = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
         kept = self._train(applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
-        posterior = Posterior(loss, np.array([applied.train_prior(progress) for progress in kept]), self.prior_)
-        self.train_prior_ = posterior.train_prior
-        if self._calibrates(strategy, held_out):
-            weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
-            self.calibrator_ = fit_calibrator(predict_logits(network, held_out.X), held_out.y, weights)
-            posterior = Posterior(loss, posterior.train_prior, self.prior_, self.calibrator_)
-        self._posterior = posterior
-        check_converged(read(network.model.weights), posterior, self.n_iter_)
+        train_prior = np.array([applied.train_prior(progress) for progress in kept])
+        self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out))
+        self.train_prior_ = self._posterior.train_prior
+        check_converged(read(network.model.weights), self._posterior, self.n_iter_)
         self._choose_threshold(rows, held_out, selection)
 
     def _count(self, y, sample_weight, adds):
@@ -391,64 +387,6 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         self.class_count_ = weighted_counts(y, sample_weight, self.n_classes_) + (self.class_count_ if adds else 0)
         seen = np.maximum(self.class_count_, self.class_count_ == 0)
         self.prior_ = seen / seen.sum()
-
-    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial):
-        """Decide which rows are held out, before anything is done with them."""
-        stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
-        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) and not partial else False)
-        return plan_hold_out(
-            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=None if partial else stops,
-            needs=needs, share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy),
-            most=recipe.most_rows or np.inf, given=given, rng=rng,
-        )  # fmt: skip
-
-    def _apply(self, strategy, plan, settings, partial):
-        """Let the strategy change the rows that are not held out, and say what training shows."""
-        class_counts = self.class_count_ if partial else None
-        return apply_strategy(strategy, plan, self.classes_, settings["shuffle"], class_counts, given=self.strategy)
-
-    def _network_of_fit(self, applied, plan, shown, recipe, rng, goes_on, settings):
-        """Return the network, compiled, what the strategy gives training, the loss, and the optimizer's state.
-
-        A network that its builder compiles with a loss turns out so only here, and "auto" follows it.
-        """
-        asked, state = self._optimizer_asked_for(), None
-        if goes_on:
-            network, optimizer = self._network, self.model_.optimizer
-            if self._asked_before is not None:
-                optimizer, state = self._optimizer_to_go_on(network, self._asked_before, asked, self._optimizer_state)
-                self._asked_before = asked
-            else:
-                state = self._optimizer_state
-        else:
-            model, came_with, optimizer = self._new_model(applied)
-            network, self._seen = self._prepared(model, came_with, shown, rng)
-            self._asked_before = asked if not model.compiled else None
-        if self._is_auto() and applied.loss is not None and self._is_other_loss(self._seen[0], self._seen[1:]):
-            applied = self._apply(self._new_strategy(rng, has_loss=True), plan, settings, partial=False)
-            shown.class_weight = applied.class_weight
-        loss = self._loss_of_fit(applied.loss, self._seen)
-        self._compile(network, optimizer, loss)
-        return network, applied, loss, state
-
-    def _selection(self, plan, shown, network, recipe, rng, partial):
-        """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""
-        held_out = judged = plan.held_out()
-        if plan.own_share:
-            if not network.members.are_layers:
-                raise ValueError(
-                    "The recipe of the network says that its members hold out rows of their own (own_rows=True), but "
-                    "it is not made of member layers; say own_rows=False."
-                )
-            positions, judged = plan.draw_own(network.members, rng)
-            shown.give_to_members(network.members, positions)
-        elif network.members.are_layers:
-            shown.give_to_members(network.members)
-        score = recipe.early_stopping if self.early_stopping == "auto" else self.early_stopping
-        if partial or not score or judged is None:
-            return None, held_out
-        score = "average_precision" if score is True else score
-        return EpochSelection(judged, network.members, score, self.n_iter_no_change), held_out
 
     def _train(self, applied, shown, held_out, selection, recipe, state, settings, rng, partial):
         """Train the network; add to the history; return the progress at which each member's epoch was kept."""
@@ -476,11 +414,15 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         self.best_epoch_ = best if len(best) > 1 else int(best[0])
         return [training.progress(epoch) for epoch in kept]
 
-    def _calibrates(self, strategy, held_out):
-        """Whether a calibrator on held-out rows takes the place of the loss' link."""
-        if held_out is None:
-            return False
-        return bool(self.calibration) or (needs_calibration(strategy) and holds_enough(held_out.y, 1.0))
+    def _calibrator(self, strategy, held_out):
+        """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
+        vars(self).pop("calibrator_", None)
+        wants = self.calibration or needs_calibration(strategy)
+        if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
+            return None
+        weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
+        self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
+        return self.calibrator_
 
     def _choose_threshold(self, rows, held_out, selection):
         """Let the decision rule look at the rows it needs: held-out ones where there are any, else all."""

@@ -17,15 +17,17 @@ from skimbalance.networks.network import Network
 ops = keras.ops
 
 
-def prepare_network(model, rows, n_classes, rng):
+def prepare_network(model, rows, kept, n_classes, rng):
     """Build, check, seed and adapt a network, in place.
 
     Parameters
     ----------
     model : keras.Model
         Network; its random initial weights are drawn anew from `rng`.
-    rows : TrainingRows
-        Rows that it will be trained on.
+    rows : Rows
+        Rows of the table.
+    kept : ndarray of int, shape (n_kept,)
+        Which of its distinct rows it will be trained on.
     n_classes : int
         Number of classes.
     rng : numpy.random.Generator
@@ -52,7 +54,7 @@ def prepare_network(model, rows, n_classes, rng):
     _draw_weights(model, rng)
     for layer in layers_of(model):
         if isinstance(layer, Standardize | RobustScale):
-            layer.adapt(rows.X, rows.weight, rows.index)
+            layer.adapt(rows.X, rows.weight[kept], rows.index[kept])
     return Network(model, returns_proba), n_outputs, outputs
 
 

@@ -1,7 +1,8 @@
 """How much memory does training take, and does it come back?
 
-Run by hand: ``python tests/benchmarks/bench_memory.py``. First 200 fits of changing size, after 20 to warm up; then
-one fit of 2,000,000 x 30 rows of float32 by each network, whose peak is given in multiples of the table.
+Run by hand: ``python tests/benchmarks/bench_memory.py``. First 200 fits of changing size, after 20 to warm up; then 300
+fits of ever new architectures; then one fit of 2,000,000 x 30 rows of float32 by each network, whose peak is given in
+multiples of the table.
 """
 
 import threading
@@ -36,6 +37,18 @@ def many_fits():
     print(f"200 fits: {resident() - before:+.0f} MB after the first 20")
 
 
+def ever_new_architectures(model, n_fits=300):
+    """Fit and predict with another width each time; print the memory every 50 fits."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4)).astype(np.float32)
+    y, seen = (X[:, 0] > 1).astype(int), []
+    for i in range(n_fits):
+        ImbalancedKerasClassifier(model, epochs=2, model__hidden_layer_sizes=(8 + i,)).fit(X, y).predict(X)
+        if i % 50 == 49:
+            seen.append(f"{resident():.0f}")
+    print(f"{model}, MB after every 50 of {n_fits} architectures: {', '.join(seen)}", flush=True)
+
+
 def one_large_fit(model, n_samples=2_000_000, n_features=30):
     """Fit a large table; print the peak above what the process had before it, with the program compiled already."""
     X = np.random.default_rng(0).standard_normal((n_samples, n_features), dtype=np.float32)
@@ -66,5 +79,7 @@ def one_large_fit(model, n_samples=2_000_000, n_features=30):
 
 if __name__ == "__main__":
     many_fits()
+    ever_new_architectures("mlp")
+    ever_new_architectures("realmlp", n_fits=150)
     for name in ("mlp", "realmlp"):
         one_large_fit(name)
