@@ -103,6 +103,18 @@ def test_probabilities_are_finite_ordered_and_sum_to_one(loss):
     assert np.all(np.diff(proba[:201, 1]) >= 0)
 
 
+@pytest.mark.parametrize(
+    ("loss", "n_classes"),
+    [(loss, 2) for loss in ALL_LOSSES] + [(loss, 3) for loss in LOSSES],
+    ids=lambda value: value if isinstance(value, int) else identify(value),
+)
+def test_links_run_in_a_keras_graph(loss, n_classes):
+    """In single precision, to its rounding."""
+    logits = np.random.default_rng(0).normal(scale=4.0, size=(200, n_classes))
+    in_graph = tf.function(lambda logits: loss.link().inverse(logits, keras.ops))
+    np.testing.assert_allclose(in_graph(logits.astype("float32")), loss.predict_proba(logits), atol=2e-5)
+
+
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=identify)
 def test_round_trip_through_its_configuration(loss):
     restored = type(loss).from_config(loss.get_config())

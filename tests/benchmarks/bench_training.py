@@ -5,7 +5,9 @@ in this one run, so only the ratios mean something; "warm" means that the progra
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
 from functools import partial
@@ -136,6 +138,25 @@ def held_out_scores(X, y, epochs=200):
     print(f"an epoch of {len(X) - n_out:,} x {X.shape[1]}, hidden 32: " + ", ".join(times.values()), flush=True)
 
 
+def interruption(X, y, after=1.5):
+    """Print how soon Ctrl-C is answered in a fit that nothing watches."""
+    clf = ImbalancedKerasClassifier(
+        "mlp", batch_size=64, epochs=10**6, early_stopping=False, model__hidden_layer_sizes=(256, 256)
+    )
+    clf.fit(X[:2000], y[:2000], epochs=1)
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Timer(after, interrupt).start()
+    try:
+        clf.fit(X, y)
+    except KeyboardInterrupt:
+        print(f"Ctrl-C in a fit of {len(X):,} x {X.shape[1]}: answered after {time.perf_counter() - sent[0]:.2f} s")
+
+
 def main():
     """Measure every line of the table."""
     X, y = table(8000, 10)
@@ -184,6 +205,7 @@ def main():
         }
         show(f"predict {len(rows):,} row{'s' if len(rows) > 1 else ''}", predict, {"SciKeras": floor})
 
+    interruption(X_wide, y_wide)
     held_out_scores(X, y)
     held_out_scores(*table(100_000, 10), epochs=10)
     for name in ("mlp", None):
