@@ -508,15 +508,15 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""
-        if self._decision.is_of(self.decision):
-            return self._decision
-        decision = Decision(self.decision, self.n_classes_)
-        if decision.needs_rows:
+        is_same = self._decision.is_of(self.decision)
+        decision = self._decision if is_same else Decision(self.decision, self.n_classes_)
+        if decision.needs_rows and decision.threshold is None:
+            when = "has seen no rows before" if is_same else "was set after"
             raise ValueError(
-                f"decision={self.decision!r} was set after fit, but its threshold follows from rows; call fit with it, "
-                'or take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
+                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
+                'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
             )
-        return decision.choose_threshold(self.prior_)
+        return decision if decision.threshold is not None else decision.choose_threshold(self.prior_)
 
     @property
     def threshold_(self):

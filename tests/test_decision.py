@@ -1,5 +1,7 @@
 """Does each decision rule make the best decision it names?"""
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
@@ -103,6 +105,10 @@ def test_f1_looks_at_held_out_rows_where_there_are_any(validation_split, rare):
 
 def test_a_rule_that_needs_rows_needs_a_fit(rare):
     X, y = rare
+    with pytest.raises(ValueError, match="'f1' has seen no rows before fit, but its threshold follows from rows"):
+        ImbalancedKerasClassifier("mlp", decision="f1").initialize(X, y).predict(X)
+    costs = {"fp": 1, "fn": 4}
+    assert ImbalancedKerasClassifier("mlp", decision=costs).initialize(X, y).threshold_ == pytest.approx(0.2)
     clf = model(X, y)
     assert not hasattr(clf, "threshold_")
     clf.set_params(decision="f1")
@@ -139,3 +145,14 @@ def test_bad_decisions(decision, rare):
 def test_rules_of_two_classes_are_refused_for_three(decision, rare_multiclass):
     with pytest.raises(ValueError, match="is a rule for two classes, but y has 3"):
         ImbalancedKerasClassifier(decision=decision, epochs=1).fit(*rare_multiclass)
+
+
+@pytest.mark.parametrize("decision", ["f1", ("fbeta", 2.0), 0.3, {"fp": 1, "fn": 4}, [[0, 1], [4, 0]], None], ids=str)
+def test_a_rule_knows_whether_it_is_the_one_asked_for(decision):
+    rule = Decision(decision, 2)
+    assert rule.is_of(copy.deepcopy(decision))
+    for other in ("mcc", ("fbeta", 1.0), 0.4, {"fp": 1, "fn": 5}, [[0, 1], [5, 0]], np.array([[0, 1], [4, 0]])):
+        assert not rule.is_of(other)
+    if isinstance(decision, dict | list):
+        decision.clear()
+        assert not rule.is_of(decision)
