@@ -99,9 +99,9 @@ class AssemblingClassifier(SciKerasClassifier):
         The second is the loss that the network came compiled with, or None; the number of its outputs, and what they
         are.
         """
-        asked = self._optimizer_asked_for(recipe)
         if goes_on:
             state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
+            asked = _settings_of(self._new_optimizer(recipe))
             if self._optimizer_asked is not None and self._optimizer_asked != asked:
                 state = *state[:2], *self._optimizer_to_go_on(recipe, asked)
                 self._optimizer_asked = asked
@@ -109,7 +109,8 @@ class AssemblingClassifier(SciKerasClassifier):
         model, loss, optimizer = self._new_model(applied)
         with keep_python_random():
             network, *outputs = prepare_network(model, applied.rows, applied.kept, self.n_classes_, rng)
-        self._came_with, self._optimizer_asked = (loss, *outputs), None if model.compiled else asked
+        self._came_with = loss, *outputs
+        self._optimizer_asked = None if model.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None
 
     def _loss_of_fit(self, loss, came_with):
@@ -154,12 +155,6 @@ class AssemblingClassifier(SciKerasClassifier):
             )
         return copy_optimizer(model.optimizer)
 
-    def _optimizer_asked_for(self, recipe):
-        """Return the class and the settings of the optimizer that the parameters ask for."""
-        optimizer = self._new_optimizer(recipe)
-        settings = {name: value for name, value in optimizer.get_config().items() if name != "name"}
-        return type(optimizer), settings
-
     def _optimizer_to_go_on(self, recipe, asked):
         """Return a new optimizer and its state; that of the one before where it differs in nothing but its rate."""
         optimizer, before = self._new_optimizer(recipe), self.model_.optimizer
@@ -200,3 +195,8 @@ class AssemblingClassifier(SciKerasClassifier):
             return None, held_out
         score = "average_precision" if score is True else score
         return EpochSelection(judged, network.members, score, self.n_iter_no_change), held_out
+
+
+def _settings_of(optimizer):
+    """Return the class and the settings of an optimizer, without its name, which Keras numbers."""
+    return type(optimizer), {name: value for name, value in optimizer.get_config().items() if name != "name"}

@@ -16,13 +16,13 @@ class ProgramCache:
 
     Parameters
     ----------
-    size : int, default=32
+    size : int, default=64
         Largest number of idle programs kept. The one unused for longest goes first.
-    n_discarded : int, default=8
+    n_discarded : int, default=16
         After so many programs have gone, what TensorFlow keeps of them goes as well, which takes a while.
     """
 
-    def __init__(self, size=32, n_discarded=8):
+    def __init__(self, size=64, n_discarded=16):
         self._size, self._n_discarded = size, n_discarded
         self._idle, self._n_idle, self._n_gone, self._lock = OrderedDict(), 0, 0, threading.Lock()
 
