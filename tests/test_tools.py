@@ -122,8 +122,6 @@ def test_integer_folds_are_stratified(rare):
     np.testing.assert_array_equal(by_number, by_splitter)
 
 
-# scikit-learn 1.6's LogisticRegression passes SciPy 1.17 an option that it deprecates.
-@pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning")
 @pytest.mark.parametrize(
     "wrap",
     [
