@@ -13,7 +13,7 @@ from skimbalance.engine.startup import keras
 def layers_of(model, include_self=True):
     """Return every layer of a network, those inside others included.
 
-    Keras 3.8 to 3.15: ``_flatten_layers``. Without it: walk ``model.layers`` and the attributes of each.
+    Keras 3.10 to 3.15: ``_flatten_layers``. Without it: walk ``model.layers`` and the attributes of each.
     """
     return list(model._flatten_layers(include_self=include_self))
 
@@ -21,7 +21,7 @@ def layers_of(model, include_self=True):
 def logits_behind(outputs):
     """Return the logits that Keras notes on the probabilities of a softmax or sigmoid, or None.
 
-    Keras 3.8 to 3.15: ``_keras_logits``, which its own losses read; exact where log(softmax) would have been rounded to
+    Keras 3.10 to 3.15: ``_keras_logits``, which its own losses read; exact where log(softmax) would be rounded to
     0 or 1 already. Without it: read probabilities as those of a network that notes none.
     """
     return getattr(outputs, "_keras_logits", None)
@@ -30,7 +30,7 @@ def logits_behind(outputs):
 def last_operation(model):
     """Return the layer or operation that a network's only output comes from, or None where Keras does not know.
 
-    Keras 3.8 to 3.15: ``_keras_history``. Without it: ``model.layers[-1]``.
+    Keras 3.10 to 3.15: ``_keras_history``. Without it: ``model.layers[-1]``.
     """
     outputs = getattr(model, "outputs", None)
     history = getattr(outputs[0], "_keras_history", None) if outputs else None
@@ -45,7 +45,7 @@ def takes_training(model):
 def read_statistics_when_called(model):
     """Let layers that keep statistics beside their variables derive them from the variables at every call.
 
-    Keras 3.8 to 3.15: ``Normalization.finalize_state`` copies ``adapt_mean`` and ``adapt_variance`` into constants,
+    Keras 3.10 to 3.15: ``Normalization.finalize_state`` copies ``adapt_mean`` and ``adapt_variance`` into constants,
     which a compiled program would keep. Without it: do not share programs of networks with such a layer.
     """
     for layer in layers_of(model):
@@ -77,7 +77,7 @@ def restore_statistics(model):
 def is_unseeded(initializer):
     """Whether an initializer has taken its seed from Python's generator.
 
-    Keras 3.8 to 3.15: ``_init_seed`` is what the constructor was given. Without it: ``get_config()["seed"]``.
+    Keras 3.10 to 3.15: ``_init_seed`` is what the constructor was given. Without it: ``get_config()["seed"]``.
     """
     return isinstance(initializer, keras.initializers.Initializer) and getattr(initializer, "_init_seed", 0) is None
 
@@ -85,7 +85,7 @@ def is_unseeded(initializer):
 def unseeded_generators(layer):
     """Return the generators of a layer (of dropout, say) that have taken their seed from Python's.
 
-    Keras 3.8 to 3.15: ``_seed_generators`` and ``_initial_seed``. Without it: look for ``SeedGenerator`` in ``vars``.
+    Keras 3.10 to 3.15: ``_seed_generators`` and ``_initial_seed``. Without it: look for ``SeedGenerator`` in ``vars``.
     """
     return [of for of in getattr(layer, "_seed_generators", []) if of._initial_seed is None]
 
@@ -96,7 +96,7 @@ def unseeded_generators(layer):
 def rate_of(optimizer):
     """Return an optimizer's learning rate: a variable, or a schedule.
 
-    Keras 3.8 to 3.15: ``_learning_rate``; ``learning_rate`` has evaluated a schedule already. Without it:
+    Keras 3.10 to 3.15: ``_learning_rate``; ``learning_rate`` has evaluated a schedule already. Without it:
     ``get_config()["learning_rate"]``.
     """
     return optimizer._learning_rate
@@ -105,7 +105,7 @@ def rate_of(optimizer):
 def decays_of(optimizer, variables):
     """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
 
-    An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told. Keras 3.8 to 3.15:
+    An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told. Keras 3.10 to 3.15:
     ``_use_weight_decay``. Without it: nothing is spared from weight decay.
     """
     return [optimizer._use_weight_decay(variable.value) for variable in variables]
@@ -114,7 +114,7 @@ def decays_of(optimizer, variables):
 def copy_exclusions(optimizer, copied):
     """Let a copy spare the same variables from weight decay.
 
-    Keras 3.8 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without it: as for
+    Keras 3.10 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without it: as for
     `decays_of`.
     """
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
@@ -125,7 +125,7 @@ def copy_exclusions(optimizer, copied):
 def _without_overrides():
     """Return Keras' base class of optimizers as it is on JAX.
 
-    On TensorFlow, Keras 3.8 to 3.15 overrides the methods that write variables, for ``tf.distribute``, and withdraws
+    On TensorFlow, Keras 3.10 to 3.15 overrides the methods that write variables, for ``tf.distribute``, and withdraws
     ``stateless_apply``; without these overrides it works here as well. Without it: train through Keras' own loop.
     """
     on_tensorflow, base = (
@@ -178,7 +178,7 @@ class StatelessOptimizer(_without_overrides()):
 def copy_callback(callback, copied):
     """Copy a callback without the network that it was last used with.
 
-    Keras 3.8 to 3.15: ``_model``. Without it: ``copied(callback)``, which copies the network as well.
+    Keras 3.10 to 3.15: ``_model``. Without it: ``copied(callback)``, which copies the network as well.
     """
     return copied(callback, {id(getattr(callback, "_model", None)): None})
 
@@ -186,7 +186,7 @@ def copy_callback(callback, copied):
 def is_epoch_only(callback):
     """Whether one of Keras' callbacks that has batch hooks needs none of them.
 
-    Keras 3.8 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it: TensorBoard trains
+    Keras 3.10 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it: TensorBoard trains
     through Keras' own loop.
     """
     callbacks = keras.callbacks
