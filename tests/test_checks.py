@@ -271,7 +271,7 @@ def test_a_later_chunk_with_a_new_label(rare):
 def test_inputs_are_left_as_they_were(strategy, rare):
     X, y = rare
     X_before, y_before = X.copy(), y.copy()
-    clf = ImbalancedKerasClassifier(strategy=strategy, epochs=1)
+    clf = ImbalancedKerasClassifier("mlp", strategy=strategy, epochs=1)
     parameters = {name: repr(value) for name, value in clf.get_params().items()}
     clf.fit(X, y, sample_weight=np.ones(len(y))).predict(X)
     np.testing.assert_array_equal(X, X_before)

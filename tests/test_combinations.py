@@ -63,7 +63,6 @@ def average_of_two(meta):
 
 STRATEGY = {
     **{name: name for name in STRATEGIES},
-    "auto": "auto",
     "SMOTE of one neighbour": SMOTE(k_neighbors=1),
     "sampling and focal loss": [RandomUnderSampler(sampling_strategy=0.5), "focal"],
 }
@@ -261,7 +260,7 @@ def test_both_ways_of_training_end_alike(network, feature):
     """The program and Keras' own loop, with class shares that change from chunk to chunk."""
     ends = []
     for way in ("program", "Keras' loop"):
-        clf, X, y, _ = case_of("auto", network, way, feature)
+        clf, X, y, _ = case_of("logit_adjustment", network, way, feature)
         clf.set_params(epochs=4)
         order = np.argsort(y, kind="stable")[::-1] if feature == "chunks" else slice(None)
         clf = fitted(clf, X[order], y[order], None, feature)

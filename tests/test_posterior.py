@@ -158,8 +158,8 @@ def test_two_remedies_that_move_the_prior_warn_and_are_corrected_once(rare):
 
 def test_one_remedy_does_not_warn(rare, recwarn):
     for strategy in STRATEGIES:
-        ImbalancedKerasClassifier(strategy=strategy, epochs=1, validation_split=0.13).fit(*rare)
-    ImbalancedKerasClassifier(strategy=[SMOTE(), "class_weight", "focal"], epochs=1).fit(*rare)
+        ImbalancedKerasClassifier("mlp", strategy=strategy, epochs=1, validation_split=0.13).fit(*rare)
+    ImbalancedKerasClassifier("mlp", strategy=[SMOTE(), "class_weight", "focal"], epochs=1).fit(*rare)
     assert not [w for w in recwarn if "more than once" in str(w.message)]
 
 

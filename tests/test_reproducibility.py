@@ -155,9 +155,10 @@ def _through_joblib(clf):
 @pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
 @pytest.mark.parametrize(
     "parameters",
-    [*[{"strategy": name} for name in STRATEGIES], {"strategy": [SMOTE(), "focal"]}, {"model": with_dropout},
+    [{}, *[{"model": "mlp", "strategy": name} for name in STRATEGIES], {"strategy": [SMOTE(), "focal"]},
+     {"model": with_dropout},
      {"model": with_dropout, "loss": custom_loss, "strategy": None}],
-    ids=[*STRATEGIES, "combined", "own network", "own loss"],
+    ids=["default", *STRATEGIES, "combined", "own network", "own loss"],
 )  # fmt: skip
 def test_copies_predict_the_same(parameters, make_copy, rare):
     X, y = rare
