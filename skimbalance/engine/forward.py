@@ -51,12 +51,8 @@ class Forward:
         is_own : bool
             Which of both.
         """
-        chunks = []
-        for begin in range(0, len(X), self.chunk_rows):
-            rows = X[begin : begin + self.chunk_rows]
-            filled = to_block(rows) if self._xla else to_multiple(rows)
-            chunks.append(np.asarray(self._function(is_own)(state, filled))[: len(rows)])
-        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+        fill_up, function = to_block if self._xla else to_multiple, self._function(is_own)
+        return _in_chunks(X, self.chunk_rows, lambda rows: function(state, fill_up(rows)))
 
     def _function(self, is_own):
         """Return the compiled function, for rows alike for all members or for those of each one's own."""
@@ -96,12 +92,18 @@ class _Direct:
     def __call__(self, state, X, is_own=False):
         model = self._network.model
         training = {"training": False} if takes_training(model) else {}
-        chunks = []
-        for begin in range(0, len(X), self.chunk_rows):
-            rows = X[begin : begin + self.chunk_rows]
-            outputs = model(tf.convert_to_tensor(to_multiple(rows)), **training)
-            chunks.append(np.asarray(self._network.logits(outputs))[: len(rows)])
-        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+        def logits(rows):
+            return self._network.logits(model(tf.convert_to_tensor(to_multiple(rows)), **training))
+
+        return _in_chunks(X, self.chunk_rows, logits)
+
+
+def _in_chunks(X, chunk_rows, logits_of):
+    """Return logits of all rows, a chunk at a time; what fills up a chunk is left out."""
+    chunks = [X[begin : begin + chunk_rows] for begin in range(0, len(X), chunk_rows)]
+    logits = [np.asarray(logits_of(rows))[: len(rows)] for rows in chunks]
+    return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
 
 def forward_of(network, compiles=False):

@@ -83,12 +83,6 @@ class EpochSelection:
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         return proba.reshape(-1, proba.shape[-1]), y.ravel(), None if weight is None else weight.ravel()
 
-    def held_out_logits(self):
-        """Return each pair's logits of the rows held out from it, (n, in_pair, n_classes), labels and weights."""
-        y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
-        logits = self.logits.reshape(-1, self._members.in_pair, self.logits.shape[-1])
-        return logits, y.ravel(), None if weight is None else weight.ravel()
-
     def _posteriors(self, posterior, logits, at):
         """Return the mean P(y | x) of each pair, (n_rows, n_pairs, n_classes)."""
         pairs = self._members.pairs()
