@@ -4,6 +4,7 @@ import gc
 import os
 import threading
 import time
+import weakref
 
 import joblib
 import keras
@@ -13,7 +14,7 @@ import tensorflow as tf
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.engine import cache, keras_internals, tensorflow_internals
+from skimbalance.engine import cache, compiled, keras_internals, tensorflow_internals
 from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import may_fill_up, most_steps
 from skimbalance.engine.cache import ProgramCache
@@ -137,21 +138,45 @@ def test_what_tensorflow_keeps_of_programs_goes_with_them(monkeypatch):
     assert len(cleared) == 2
 
 
-def test_ever_new_architectures_level_off(monkeypatch):
+@pytest.mark.parametrize("model", ["mlp", "realmlp"])
+def test_ever_new_architectures_level_off(model, monkeypatch):
     """Of programs, and of what TensorFlow knows of them; the megabytes are measured by bench_memory.py."""
     from tensorflow.python.eager import context
 
-    few = ProgramCache(size=4, n_discarded=4)
+    few = ProgramCache(size=2, n_discarded=2)
     for room in ("skimbalance.training.loop", "skimbalance.engine.forward"):
         monkeypatch.setattr(f"{room}.programs", few)
+    sessions, new_session = weakref.WeakSet(), compiled.new_session
+
+    def recording(graph):
+        sessions.add(session := new_session(graph))
+        return session
+
+    monkeypatch.setattr(compiled, "new_session", recording)
     X, y = table()
-    functions = []
-    for width in range(3, 19):
-        ImbalancedKerasClassifier("mlp", epochs=1, model__hidden_layer_sizes=(width,)).fit(X, y).predict(X)
+    kept = []
+    for width in range(3, 11):
+        clf = ImbalancedKerasClassifier(model, epochs=1, model__hidden_layer_sizes=(width,), early_stopping=False)
+        clf.set_params(compile__jit_compile=True).fit(X, y).predict(X)
         gc.collect()
-        functions.append(len(context.context().list_function_names()))
-    assert len(few) == 4
-    assert max(functions[8:]) <= functions[4] + 4
+        kept.append((len(context.context().list_function_names()), len(sessions)))
+    functions, alive = zip(*kept, strict=True)
+    assert len(few) == 2
+    assert max(functions[4:]) <= functions[3] + 2
+    assert 1 <= max(alive) <= 3
+
+
+def test_xla_computes_the_same_where_there_is_a_gpu(monkeypatch):
+    def double(state, x):
+        return tf.reduce_sum(x) + state[0], [2 * state[0]]
+
+    specs = [tf.TensorSpec((), tf.float32)], tf.TensorSpec((None,), tf.float32)
+    one = compiled.as_arrays(double, *specs)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    monkeypatch.setattr(compiled, "new_session", None)
+    for run in (one, compiled.as_arrays(double, *specs, in_parallel=True)):
+        total, (doubled,) = run([np.float32(3)], np.arange(3, dtype=np.float32))
+        assert (total, doubled) == (6, 6)
 
 
 # --- blocks ---
@@ -240,6 +265,15 @@ def test_tensorflow_still_says_whether_it_runs():
 def test_tensorflow_still_clears_its_kernels():
     tensorflow_internals.clear_kernels()
     assert float(tf.constant(1.0) + 1) == 2.0, "TensorFlow does not survive that its kernel cache is cleared"
+
+
+def test_sessions_still_prepare_a_call():
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, (None,))
+        results = [x + 1, 2 * x]
+    call = tensorflow_internals.call_of(tf.compat.v1.Session(graph=graph), [x], results, in_parallel=False)
+    more, twice = call(np.ones(3, np.float32))
+    assert more.sum() == twice.sum() == 6, "Session._make_callable_from_options no longer prepares a call"
 
 
 def test_variables_still_have_handles():

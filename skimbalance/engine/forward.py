@@ -8,10 +8,10 @@ import numpy as np
 from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, filled_up, to_block
 from skimbalance.engine.cache import programs
-from skimbalance.engine.compiled import as_operation
+from skimbalance.engine.compiled import as_arrays, as_operation
 from skimbalance.engine.keras_internals import takes_training
-from skimbalance.engine.startup import keep_python_random, keras, start, start_xla, tf
-from skimbalance.engine.state import state_of
+from skimbalance.engine.startup import keep_python_random, keras, start, tf
+from skimbalance.engine.state import state_of, values
 
 _CHUNK_ROWS = 16384
 
@@ -73,12 +73,12 @@ class Forward:
             outputs, _ = template.stateless_call(state[:n_trainable], state[n_trainable:], rows, **training)
             return network.logits(outputs)
 
+        compile_one = as_operation
         if self._xla:
-            start_xla()
-            forward = tf.function(forward, autograph=False, jit_compile=True)
+            forward, compile_one = tf.function(forward, autograph=False, jit_compile=True), as_arrays
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(network.model)]
         front = (None, network.members.n) if is_own else (None,)
-        return as_operation(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
+        return compile_one(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
 
 
 class _Direct:
@@ -148,7 +148,7 @@ def predict_logits(network, X, chunk_rows=None, callbacks=()):
         Logits.
     """
     start()
-    forward, state = forward_of(network), [variable.value for variable in state_of(network.model)]
+    forward, state = forward_of(network), values(state_of(network.model))
     if not callbacks and chunk_rows is None:
         return forward(state, X)
     hooks = keras.callbacks.CallbackList(list(callbacks), model=network.model)

@@ -10,12 +10,12 @@ fit of an architecture.
 import numpy as np
 
 from skimbalance.engine.blocks import block_steps, filled_up, may_fill_up, most_steps, n_groups_of
-from skimbalance.engine.compiled import as_function, as_operation
+from skimbalance.engine.compiled import as_arrays, as_operation
 from skimbalance.engine.forward import forward_of
 from skimbalance.engine.keras_internals import rate_of, takes_training
 from skimbalance.engine.optimizers import constant_rate, follows_our_schedule, stateless_copy, with_constant_rate
-from skimbalance.engine.startup import start_xla, tf
-from skimbalance.engine.state import read, state_of, write
+from skimbalance.engine.startup import tf
+from skimbalance.engine.state import read, state_of, values, write
 from skimbalance.networks import MemberGroups, losses_of
 
 
@@ -45,8 +45,6 @@ class Program:
         self.optimizer, self._has_rates = with_constant_rate(optimizer), follows_our_schedule(optimizer)
         self._xla = xla and not run_eagerly
         self._pads = may_fill_up(network) and not run_eagerly
-        if self._xla:
-            start_xla()
         self._block_steps, self._most_steps = block_steps(network, batch_size), most_steps(network, batch_size)
         self.optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [tf.constant(value) for value in read(self.optimizer.variables)]
@@ -54,13 +52,13 @@ class Program:
         self._groups = MemberGroups(self.model, network.members, n_groups)
         self._part_optimizer = stateless_copy(self.optimizer, self._groups.part.trainable_variables, decays)
         self._training = {"training": True} if takes_training(self._groups.part) else {}
-        self._run = self._run_groups if run_eagerly else None
+        self._run = self._run_on_variables if run_eagerly else None
         self._forward, self._compiles = None, not run_eagerly
 
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""
         if model is not self.model:
-            write(state_of(self.model), [variable.value for variable in state_of(model)])
+            write(state_of(self.model), values(state_of(model)))
         write(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
@@ -73,7 +71,7 @@ class Program:
     def store(self, model):
         """Hand the weights back to the network; return the optimizer's state."""
         if model is not self.model:
-            write(state_of(model), [variable.value for variable in state_of(self.model)])
+            write(state_of(model), values(state_of(self.model)))
         if constant_rate(model.optimizer) is not None:
             model.optimizer.learning_rate = constant_rate(self.optimizer)
         return read(self.optimizer.variables)
@@ -90,7 +88,7 @@ class Program:
         """Return logits of rows as the network is now, (n_rows, n_members, n_classes)."""
         if self._forward is None:
             self._forward = forward_of(self.network, self._compiles)
-        return self._forward([variable.value for variable in state_of(self.model)], X, is_own)
+        return self._forward(values(state_of(self.model)), X, is_own)
 
     def run_epochs(self, rows, orders, weights, rates, after_batch=None):
         """Train on every position of each order once; return the mean loss of each epoch.
@@ -141,25 +139,45 @@ class Program:
         specs = tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), arguments)
         specs.append(tf.TensorSpec((), tf.int32))
         specs.append([tf.TensorSpec(number.shape, tf.float32) for number in self._hyperparameters])
-        compile_one = as_operation if self._groups.n == 1 else as_function
-        return compile_one(self._run_groups, *specs)
+        if not self._xla:
+            return as_operation(self._run_on_variables, *specs)
+        variables = self._variables
+        specs = [[tf.TensorSpec(v.shape, v.dtype) for v in variables], *specs]
+        run = as_arrays(self._run_groups, *specs, in_parallel=self._groups.n > 1)
 
-    def _run_groups(self, tables, plan, n_steps, hyperparameters):
-        """Trace a block: the loop of every group of members, side by side, between reading and writing the state."""
+        def run_on_variables(*arguments):
+            losses, ends = run(values(variables), *arguments)
+            write(variables, ends)
+            return losses
+
+        return run_on_variables
+
+    def _run_on_variables(self, *arguments):
+        """Trace a block between reading and writing the state."""
+        variables = self._variables
+        losses, ends = self._run_groups([variable.value for variable in variables], *arguments)
+        for variable, value in zip(variables, ends, strict=True):
+            variable.assign(value)
+        return losses
+
+    @property
+    def _variables(self):
+        """All that a step changes."""
+        return [*state_of(self.model), *self.optimizer.variables]
+
+    def _run_groups(self, state, tables, plan, n_steps, hyperparameters):
+        """Trace a block: the loop of every group of members, side by side; return losses and the state at the end."""
         tables, plan = tf.nest.map_structure(tf.convert_to_tensor, (tables, plan))
-        groups, part = self._groups, self._groups.part
-        variables = [*state_of(self.model), *self.optimizer.variables]
+        groups, part, variables = self._groups, self._groups.part, self._variables
         of_part = [*state_of(part), *self._part_optimizer.variables]
         loop = tf.function(self._loop, jit_compile=True, autograph=False) if self._xla else self._loop
-        shares = groups.split([variable.value for variable in variables], of_part)
+        shares = groups.split(state, of_part)
         ends = [
             loop(list(share), *table, plan, n_steps, hyperparameters)
             for share, table in zip(shares, tables, strict=True)
         ]
         losses, shares = zip(*ends, strict=True)
-        for variable, value in zip(variables, groups.merge(shares, variables), strict=True):
-            variable.assign(value)
-        return tf.add_n(losses)
+        return tf.add_n(losses), groups.merge(shares, variables)
 
     def _loop(self, state, X, y, w, plan, n_steps, hyperparameters):
         """Trace the loop over the steps of a block; return the sum of losses of each step and the state at the end."""

@@ -77,7 +77,7 @@ with quiet():
 
     from skimbalance.engine.tensorflow_internals import is_running
 
-__all__ = ["keras", "start", "start_xla", "tf"]
+__all__ = ["keras", "start", "start_sessions", "tf"]
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -126,10 +126,22 @@ def _say_what_onednn_lacks():
 
 
 @functools.cache
-def start_xla():
+def start_sessions():
     """Have XLA say what it says of itself on the first compilation of a process, before ours."""
-    with quiet():
-        tf.function(tf.exp, jit_compile=True, autograph=False)(tf.constant(0.0))
+    with quiet(), tf.Graph().as_default() as graph:
+        result = tf.function(tf.exp, jit_compile=True, autograph=False)(tf.constant(0.0))
+        new_session(graph).run(result)
+
+
+def new_session(graph):
+    """Return a session of a graph, with as many threads as TensorFlow runs on."""
+    threads = tf.config.threading
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=threads.get_intra_op_parallelism_threads(),
+        inter_op_parallelism_threads=threads.get_inter_op_parallelism_threads(),
+        allow_soft_placement=True,
+    )
+    return tf.compat.v1.Session(graph=graph, config=config)
 
 
 def _take_share_of_threads():

@@ -11,12 +11,16 @@ def state_of(model):
     return model.trainable_variables + model.non_trainable_variables
 
 
+def values(variables):
+    """Return the values of variables as tensors, which they are until the next assignment."""
+    return [
+        tf.raw_ops.ReadVariableOp(resource=handle_of(variable), dtype=variable.value.dtype) for variable in variables
+    ]
+
+
 def read(variables):
     """Return the values of variables as arrays of their own."""
-    return [
-        tf.raw_ops.ReadVariableOp(resource=handle_of(variable), dtype=variable.value.dtype).numpy()
-        for variable in variables
-    ]
+    return [value.numpy() for value in values(variables)]
 
 
 def write(variables, values):

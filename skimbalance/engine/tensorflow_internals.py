@@ -3,6 +3,7 @@
 ``tests/test_engine.py`` has a test for each, which fails with a sentence once an upgrade removes it.
 """
 
+from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context
 
 
@@ -32,3 +33,15 @@ def handle_of(variable):
     ``tf.raw_ops.ReadVariableOp`` takes. Without it: ``variable.numpy()`` and ``variable.assign``, ten times slower.
     """
     return variable.value.handle
+
+
+def call_of(session, inputs, outputs, in_parallel):
+    """Return a function of the values of a graph's inputs, to those of its outputs.
+
+    TensorFlow 2.18 to 2.21: ``Session._make_callable_from_options``, which prepares a call once. Without it:
+    ``Session.make_callable``, at 0.6 ms more a call.
+    """
+    options = config_pb2.CallableOptions(feed=[t.name for t in inputs], fetch=[t.name for t in outputs])
+    if not in_parallel:
+        options.run_options.inter_op_thread_pool = -1  # the caller's own thread
+    return session._make_callable_from_options(options)

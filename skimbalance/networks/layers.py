@@ -258,9 +258,9 @@ class PeriodicEmbedding(MemberLayer):
         bias = (self.n_members, 1, self.n_outputs * d)
         self.bias = self.add_weight(name="bias", shape=bias, initializer=self._draw_bias)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         """Return (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d * (1 + n_outputs))."""
-        cosines = _cosine_of_turns(_EMBEDDING_RATE * (inputs[..., None, :] * self.frequency + self.phase))
+        cosines = _cosine_of_turns(_EMBEDDING_RATE * (inputs[..., None, :] * self.frequency + self.phase), training)
         mixed = ops.sum(cosines[..., None, :] * self.mixture, axis=2)
         mixed = ops.reshape(mixed, (self.n_members, -1, self.n_outputs * inputs.shape[-1])) + self.bias
         return ops.concatenate([inputs + ops.zeros((self.n_members, 1, 1), inputs.dtype), mixed], axis=-1)
@@ -275,22 +275,19 @@ class PeriodicEmbedding(MemberLayer):
         return {**super().get_config(), **own}
 
 
-# XLA computes polynomials and exp on whole registers, but calls the C library for every single cos and expm1. The
-# gradients are written out, as those of the steps below would take twice as long.
+# XLA computes polynomials and exp on whole registers, but calls the C library for every single cos and expm1. In
+# training the slopes are written out, as the gradients of the steps below would take twice as long.
 
 
-@ops.custom_gradient
-def _cosine_of_turns(turns):
+def _cosine_of_turns(turns, training):
     """Return cos(2 pi u) to 4e-6."""
     past = turns - ops.round(turns)
     distance = ops.abs(past)
-
-    def gradient(*arguments, upstream=None):
-        upstream = arguments[0] if upstream is None else upstream
-        folded = ops.where(distance > 0.25, ops.sign(past) * (0.5 - distance), past)
-        return -2 * np.pi * upstream * _sine_within_a_quarter(folded)
-
-    return _sine_within_a_quarter(0.25 - distance), gradient
+    cosine = _sine_within_a_quarter(0.25 - distance)
+    if not training:
+        return cosine
+    folded = ops.where(distance > 0.25, ops.sign(past) * (0.5 - distance), past)
+    return _with_slope(cosine, -2 * np.pi * _sine_within_a_quarter(folded), turns)
 
 
 def _sine_within_a_quarter(turns):
@@ -300,17 +297,20 @@ def _sine_within_a_quarter(turns):
     return x * (1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72))))
 
 
-@ops.custom_gradient
-def _selu(x):
+def _selu(x, training):
     """Return what Keras' selu returns, to 2e-7."""
     scale, alpha = 1.0507009873554805, 1.6732632423543772
     out = scale * ops.where(x > 0, x, alpha * (ops.exp(ops.minimum(x, 0.0)) - 1.0))
+    return _with_slope(out, ops.where(out < 0, out + scale * alpha, scale), x) if training else out
 
-    def gradient(*arguments, upstream=None):
-        upstream = arguments[0] if upstream is None else upstream
-        return upstream * ops.where(out < 0, out + scale * alpha, scale)
 
-    return out, gradient
+def _with_slope(value, slope, x):
+    """Return a value whose derivative by x is the slope.
+
+    TensorFlow keeps every graph in which a function's gradient was declared for the rest of the process.
+    """
+    value, slope = ops.stop_gradient(value), ops.stop_gradient(slope)
+    return value + slope * (x - ops.stop_gradient(x))
 
 
 @keras.saving.register_keras_serializable("skimbalance")
@@ -348,11 +348,11 @@ class MemberDense(MemberLayer):
         """Set the bias of every member, (units,)."""
         self.bias.assign(np.broadcast_to(np.asarray(bias) / _BIAS_RATE, self.bias.shape))
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         """Return (n_members, n_rows, d) -> (n_members, n_rows, units)."""
         products = ops.matmul(inputs, self.kernel) * self.kernel.shape[1] ** -0.5
-        activation = _selu if self.activation is keras.activations.selu else self.activation
-        return activation(products + _BIAS_RATE * self.bias)
+        hidden = products + _BIAS_RATE * self.bias
+        return _selu(hidden, training) if self.activation is keras.activations.selu else self.activation(hidden)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the outputs."""
