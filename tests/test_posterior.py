@@ -104,8 +104,7 @@ def test_a_calibrator_speaks_of_the_data_whatever_rows_it_is_fitted_on(strategy)
     )
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("model", [None, linear], ids=["default", "linear"])
+@pytest.mark.parametrize(("model", "n_classes"), [(None, 2), (linear, 3)], ids=["default", "linear"])
 def test_ldam_calibrates_itself(model, n_classes):
     """Its link alone scores .47 above a plain fit: it is flat between the margins."""
     X, y, _ = known_problem(6000, n_classes=n_classes)
