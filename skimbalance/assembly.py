@@ -1,11 +1,12 @@
 """What do the parameters make? A strategy, a plan of held-out rows, a network, its loss and optimizer."""
 
 import warnings
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from skimbalance.checks import check_class_weight
-from skimbalance.engine.keras_internals import decays_of, rate_of
+from skimbalance.engine.keras_internals import decays_of, metrics_of, rate_of
 from skimbalance.engine.startup import keep_python_random, keras
 from skimbalance.heldout import plan_hold_out
 from skimbalance.networks import (
@@ -15,12 +16,13 @@ from skimbalance.networks import (
     Recipe,
     copy_network,
     copy_optimizer,
+    metrics_on,
     prepare_network,
     realmlp,
     recipe_of,
     set_decays,
 )
-from skimbalance.scikeras_bridge import SciKerasClassifier
+from skimbalance.scikeras_bridge import SciKerasClassifier, named_metrics
 from skimbalance.strategies import (
     CrossEntropy,
     KerasLoss,
@@ -33,24 +35,57 @@ from skimbalance.strategies import (
 from skimbalance.training import EpochSelection
 
 
+@dataclass
+class CameWith:
+    """What a network came with, or returns.
+
+    Attributes
+    ----------
+    loss : str, callable, keras.losses.Loss or None
+        Loss that it came compiled with.
+    metrics : dict
+        Metrics that it came compiled with, by `named_metrics`.
+    n_outputs : int
+        Columns of its outputs.
+    outputs : {"proba", "logits"}
+        What they are.
+    """
+
+    loss: object = None
+    metrics: dict = field(default_factory=dict)
+    n_outputs: int = 1
+    outputs: str = "logits"
+
+    @property
+    def is_other_loss(self):
+        """Whether that loss is not cross-entropy."""
+        return self.loss is not None and isinstance(self.wrap(self.loss), KerasLoss)
+
+    def wrap(self, loss):
+        """Return a loss written for Keras as one on logits."""
+        return wrap_loss(loss, self.n_outputs, self.outputs)
+
+
 class AssemblingClassifier(SciKerasClassifier):
     """Classifier that makes the parts of a fit from its parameters, anew for every fit."""
 
-    def _new_strategy(self, rng, has_loss=None):
+    def _new_strategy(self, rng, class_weight, has_loss=None):
         """Return the strategy of this fit with all parameters that are meant for it.
 
-        "auto" depends on whether a Keras loss is given: to the classifier, or by a network that is compiled already.
+        "auto" depends on whether weights, or a Keras loss, are given: to the classifier, or by a network that is
+        compiled already. Who brings a loss has said what to train for; nothing is added unasked.
         """
         strategy = self.strategy
         if self._is_auto():
             if has_loss is None:
-                has_loss = self._setting("loss", "compile") is not None or getattr(self.model, "loss", None) is not None
-            strategy = "class_weight" if has_loss or self.class_weight is not None else "logit_adjustment"
+                model = self._users_builder()
+                has_loss = self._setting("loss", "compile") is not None or getattr(model, "loss", None) is not None
+            strategy = "class_weight" if class_weight is not None else None if has_loss else "logit_adjustment"
         return resolve_strategy(
             strategy,
             nested=self._routed("strategy"),
             flat={"gamma": self.gamma, "alpha": self.alpha},
-            class_weight=check_class_weight(self.class_weight, self.classes_),
+            class_weight=check_class_weight(class_weight, self.classes_),
             rng=rng,
         )
 
@@ -67,38 +102,29 @@ class AssemblingClassifier(SciKerasClassifier):
         return said or Recipe()
 
     def _new_model(self, applied):
-        """Build the network; return it, the loss it came compiled with or None, and its optimizer."""
+        """Build the network; return it, what it came compiled with, and its optimizer."""
         first_loss = applied.loss or CrossEntropy()
         meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
-        meta |= {
-            "output_bias_": first_loss.initial_logits(applied.train_prior(0.0)),
-            "X_shape_": applied.rows.X.shape, "X_dtype_": applied.rows.X.dtype,
-            "y_dtype_": self.classes_.dtype, "target_type_": "binary" if self.n_classes_ == 2 else "multiclass",
-            "n_outputs_": 1, "n_outputs_expected_": 1,
-        }  # fmt: skip
+        meta |= {"output_bias_": first_loss.initial_logits(applied.train_prior(0.0)), "X_shape_": applied.rows.X.shape}
         with keep_python_random():
             model = self._build_model(NETWORKS, meta)
             if Members(model).are_layers and self._recipe() == Recipe():
                 warnings.warn(
-                    f"model={self.model!r} returns a network of members, but does not say how it is trained, and so is "
-                    "trained as any other network: set .recipe = skimbalance.realmlp.recipe on the function.",
+                    f"model={self._users_builder()!r} returns a network of members, but does not say how it is trained, "
+                    "and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the function.",
                     UserWarning,
                     stacklevel=5,
                 )
-            came_with = getattr(model, "loss", None) if model.compiled else None
+            came_with = CameWith(model.loss, named_metrics(metrics_of(model))) if model.compiled else CameWith()
             optimizer = self._optimizer_of_fit(model)
-            if model is self.model:
+            if model is self._users_builder():
                 decays = decays_of(optimizer, model.trainable_variables)
                 model = copy_network(model)
                 set_decays(optimizer, model.trainable_variables, decays)
         return model, came_with, optimizer
 
     def _network_of_fit(self, applied, recipe, rng, goes_on):
-        """Return the network, what a loss is to know of it, its optimizer, and the optimizer's state.
-
-        The second is the loss that the network came compiled with, or None; the number of its outputs, and what they
-        are.
-        """
+        """Return the network, what it came with, its optimizer, and the optimizer's state."""
         if goes_on:
             state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
             asked = _settings_of(self._new_optimizer(recipe))
@@ -106,42 +132,39 @@ class AssemblingClassifier(SciKerasClassifier):
                 state = *state[:2], *self._optimizer_to_go_on(recipe, asked)
                 self._optimizer_asked = asked
             return state
-        model, loss, optimizer = self._new_model(applied)
+        model, self._came_with, optimizer = self._new_model(applied)
         with keep_python_random():
             network, *outputs = prepare_network(model, applied.rows, applied.kept, self.n_classes_, rng)
-        self._came_with = loss, *outputs
+        self._came_with.n_outputs, self._came_with.outputs = outputs
         self._optimizer_asked = None if model.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None
 
     def _loss_of_fit(self, loss, came_with):
         """Return the loss on logits: that of the strategy, or the user's, or cross-entropy."""
-        compiled_loss, *outputs = came_with
         users_loss = self._new_loss()
         if loss is None:
-            users_loss = users_loss or compiled_loss
-            return CrossEntropy() if users_loss is None else wrap_loss(users_loss, *outputs)
-        if users_loss is not None or self._is_other_loss(came_with):
+            users_loss = users_loss or came_with.loss
+            return CrossEntropy() if users_loss is None else came_with.wrap(users_loss)
+        if users_loss is not None or came_with.is_other_loss:
             raise ValueError(
-                f"loss={users_loss or compiled_loss!r} was given together with strategy={self.strategy!r}, which "
+                f"loss={users_loss or came_with.loss!r} was given together with strategy={self.strategy!r}, which "
                 f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
                 'strategy="class_weight", which brings none.'
             )
         return loss
 
-    @staticmethod
-    def _is_other_loss(came_with):
-        """Whether a network came compiled with a loss that is not cross-entropy."""
-        loss, *outputs = came_with
-        return loss is not None and isinstance(wrap_loss(loss, *outputs), KerasLoss)
-
-    def _compile(self, network, optimizer, loss):
+    def _compile(self, network, optimizer, loss, came_with):
         """Compile a network, unless it is compiled so: what users find in ``model_``, what Keras' own loop trains with.
 
         Keras traces a network anew after every compilation.
         """
         model, loss = network.model, LossOnOutputs(loss, network.returns_proba)
-        if not model.compiled or model.optimizer is not optimizer or not loss.is_like(model.loss):
-            model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+        asked = {**came_with.metrics, **self._new_metrics()}
+        is_same = model.compiled and model.optimizer is optimizer and loss.is_like(model.loss)
+        if is_same and asked == vars(self).get("_metrics_asked"):
+            return
+        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_)
+        model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)
 
     def _optimizer_of_fit(self, model):
         """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""

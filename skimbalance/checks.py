@@ -40,24 +40,39 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     y : ndarray of int, shape (n_rows,)
     sample_weight : ndarray of float64, shape (n_rows,), or None
     """
-    shape = getattr(y, "shape", ())
-    if len(shape) == 2 and shape[1] > 1:
-        raise ValueError(
-            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}, one label a row is "
-            "needed; fit one classifier per column (sklearn.multioutput.MultiOutputClassifier)."
-        )
+    y, n_columns = _from_one_hot(y)
+    classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
     _refuse_mixed_labels(y)
     X, y = _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not sample_weight.any():
-            raise ValueError("sample_weight is zero for all rows; at least two classes need a positive weight.")
+            raise ValueError(
+                "No training rows had any weight; only zeros were passed in sample_weight. At least two classes need a "
+                "row of positive weight."
+            )
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
     y = _as_indices(estimator, y, classes, goes_on)
     return X, y, sample_weight
+
+
+def _from_one_hot(y):
+    """Return labels, and the number of columns where y was one-hot: its labels are the numbers of these."""
+    shape = getattr(y, "shape", ())
+    if len(shape) != 2 or shape[1] < 2:
+        return y, None
+    columns = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    is_marked = columns == 1
+    if not np.all(is_marked | (columns == 0)) or not np.all(is_marked.sum(axis=1) == 1):
+        raise ValueError(
+            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}; it takes one label a "
+            "row, or one-hot rows with a single 1; fit one classifier per column "
+            "(sklearn.multioutput.MultiOutputClassifier)."
+        )
+    return is_marked.argmax(axis=1), shape[1]
 
 
 def _refuse_mixed_labels(y):
@@ -79,7 +94,7 @@ def check_validation_data(estimator, validation_data):
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
     X = check_features(estimator, validation_data[0])
-    y = column_or_1d(validation_data[1], warn=True)
+    y = column_or_1d(_from_one_hot(validation_data[1])[0], warn=True)
     check_consistent_length(X, y)
     y = _encode(estimator, y)
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)

@@ -22,7 +22,7 @@ from skimbalance.engine.forward import predict_logits
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.heldout import at_prior, holds_enough
-from skimbalance.networks import Network, pack_network, unpack_network
+from skimbalance.networks import Network, metrics_on, pack_network, unpack_network
 from skimbalance.posterior import Posterior, fit_calibrator
 from skimbalance.rows import Rows, weighted_counts
 from skimbalance.strategies import handles_multi_class, needs_calibration
@@ -354,20 +354,24 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         check_values(self, {**self.get_params(deep=False), **settings})
         self._check_routing()
         rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
+        given, y_given = X, y
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
+        if not goes_on:
+            self._describe(given, y_given)
         self._count(y, sample_weight, adds=partial and goes_on)
         self._target_prior()
         self._decision = Decision(self.decision, self.n_classes_)
-        strategy, recipe = self._new_strategy(rng_sampler), self._recipe()
+        strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         given = None if validation_data is None else check_validation_data(self, validation_data)
         plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
         applied = self._apply(strategy, plan, settings, partial)
         network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on)
-        if self._is_auto() and applied.loss is not None and self._is_other_loss(came_with):
-            applied = self._apply(self._new_strategy(rng_sampler, has_loss=True), plan, settings, partial)
+        if self._is_auto() and applied.loss is not None and came_with.loss is not None:
+            strategy = self._new_strategy(rng_sampler, settings["class_weight"], has_loss=True)
+            applied = self._apply(strategy, plan, settings, partial)
         loss = self._loss_of_fit(applied.loss, came_with)
-        self._compile(network, optimizer, loss)
+        self._compile(network, optimizer, loss, came_with)
         self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
@@ -400,7 +404,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         training = Training(
             batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
             posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
-            evaluate=EpochEvaluation(self._new_metrics(), shown, held_out, self.n_classes_),
+            evaluate=EpochEvaluation(self._metrics, shown, held_out),
             selection=selection,
             rng=rng if settings["shuffle"] else None,
             run_eagerly=settings["run_eagerly"],
@@ -448,21 +452,22 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         """Return the network's logits of validated rows."""
         return predict_logits(self._network, X, chunk_rows, callbacks)
 
-    def _logits(self, X):
+    def _logits(self, X, predict_params):
         """Return the network's logits of rows to predict."""
         check_is_fitted(self)
-        X = check_features(self, X)
-        chunk_rows = vars(self).get("predict__batch_size")
-        chunk_rows = None if chunk_rows in (None, -1) else chunk_rows
-        return check_finite(self._logits_of(X, self._new_callbacks("predict"), chunk_rows))
+        chunk_rows, callbacks = self._predict_settings(predict_params)
+        return check_finite(self._logits_of(check_features(self, X), callbacks, chunk_rows))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, **predict_params):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Rows.
+        **predict_params : dict
+            ``batch_size`` (rows computed at once) and ``callbacks`` for this call alone, as SciKeras takes them;
+            ``verbose`` changes nothing.
 
         Returns
         -------
@@ -476,21 +481,59 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         ValueError
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
-        logits = self._logits(X)
+        logits = self._logits(X, predict_params)
         return self._posterior.at(self._target_prior(), logits)
 
-    def predict(self, X):
+    def predict_log_proba(self, X, **predict_params):
+        """Return the logarithm of ``predict_proba``; where that is 0, of the smallest number above it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            log P(y | x), all finite.
+        """
+        return np.log(np.maximum(self.predict_proba(X, **predict_params), np.finfo(np.float64).tiny))
+
+    def decision_function(self, X, **predict_params):
+        """Return log-odds: above zero where ``predict_proba`` is above one half.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
+            For two classes log P(y | x) of the second minus that of the first, at the prior that ``predict_proba``
+            shows, whatever `decision` is; for more, log P(y | x) of each.
+        """
+        log_proba = self.predict_log_proba(X, **predict_params)
+        return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
+
+    def predict(self, X, **predict_params):
         """Return the label of each row by the rule in `decision`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels.
+            Labels; one-hot rows (n_samples, n_classes), where y was given so.
 
         Raises
         ------
@@ -501,10 +544,9 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
             rows.
         """
         if self.decision is None:
-            proba = self.predict_proba(X)
-            return self.classes_[proba.argmax(axis=1)]
-        proba = self._posterior.at(self.prior_, self._logits(X))
-        return self.classes_[self._decision_now().labels(proba, self.prior_)]
+            return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
+        proba = self._posterior.at(self.prior_, self._logits(X, predict_params))
+        return self._labels(self._decision_now().labels(proba, self.prior_))
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""
@@ -542,6 +584,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         if "model_" in state:
             state["model_"] = pack_network(self.model_)
             state["_network"] = self._network.returns_proba
+        state.pop("_metrics", None)
         return state
 
     def __setstate__(self, state):
@@ -549,7 +592,9 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:
             start()
-            self.model_ = unpack_network(*state["model_"])
+            loss = state["model_"][-1]
+            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_)
+            self.model_ = unpack_network(*state["model_"], self._metrics)
             self._network = Network(self.model_, state["_network"])
 
     def __sklearn_tags__(self):

@@ -3,17 +3,18 @@
 Line numbers are those of scikeras/wrappers.py 0.13.0, whose last commit is of April 2024.
 """
 
-import copy
 import inspect
 import re
+import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+import numpy as np
 from scikeras._utils import route_params, unflatten_params
 from scikeras.wrappers import BaseWrapper, KerasClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder
 
-from skimbalance.engine.keras_internals import copy_callback
 from skimbalance.engine.startup import keras
 from skimbalance.networks import copy_optimizer
 
@@ -26,10 +27,28 @@ if "__sklearn_tags__" not in vars(BaseWrapper):
     BaseWrapper.__sklearn_tags__ = _sklearn_tags
 
 #: What a routed parameter can reach: prefix -> names it takes, or None where an object decides.
-_FIT_NAMES = ("batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose", "callbacks")
-_PREDICT_NAMES = {"batch_size", "callbacks"}
+_FIT_NAMES = (
+    "batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose", "class_weight", "callbacks",
+)  # fmt: skip
+_PREDICT_NAMES = ("batch_size", "callbacks", "verbose")
 _COMPILE_NAMES = {"optimizer", "loss", "metrics", "jit_compile", "run_eagerly"}
+#: What Keras' ``fit`` and ``predict`` take, and this classifier does otherwise.
+_DONE_OTHERWISE = {
+    "steps_per_epoch": "an epoch passes over all rows once; choose epochs and batch_size",
+    "validation_steps": "all held-out rows are scored; choose validation_split",
+    "validation_batch_size": "held-out rows are scored in chunks of the classifier's choice; leave it out",
+    "validation_freq": "held-out rows are scored after every epoch; leave it out",
+    "steps": "all rows are predicted; choose batch_size",
+    "x": "X is the first argument",
+    "sample_weight": "it is an argument of fit",
+    "loss_weights": "the network has one output; scale the loss",
+    "weighted_metrics": "metrics of held-out rows are those of ``metrics``; weights enter val_loss by themselves",
+}
 _PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
+
+
+#: What a constructor's ``locals()`` hold besides parameters.
+_BOUND = ("self", "__class__")
 
 
 class _ClassifierMixinFirst(type):
@@ -61,20 +80,57 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     score = ClassifierMixin.score
 
     # Lines 1183 to 1187: names come from `__dict__`, so that whatever is assigned becomes a parameter.
-    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+    @classmethod
+    def _get_param_names(cls):
+        """Return the parameters' names: those of the constructor, and where it passes others on, of those it calls."""
+        names = set()
+        for parent in cls.__mro__:
+            if "__init__" not in vars(parent):
+                continue
+            parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
+            names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+            if parent.__init__ is cls._own_init() or not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+        return sorted(name for name in names if not _is_routed(name))
 
-    def _assign(self, parameters, routed):
-        """Assign the constructor's parameters and the routed ones; refuse any other keyword.
+    @classmethod
+    def _own_init(cls):
+        """Return the constructor that assigns parameters: that of the classifier, below which users subclass."""
+        return next(parent.__init__ for parent in reversed(cls.__mro__) if _assigns(parent))
+
+    def _assign(self, parameters, others):
+        """Assign the constructor's parameters, the routed ones, and those that the builder takes; refuse any other.
 
         Line 287 (`vars(self).update(**kwargs)`) accepts every keyword, misspelt ones included.
         """
-        vars(self).update({name: parameters[name] for name in self._get_param_names()})
-        for name in routed:
-            if not _is_routed(name):
-                raise TypeError(
+        own = inspect.signature(self._own_init()).parameters
+        vars(self).update({name: value for name, value in parameters.items() if name in own and name not in _BOUND})
+        self._assign_others(others, TypeError)
+
+    def _assign_others(self, others, error):
+        """Assign parameters that are not the classifier's own: routed ones, and arguments of the user's builder."""
+        for name in others:
+            if not (_is_routed(name) or name == "build_fn" or self._is_argument(name)):
+                raise error(
                     f"{type(self).__name__}() got an unexpected keyword argument {name!r}." + self._nearest(name)
                 )
-        vars(self).update(routed)
+        arguments = {name for name in others if not _is_routed(name)} | set(vars(self).get("_arguments", ()))
+        if arguments:
+            self._arguments = tuple(sorted(arguments))
+        vars(self).update(others)
+
+    def _users_builder(self):
+        """Return the user's builder or network: ``model``, the ``_keras_build_fn`` of a subclass, or None."""
+        model = vars(self).get("build_fn") if self.model is None else self.model
+        return getattr(self, "_keras_build_fn", None) if model is None else model
+
+    def _is_argument(self, name):
+        """Whether the user's builder takes an argument of this name, as SciKeras' users pass it, without a prefix."""
+        builder = self._users_builder()
+        if not callable(builder) or isinstance(builder, keras.Model):
+            return False
+        parameters = inspect.signature(builder).parameters.values()
+        return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def _nearest(self, name):
         """Return a sentence with the parameter that a name was probably meant to be."""
@@ -104,7 +160,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         dict
             Parameter names mapped to their values.
         """
-        return {**super().get_params(deep=deep), **self._routed()}
+        arguments = {name: vars(self)[name] for name in vars(self).get("_arguments", ())}
+        return {**super().get_params(deep=deep), **self._routed(), **arguments}
 
     def set_params(self, **params):
         """Set the parameters of this estimator, routed ones (``optimizer__learning_rate``) included.
@@ -122,23 +179,40 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         Raises
         ------
         ValueError
-            If a name is neither a parameter nor routed.
+            If a name is neither a parameter nor routed, nor an argument of the network's builder.
         """
-        routed = {}
+        names, others = self._get_param_names(), {}
         for name in params:
-            own = params.get(name.partition("__")[0], getattr(self, name.partition("__")[0], None))
-            if _is_routed(name) and not (hasattr(own, "get_params") and not isinstance(own, type)):
-                routed[name] = params[name]
-        for name in set(params) - set(routed):
-            if name.partition("__")[0] not in self._get_param_names():
+            prefix = name.partition("__")[0]
+            own = params.get(prefix, getattr(self, prefix, None))
+            is_nested = hasattr(own, "get_params") and not isinstance(own, type)
+            if name not in names and not (prefix in names and is_nested and prefix != name):
+                others[name] = params[name]
+        super(BaseWrapper, self).set_params(**{n: v for n, v in params.items() if n not in others})
+        for name in others:
+            if not (_is_routed(name) or name in vars(self).get("_arguments", ()) or self._is_argument(name)):
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {type(self).__name__}.{self._nearest(name)} "
-                    f"Valid parameters are: {sorted(self._get_param_names())}, and routed ones "
-                    f"({', '.join(p + '__*' for p in _PREFIXES)})."
+                    f"Valid parameters are: {names}, and routed ones ({', '.join(p + '__*' for p in _PREFIXES)})."
                 )
-        super(BaseWrapper, self).set_params(**{n: v for n, v in params.items() if n not in routed})
-        vars(self).update(routed)
+        self._assign_others(others, ValueError)
         return self
+
+    def _describe(self, X, y):
+        """Set what SciKeras tells a builder of the data, beside the classes and features (lines 826 to 880)."""
+        self.X_shape_, self.y_ndim_ = np.shape(X), np.ndim(y)
+        self.X_dtype_, self.y_dtype_ = getattr(X, "dtype", np.dtype(np.float32)), np.asarray(y).dtype
+        self.target_type_ = "binary" if self.n_classes_ == 2 else "multiclass"
+        if self.y_ndim_ == 2 and np.shape(y)[1] > 1:
+            self.target_type_ = "multilabel-indicator"  # one-hot, and so given back by predict
+        self.n_outputs_ = self.n_outputs_expected_ = 1
+        self.target_encoder_, self.feature_encoder_ = LabelEncoder().fit(self.classes_), FunctionTransformer()
+
+    def _labels(self, indices):
+        """Return the labels of class indices, in the form of y."""
+        if self.target_type_ == "multilabel-indicator":
+            return np.eye(self.n_classes_, dtype=int)[indices]
+        return self.classes_[indices]
 
     @property
     def current_epoch(self):
@@ -151,24 +225,45 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _fit_settings(self, fit_params):
         """Return the settings of one call of fit: its arguments, else routed parameters, else parameters."""
-        for name in fit_params:
-            if name not in _FIT_NAMES:
-                near = get_close_matches(name, _FIT_NAMES, n=1)
-                raise TypeError(
-                    f"fit() got an unexpected argument {name!r}; it takes sample_weight, validation_data and "
-                    f"{sorted(_FIT_NAMES)}." + (f" Did you mean {near[0]!r}?" if near else "")
-                )
+        self._check_arguments("fit", fit_params, _FIT_NAMES, "sample_weight, validation_data and ")
         settings = {name: self._setting(name, "fit") for name in _FIT_NAMES if name != "callbacks"}
         settings["initial_epoch"] = settings["initial_epoch"] or 0
         settings["run_eagerly"] = self._setting("run_eagerly", "compile")
         return {**settings, "callbacks": None, **fit_params}
 
+    def _predict_settings(self, predict_params):
+        """Return the rows of a chunk, or None, and the callbacks of one call of predict."""
+        self._check_arguments("predict", predict_params, _PREDICT_NAMES)
+        settings = {**self._routed("predict"), **predict_params}
+        chunk_rows = settings.get("batch_size")
+        callbacks = self._new_callbacks("predict", predict_params.get("callbacks"))
+        return None if chunk_rows in (None, -1) else chunk_rows, callbacks
+
+    @staticmethod
+    def _check_arguments(method, arguments, allowed, others=""):
+        """Refuse arguments of Keras' method that this classifier's does not take, and say what to do."""
+        for name in arguments:
+            if name in allowed:
+                continue
+            near = get_close_matches(name, allowed, n=1)
+            hint = _DONE_OTHERWISE.get(name, f"did you mean {near[0]!r}?" if near else "")
+            raise TypeError(
+                f"{method}() got an unexpected argument {name!r}; it takes {others}{sorted(allowed)}."
+                + (f" {hint[0].upper()}{hint[1:]}{'' if hint.endswith('?') else '.'}" if hint else "")
+            )
+
     def _check_routing(self):
-        """Refuse routed parameters that reach nothing, which upstream accepts silently."""
+        """Refuse routed parameters and overrides that reach nothing, which upstream accepts silently."""
+        for name, instead in (
+            ("feature_encoder", "put a transformer before the classifier (sklearn.pipeline.Pipeline)"),
+            ("target_encoder", "encode y before fit, where labels of any kind are taken as they are"),
+        ):
+            if getattr(type(self), name) is not getattr(KerasClassifier, name):
+                raise TypeError(f"{type(self).__name__} overrides {name}, which nothing calls: {instead}.")
         for prefix, names in (("fit", _FIT_NAMES), ("predict", _PREDICT_NAMES), ("compile", _COMPILE_NAMES)):
             for name in self._routed(prefix):
                 if name.partition("__")[0] not in names:
-                    raise _reaches_nothing(f"{prefix}__{name}", sorted(names))
+                    raise _reaches_nothing(f"{prefix}__{name}", sorted(names), _DONE_OTHERWISE.get(name))
         for prefix in ("optimizer", "loss", "metrics", "callbacks"):
             target = {
                 "optimizer": self._optimizer_class, "loss": self._loss_class,
@@ -225,27 +320,11 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         return find(metrics or [])
 
     def _new_metrics(self):
-        """Build the metrics, as name -> metric, under names that do not change from one fit to the next.
-
-        Keras numbers the names of equal metrics over the whole process (auc, auc_1, ...).
-        """
-        metrics = unflatten_params(self._metric_classes(), self._routed("metrics"))
-        named = {}
-        for metric in metrics.values() if isinstance(metrics, Mapping) else metrics:
-            if isinstance(metric, keras.metrics.Metric):
-                metric = type(metric).from_config(metric.get_config())
-                default = _snake_case(type(metric).__name__)
-                name = metric.name
-                if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
-                    name = default
-            else:
-                name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-            taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
-            named[f"{name}_{taken}" if name in named else name] = metric
-        return named
+        """Return the metrics by the names they are logged by: names and functions, or classes and configurations."""
+        return named_metrics(unflatten_params(self._metric_classes(), self._routed("metrics")))
 
     def _new_callbacks(self, destination, given_in_call=None):
-        """Build the callbacks of one fit or prediction: copies, so that the user's keep no model and no file."""
+        """Return the callbacks of one fit or prediction: the user's own instances, and new ones of classes."""
         callbacks = []
         for given in (self.callbacks, vars(self).get(f"{destination}__callbacks"), given_in_call):
             settings = self._routed("callbacks") if given is self.callbacks else {}
@@ -256,22 +335,34 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                     f"callbacks={self.callbacks!r} holds {callback!r}; it takes Keras callbacks, instances or classes, "
                     "one, or a list or dict of them."
                 )
-        return [copy_callback(callback, copy.deepcopy) for callback in callbacks]
+        return callbacks
 
     def _builder(self, named):
         """Return the user's builder or network; a name is one of the builders `named`, None the first of these."""
-        if self.model is None:
-            return next(iter(named.values()))
-        if isinstance(self.model, str) and self.model not in named:
+        if self.model is not None and hasattr(self, "_keras_build_fn"):
             raise ValueError(
-                f"model={self.model!r} is unknown; the names are {sorted(named)}. Or pass a function that returns a "
+                f"{type(self).__name__} cannot implement ``_keras_build_fn`` and be given model={self.model!r} as "
+                "well; leave one of them out."
+            )
+        builder = self._users_builder()
+        if builder is None:
+            return next(iter(named.values()))
+        if isinstance(builder, str) and builder not in named:
+            raise ValueError(
+                f"model={builder!r} is unknown; the names are {sorted(named)}. Or pass a function that returns a "
                 "keras.Model, or a keras.Model."
             )
-        return named[self.model] if isinstance(self.model, str) else self.model
+        return named[builder] if isinstance(builder, str) else builder
 
     def _build_model(self, named, meta):
         """Call the builder with the arguments that it names."""
         builder = self._builder(named)
+        if vars(self).get("build_fn") is not None:
+            warnings.warn(
+                "``build_fn`` will be renamed to ``model`` in a future release, as SciKeras has it; pass model=.",
+                UserWarning,
+                stacklevel=6,
+            )
         if isinstance(builder, keras.Model):
             if self._routed("model"):
                 name = next(iter(self._routed("model")))
@@ -283,16 +374,17 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         # Line 315 accepts functions and partials only; a bound method or a callable object builds networks as well.
         if not callable(builder) or isinstance(builder, type):
             raise TypeError(
-                f"model={builder!r} is of type {type(builder).__name__}; it takes None, a name, a keras.Model, or a "
-                "callable that returns one (function, functools.partial, method)."
+                f"``model`` must be None, a name, a keras.Model, or a callable that returns one (function, "
+                f"functools.partial, method), not {builder!r} of type {type(builder).__name__}."
             )
         parameters = inspect.signature(builder).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        arguments = self._routed("model")
-        for name in arguments:
+        unrouted = {n: vars(self)[n] for n in vars(self).get("_arguments", ()) if n != "build_fn"}
+        for name in [*self._routed("model"), *unrouted]:
             if name not in parameters and not takes_any:
                 allowed = [n for n in parameters if n not in ("meta", "compile_kwargs", "params")]
                 raise _reaches_nothing(f"model__{name}", allowed)
+        arguments = {**unrouted, **self._routed("model")}
         offered = {
             "meta": lambda: meta,
             "compile_kwargs": self._compile_kwargs_for_builder,
@@ -306,7 +398,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _builder_takes(self, argument):
         """Whether the user's builder has an argument of this name."""
-        parameters = inspect.signature(self.model).parameters if callable(self.model) else {}
+        builder = self._users_builder()
+        parameters = inspect.signature(builder).parameters if callable(builder) else {}
         return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def _compile_kwargs_for_builder(self):
@@ -314,9 +407,41 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         return {
             "optimizer": self._new_optimizer(),
             "loss": self._new_loss(),
-            "metrics": list(self._new_metrics().values()) or None,
+            "metrics": [
+                given[0].from_config(given[1]) if isinstance(given, tuple) else given
+                for given in self._new_metrics().values()
+            ]
+            or None,
             "run_eagerly": self._setting("run_eagerly", "compile"),
         }
+
+
+def named_metrics(metrics):
+    """Return metrics under names that do not change from one fit to the next.
+
+    Keras numbers the names of equal metrics over the whole process (auc, auc_1, ...).
+
+    Parameters
+    ----------
+    metrics : list or dict of str, callable or keras.metrics.Metric
+        Metrics, possibly in lists of their own.
+
+    Returns
+    -------
+    dict of str to str, callable or tuple of (class, dict)
+        Names and functions as they are, metrics as their class and configuration.
+    """
+    named = {}
+    for metric in _flatten(metrics):
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        if isinstance(metric, keras.metrics.Metric):
+            default, name = _snake_case(type(metric).__name__), metric.name
+            if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
+                name = default
+            metric = type(metric), metric.get_config()
+        taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
+        named[f"{name}_{taken}" if name in named else name] = metric
+    return named
 
 
 def _is_routed(name):
@@ -325,12 +450,18 @@ def _is_routed(name):
     return bool(separator and rest) and prefix in _PREFIXES
 
 
-def _reaches_nothing(name, allowed):
+def _reaches_nothing(name, allowed, instead=None):
     """Return the error for a routed parameter without a target."""
     prefix, _, rest = name.partition("__")
     near = get_close_matches(rest, allowed, n=1, cutoff=0.5)
     hint = f" Did you mean {prefix + '__' + near[0]!r}?" if near else ""
+    hint = f" {instead[0].upper()}{instead[1:]}." if instead else hint
     return ValueError(f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}")
+
+
+def _assigns(parent):
+    """Whether a class has the constructor that assigns all parameters: the last one that passes none on."""
+    return "__init__" in vars(parent) and issubclass(parent, SciKerasClassifier) and parent is not SciKerasClassifier
 
 
 def _reachable(target, path):
@@ -346,6 +477,10 @@ def _reachable(target, path):
     if not isinstance(target, type):
         return []
     parameters = {}
+    if issubclass(target, keras.callbacks.Callback):
+        taken = {p.kind for p in inspect.signature(target).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD in taken:
+            return True
     for parent in target.__mro__:
         parameters |= dict(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else {}
     names = [n for n, p in parameters.items() if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
@@ -367,10 +502,10 @@ def _snake_case(name):
     return re.sub("(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _flatten(callbacks):
-    """Return a callback, or nested lists and dicts of them, as one list."""
-    if isinstance(callbacks, Mapping):
-        callbacks = list(callbacks.values())
-    if not isinstance(callbacks, list | tuple):
-        return [callbacks]
-    return [callback for part in callbacks for callback in _flatten(part)]
+def _flatten(given):
+    """Return an object, or nested lists and dicts of them, as one list."""
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if not isinstance(given, list | tuple):
+        return [given]
+    return [one for part in given for one in _flatten(part)]

@@ -9,7 +9,7 @@ from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, filled_up, to_block
 from skimbalance.engine.cache import programs
 from skimbalance.engine.compiled import as_arrays, as_operation
-from skimbalance.engine.keras_internals import takes_training
+from skimbalance.engine.keras_internals import detach, takes_training
 from skimbalance.engine.startup import keep_python_random, keras, start, tf
 from skimbalance.engine.state import state_of, values
 
@@ -153,12 +153,16 @@ def predict_logits(network, X, chunk_rows=None, callbacks=()):
         return forward(state, X)
     hooks = keras.callbacks.CallbackList(list(callbacks), model=network.model)
     logits, chunk_rows = [], chunk_rows or forward.chunk_rows
-    hooks.on_predict_begin()
-    for i, begin in enumerate(range(0, len(X), chunk_rows)):
-        hooks.on_predict_batch_begin(i)
-        logits.append(forward(state, X[begin : begin + chunk_rows]))
-        hooks.on_predict_batch_end(i)
-    hooks.on_predict_end()
+    try:
+        hooks.on_predict_begin()
+        for i, begin in enumerate(range(0, len(X), chunk_rows)):
+            hooks.on_predict_batch_begin(i)
+            logits.append(forward(state, X[begin : begin + chunk_rows]))
+            hooks.on_predict_batch_end(i)
+        hooks.on_predict_end()
+    finally:
+        for callback in callbacks:
+            detach(callback)
     return np.concatenate(logits)
 
 

@@ -90,6 +90,30 @@ def unseeded_generators(layer):
     return [of for of in getattr(layer, "_seed_generators", []) if of._initial_seed is None]
 
 
+def metrics_of(model):
+    """Return the metrics that a network was compiled with, as they were given.
+
+    Keras 3.10 to 3.15: ``_compile_metrics._user_metrics``. Without it: metrics compiled by a builder are not logged.
+    """
+    compiled = getattr(model, "_compile_metrics", None)
+    return [] if compiled is None else compiled._user_metrics or []
+
+
+def point(metric, direction):
+    """Tell callbacks whether more of a metric is better ("up") or less ("down"); None says nothing.
+
+    Keras 3.10 to 3.15: ``MonitorCallback`` reads ``_direction`` of the metrics that a network is compiled with, where
+    ``mode="auto"``. Without it: name the ``mode``.
+    """
+    if direction is not None:
+        metric._direction = direction
+
+
+def direction_of(metric):
+    """Return the direction of a metric of Keras, as `point` sets it, or None."""
+    return getattr(metric, "_direction", None)
+
+
 # --- optimizers ---
 
 
@@ -175,12 +199,12 @@ class StatelessOptimizer(_without_overrides()):
 # --- callbacks ---
 
 
-def copy_callback(callback, copied):
-    """Copy a callback without the network that it was last used with.
+def detach(callback):
+    """Take from a callback the network that it was used with, so that it neither keeps nor copies it.
 
-    Keras 3.10 to 3.15: ``_model``. Without it: ``copied(callback)``, which copies the network as well.
+    Keras 3.10 to 3.15: ``_model``. Without it: callbacks keep their network.
     """
-    return copied(callback, {id(getattr(callback, "_model", None)): None})
+    callback._model = None
 
 
 def is_epoch_only(callback):

@@ -6,6 +6,7 @@ from skimbalance.engine.forward import predict_logits
 from skimbalance.engine.optimizers import constant_rate
 from skimbalance.engine.startup import keras
 from skimbalance.engine.state import read, write
+from skimbalance.networks import AVERAGE_PRECISION
 
 
 class KerasLoop:
@@ -68,7 +69,7 @@ class KerasLoop:
             batches,
             epochs=epoch_numbers.stop,
             initial_epoch=epoch_numbers.start,
-            callbacks=[_Epochs(self, batches, log, finish), *callbacks, _Keep(log)],
+            callbacks=[_Epochs(self, batches, log, finish, callbacks), *callbacks, _Keep(log)],
             verbose=0,
             shuffle=False,
         )
@@ -95,9 +96,9 @@ class _Batches(keras.utils.PyDataset):
 class _Epochs(keras.callbacks.Callback):
     """Draw each epoch's order, and complete its log before the other callbacks see it."""
 
-    def __init__(self, loop, batches, log, finish):
+    def __init__(self, loop, batches, log, finish, callbacks):
         super().__init__()
-        self._loop, self._batches, self._log, self._finish = loop, batches, log, finish
+        self._loop, self._batches, self._log, self._finish, self._others = loop, batches, log, finish, callbacks
 
     def on_epoch_begin(self, epoch, logs=None):
         order, self._batches.weights = self._log.begin(epoch)
@@ -105,7 +106,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         # Keras averages the loss over batches of unequal size by their rows, as a program does.
-        scores, stops = self._log.end(epoch, self._loop, logs["loss"])
+        scores, stops = self._log.end(epoch, self._loop, logs["loss"], self._others)
+        logs.pop(AVERAGE_PRECISION, None)  # of training rows, which nobody computes
         logs.update(scores)
         self.model.stop_training = self.model.stop_training or stops
 

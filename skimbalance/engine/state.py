@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from skimbalance.engine.keras_internals import metrics_of
 from skimbalance.engine.startup import tf
 from skimbalance.engine.tensorflow_internals import handle_of
 
@@ -35,14 +36,14 @@ def write(variables, values):
 @contextmanager
 def unchanged_on_failure(model):
     """Give a network back the state it had, and its compilation, where what is done with it fails or is interrupted."""
-    before, compiled = read(state_of(model)), (model.optimizer, model.loss)
+    before, compiled = read(state_of(model)), (model.optimizer, model.loss, metrics_of(model))
     rate = None if model.optimizer is None else model.optimizer.get_config()
     try:
         yield
     except BaseException:
         write(state_of(model), before)
-        if (model.optimizer, model.loss) != compiled:
-            model.compile(optimizer=compiled[0], loss=compiled[1], jit_compile=False)
+        if (model.optimizer, model.loss, metrics_of(model)) != compiled:
+            model.compile(*compiled[:2], metrics=compiled[2], jit_compile=False)
         if rate is not None and isinstance(rate.get("learning_rate"), float):
             model.optimizer.learning_rate = rate["learning_rate"]
         raise

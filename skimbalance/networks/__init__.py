@@ -18,6 +18,7 @@ from skimbalance.networks.layers import (
     Standardize,
 )
 from skimbalance.networks.members import MemberGroups, Members
+from skimbalance.networks.metrics import AVERAGE_PRECISION, MetricOnOutputs, ScoreInLogs, metrics_on
 from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs, as_logits, losses_of
 from skimbalance.networks.prepare import prepare_network
@@ -25,6 +26,7 @@ from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.networks.schedule import CosineLog
 
 __all__ = [
+    "AVERAGE_PRECISION",
     "NETWORKS",
     "CosineLog",
     "LossOnOutputs",
@@ -32,17 +34,20 @@ __all__ = [
     "MemberGroups",
     "MemberScale",
     "Members",
+    "MetricOnOutputs",
     "Network",
     "PeriodicEmbedding",
     "Recipe",
     "RobustScale",
     "RowsFirst",
+    "ScoreInLogs",
     "Standardize",
     "as_logits",
     "clone_network",
     "copy_network",
     "copy_optimizer",
     "losses_of",
+    "metrics_on",
     "mlp",
     "pack_network",
     "prepare_network",

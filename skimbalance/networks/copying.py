@@ -3,14 +3,23 @@
 import copy
 import os
 import tempfile
+import threading
 
 from skimbalance.engine.keras_internals import copy_exclusions, decays_of, restore_statistics
 from skimbalance.engine.startup import keep_python_random, keras
 
+_lock = threading.Lock()
+
 
 def clone_network(model):
-    """Return a network of the same layers with initial weights of its own."""
-    clone = keras.models.clone_model(model)
+    """Return a network of the same layers with initial weights of its own, not compiled."""
+    with _lock:
+        # Keras would write down and read again what the network is compiled with, which functions do not survive.
+        compiled, model.compiled = model.compiled, False
+        try:
+            clone = keras.models.clone_model(model)
+        finally:
+            model.compiled = compiled
     if model.built and not clone.built:
         clone.build(model.input_shape)
     return clone
@@ -55,8 +64,8 @@ def pack_network(model):
     return packed, type(model.optimizer), model.optimizer.get_config(), decays, model.loss
 
 
-def unpack_network(packed, optimizer_class, optimizer_config, decays, loss):
-    """Return the network that `pack_network` was given."""
+def unpack_network(packed, optimizer_class, optimizer_config, decays, loss, metrics):
+    """Return the network that `pack_network` was given, compiled with these metrics."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         with open(path, "wb") as file:
@@ -65,5 +74,5 @@ def unpack_network(packed, optimizer_class, optimizer_config, decays, loss):
         with keep_python_random():
             model = keras.saving.load_model(path, compile=False, safe_mode=False)
     optimizer = set_decays(optimizer_class.from_config(optimizer_config), model.trainable_variables, decays)
-    model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
     return model

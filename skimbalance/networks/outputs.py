@@ -72,6 +72,13 @@ class LossOnOutputs(keras.losses.Loss):
         y_true = ops.repeat(y_true[:, None], logits.shape[1], axis=1)
         return ops.mean(losses_of(self.loss, y_true, logits), axis=1)
 
+    def proba(self, outputs):
+        """Return the probabilities that outputs stand for, the mean over members where there are several."""
+        logits = as_logits(outputs, self.returns_proba)
+        n_classes = logits.shape[-1]
+        proba = self.loss.link().inverse(ops.reshape(logits, (-1, n_classes)), ops)
+        return proba if len(logits.shape) == 2 else ops.mean(ops.reshape(proba, (-1, *logits.shape[1:])), axis=1)
+
     def is_like(self, other):
         """Whether another loss is the same function, of the same hyper-parameters."""
         if type(other) is not LossOnOutputs or type(other.loss) is not type(self.loss):

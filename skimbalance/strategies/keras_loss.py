@@ -53,10 +53,17 @@ class KerasLoss(LogitsLoss):
         else:
             outputs = ops.softmax(y_pred) if self.outputs == "proba" else y_pred
             labels = one_hot(y_true, outputs) if self.labels == "one_hot" else y_true
-        score = getattr(self.loss, "call", self.loss)
-        losses = score(labels, outputs)
+        losses = self._score(labels, outputs)
+        if len(losses.shape) == 0:  # over all rows: a row at a time, so that each can have a weight of its own
+            losses = ops.vectorized_map(lambda row: self._score(row[0][None], row[1][None]), (labels, outputs))
         # A loss that forgot to average over its last axis still has one value a row after this.
         return losses if len(losses.shape) == 1 else ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
+
+    def _score(self, labels, outputs):
+        """Return what the loss says of rows, by ``call`` unless a class has written ``__call__`` anew."""
+        base = keras.losses.Loss
+        by_call = isinstance(self.loss, base) and type(self.loss).__call__ is base.__call__
+        return self.loss.call(labels, outputs) if by_call else self.loss(labels, outputs)
 
 
 def wrap_loss(loss, n_outputs, outputs):

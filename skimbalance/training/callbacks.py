@@ -1,6 +1,9 @@
-"""What does the user see while training runs?"""
+"""What do callbacks see while training runs, and what does the user?"""
+
+import numpy as np
 
 from skimbalance.engine.startup import keras
+from skimbalance.networks import AVERAGE_PRECISION, ScoreInLogs
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -37,3 +40,19 @@ class EpochProgress(keras.callbacks.Callback):
         """End the progress bar's line where training stopped early."""
         if self._verbose == 1 and 0 < self._done < self._epochs:
             print()
+
+
+def compile_for(callbacks, model, optimizer, loss, evaluate):
+    """Compile a network with all that is logged of it: by that callbacks know whether more of a score is better."""
+    if all(isinstance(callback, EpochProgress) for callback in callbacks):
+        return
+    metrics = [*evaluate.metrics] + [ScoreInLogs(AVERAGE_PRECISION)] * evaluate.scores_held_out
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    if metrics and getattr(model, "output_shape", None) is not None:
+        model.compute_metrics(None, np.zeros(1, np.int32), np.zeros((1, *model.output_shape[1:]), np.float32))
+        model.reset_metrics()
+
+
+def watch_average_precision(callbacks):
+    """Whether a callback asks for the average precision of held-out rows, which is no metric of Keras."""
+    return any(str(getattr(callback, "monitor", "")).endswith(AVERAGE_PRECISION) for callback in callbacks)

@@ -2,33 +2,34 @@
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-
 
 class EpochEvaluation:
     """Evaluate a network on whole sets of rows, once an epoch.
 
     Parameters
     ----------
-    metrics : dict of str to metric
-        Keras metrics, names ("accuracy") or functions, under the names they are logged by.
+    metrics : list of MetricOnOutputs
+        Metrics to log, by their names.
     rows : TrainingRows
         Rows that the metrics are computed on.
     held_out : HeldOut or None
         Rows for all members that the metrics, the log-loss and the average precision are computed on, the latter two at
         their prior, so that scores compare across strategies.
-    n_classes : int
-        Number of classes.
     """
 
-    def __init__(self, metrics, rows, held_out, n_classes):
-        self._metrics = {name: as_metric(metric, name, n_classes) for name, metric in metrics.items()}
+    def __init__(self, metrics, rows, held_out):
+        self.metrics = metrics
         self._train = rows.shown() if metrics else None
         self._held_out = held_out
 
     def __bool__(self):
         """Whether there is anything to evaluate."""
-        return bool(self._metrics) or self._held_out is not None
+        return bool(self.metrics) or self.scores_held_out
+
+    @property
+    def scores_held_out(self):
+        """Whether there are held-out rows to score."""
+        return self._held_out is not None
 
     def __call__(self, program, posterior, logits=None):
         """Return the scores of the network of a program, as it is now.
@@ -43,16 +44,16 @@ class EpochEvaluation:
             Logits of the held-out rows, where they are known.
         """
         logs = {}
-        if self._metrics:
+        if self.metrics:
             X, y = self._train
             proba = posterior.at(posterior.train_prior, program.logits(X))
-            logs |= {name: _value(metric, y, proba) for name, metric in self._metrics.items()}
+            logs |= {metric.name: metric.score(y, proba) for metric in self.metrics}
         if self._held_out is not None:
             out = self._held_out
             logits = program.logits(out.X) if logits is None else logits
-            if self._metrics:
+            if self.metrics:
                 proba = posterior.at(posterior.train_prior, logits)
-                logs |= {f"val_{name}": _value(metric, out.y, proba) for name, metric in self._metrics.items()}
+                logs |= {f"val_{metric.name}": metric.score(out.y, proba) for metric in self.metrics}
             proba = posterior.at(out.prior, logits)
             logs["val_loss"] = float(log_loss(out.y, proba, out.sample_weight))
             logs["val_average_precision"] = float(macro_average_precision(out.y, proba, out.sample_weight))
@@ -95,27 +96,3 @@ def average_precision(is_positive, score, sample_weight=None):
         last = np.minimum.accumulate(last[::-1], axis=0)[::-1]
         precision = np.take_along_axis(precision, last, axis=0)
     return (gained * precision).sum(axis=0) / found[-1]
-
-
-def as_metric(metric, name, n_classes):
-    """Return a Keras metric for a metric, a function, or one of Keras' names without a class."""
-    metrics = keras.metrics
-    if metric in ("acc", "accuracy"):
-        return metrics.BinaryAccuracy() if n_classes == 2 else metrics.SparseCategoricalAccuracy()
-    if metric in ("ce", "crossentropy"):
-        return metrics.BinaryCrossentropy() if n_classes == 2 else metrics.SparseCategoricalCrossentropy()
-    return metric if isinstance(metric, metrics.Metric) else metrics.MeanMetricWrapper(metric, name=name)
-
-
-def _value(metric, y, proba):
-    """Return a metric of probabilities, in the form of labels that it expects."""
-    labels, outputs = y, proba.astype(np.float32)
-    name = type(metric).__name__.lower()
-    if not name.startswith("sparse"):
-        if proba.shape[1] == 2 and not name.startswith("categorical"):
-            labels, outputs = y[:, None].astype(np.float32), outputs[:, 1:]
-        else:
-            labels = np.eye(proba.shape[1], dtype=np.float32)[y]
-    metric.reset_state()
-    metric.update_state(labels, outputs)
-    return float(metric.result())

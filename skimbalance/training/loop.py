@@ -9,11 +9,12 @@ import numpy as np
 from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
 from skimbalance.engine.cache import programs
-from skimbalance.engine.keras_internals import decays_of, is_epoch_only, rate_of
+from skimbalance.engine.keras_internals import decays_of, detach, is_epoch_only, rate_of
 from skimbalance.engine.keras_loop import KerasLoop
 from skimbalance.engine.optimizers import constant_rate, follows_our_schedule
 from skimbalance.engine.program import Program
 from skimbalance.engine.startup import keep_python_random, keras, start
+from skimbalance.training.callbacks import compile_for, watch_average_precision
 from skimbalance.training.divergence import diverged
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -109,6 +110,15 @@ def train(network, loss, rows, training, optimizer_state=None):
         If training diverges before any epoch that could be kept.
     """
     start()
+    try:
+        return _train(network, loss, rows, training, optimizer_state)
+    finally:
+        for callback in training.callbacks:
+            detach(callback)
+
+
+def _train(network, loss, rows, training, optimizer_state):
+    """Train on a program, or through Keras' loop."""
     model, optimizer, log = network.model, network.model.optimizer, EpochLog(rows, training)
     n_steps = training.epochs * -(-len(rows) // training.batch_size)
     rates = _rates(optimizer, n_steps, training.callbacks)
@@ -121,6 +131,8 @@ def train(network, loss, rows, training, optimizer_state=None):
         )
     needs_batches = any(map(_needs_batches, training.callbacks))
     if _trains_itself(model) or scales_loss or (not has_layers and (training.run_eagerly or needs_batches)):
+        if watch_average_precision(training.callbacks):
+            compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)
         state = KerasLoop(network).run(
             rows, training.batch_size, training.epoch_numbers, training.callbacks, log, optimizer_state,
             training.run_eagerly, finish=log.finish,
@@ -141,14 +153,15 @@ def train(network, loss, rows, training, optimizer_state=None):
 
     with programs.lend(key, build) as program:
         program.load(model, optimizer_state, constant_rate(optimizer), loss)
-        _run_program(program, rows, training, log, rates)
+        _run_program(program, network, rows, training, log, rates)
         return log.history, program.store(model)
 
 
-def _run_program(program, rows, training, log, rates):
+def _run_program(program, network, rows, training, log, rates):
     """Run the epochs on a program that has been loaded, and tell callbacks."""
     callbacks, steps = training.callbacks, -(-len(rows) // training.batch_size)
     # Callbacks see the program's network, where the current weights are.
+    compile_for(callbacks, program.model, program.optimizer, network.model.loss, training.evaluate)
     program.model.optimizer, program.model.stop_training = program.optimizer, False
     for callback in callbacks:
         callback.set_model(program.model)
@@ -156,7 +169,7 @@ def _run_program(program, rows, training, log, rates):
     _call(callbacks, "on_train_begin")
     logs = {}
     for epoch, mean_loss in _train_epochs(program, rows, training, log, rates):
-        logs, stops = log.end(epoch, program, mean_loss)
+        logs, stops = log.end(epoch, program, mean_loss, callbacks)
         program.model.stop_training = program.model.stop_training or stops
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.TerminateOnNaN):
@@ -201,7 +214,17 @@ class EpochLog:
         """Return the order and the weights of an epoch."""
         return self._rows.order(self._training.rng), self._rows.weights(self._training.progress(epoch))
 
-    def end(self, epoch, program, loss):
+    def end(self, epoch, program, loss, callbacks):
+        """Return the log of an epoch, and whether training stops; tell callbacks when held-out rows are scored."""
+        scores_held_out = self._training.evaluate and self._training.evaluate.scores_held_out
+        if scores_held_out:
+            _call(callbacks, "on_test_begin")
+        logs, stops = self._end(epoch, program, loss)
+        if scores_held_out:
+            _call(callbacks, "on_test_end", {name: value for name, value in logs.items() if name[:4] == "val_"})
+        return logs, stops
+
+    def _end(self, epoch, program, loss):
         """Return the log of an epoch, and whether training stops."""
         training, logits, scores, stops, posterior = self._training, None, {}, False, None
         if training.evaluate or training.selection:

@@ -1,0 +1,123 @@
+"""How does a metric written for Keras see a network's outputs? As probabilities, and labels in the form it expects."""
+
+from skimbalance.engine.keras_internals import direction_of, point
+from skimbalance.engine.startup import keras
+
+ops = keras.ops
+
+#: Name of the average precision of held-out rows in the logs, behind "val_".
+AVERAGE_PRECISION = "average_precision"
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class MetricOnOutputs(keras.metrics.Metric):
+    """A metric of probabilities, applied to whatever the network returns: what ``model_`` is compiled with.
+
+    Parameters
+    ----------
+    metric : keras.metrics.Metric
+        Metric of probabilities.
+    loss : LossOnOutputs
+        Knows what the network's outputs mean.
+    name : str
+        Name in Keras' logs.
+    """
+
+    def __init__(self, metric, loss, name):
+        super().__init__(name=name)
+        self.metric, self.loss = metric, loss
+        point(self, direction_of(metric))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Take in rows: class indices, and what the network returns."""
+        self._update(ops.reshape(y_true, (-1,)), self.loss.proba(y_pred), sample_weight)
+
+    def _update(self, y, proba, sample_weight=None):
+        """Take in class indices and probabilities, in the form that the metric expects."""
+        name, n_classes = type(self.metric).__name__.lower(), proba.shape[-1]
+        if not name.startswith("sparse"):
+            if n_classes == 2 and not name.startswith("categorical"):
+                y, proba = ops.cast(y, "float32")[:, None], proba[:, 1:]
+            else:
+                y = ops.one_hot(ops.cast(y, "int32"), n_classes)
+        self.metric.update_state(y, proba, sample_weight)
+
+    def score(self, y, proba):
+        """Return the metric of class indices and probabilities alone, as a float."""
+        self.metric.reset_state()
+        self._update(y, proba.astype("float32"))
+        return float(self.metric.result())
+
+    def result(self):
+        """Return the metric of the rows taken in."""
+        return self.metric.result()
+
+    def reset_state(self):
+        """Forget the rows taken in."""
+        self.metric.reset_state()
+
+    def get_config(self):
+        """Return the constructor's arguments, serialized."""
+        parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("metric", "loss")}
+        return {"name": self.name, **parts}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the metric from `get_config`."""
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("metric", "loss")}
+        return cls(**{**config, **parts})
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class ScoreInLogs(keras.metrics.Metric):
+    """Name and direction of a score that stands in the logs without being a metric of Keras, for callbacks to find.
+
+    Parameters
+    ----------
+    name : str
+        Name in the logs, without "val".
+    """
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        point(self, "up")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Do nothing: the score is computed elsewhere."""
+
+    def result(self):
+        """Return NaN."""
+        return float("nan")
+
+
+def metrics_on(loss, asked, n_classes):
+    """Return metrics of what a network returns.
+
+    Parameters
+    ----------
+    loss : LossOnOutputs
+        Loss that the network is compiled with.
+    asked : dict of str to str, callable or tuple of (class, dict)
+        Metrics by the names they are logged by: one of Keras' names without a class, a function, or a metric's class
+        and configuration.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    list of MetricOnOutputs
+        Fresh metrics.
+    """
+    return [MetricOnOutputs(_new_metric(given, name, n_classes), loss, name) for name, given in asked.items()]
+
+
+def _new_metric(given, name, n_classes):
+    """Return a Keras metric."""
+    metrics = keras.metrics
+    if isinstance(given, tuple):
+        return given[0].from_config(given[1])
+    if given in ("acc", "accuracy"):
+        return metrics.BinaryAccuracy() if n_classes == 2 else metrics.SparseCategoricalAccuracy()
+    if given in ("ce", "crossentropy"):
+        return metrics.BinaryCrossentropy() if n_classes == 2 else metrics.SparseCategoricalCrossentropy()
+    return metrics.MeanMetricWrapper(given, name=name)
