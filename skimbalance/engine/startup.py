@@ -129,8 +129,9 @@ def _say_what_onednn_lacks():
 def start_sessions():
     """Have XLA say what it says of itself on the first compilation of a process, before ours."""
     with quiet(), tf.Graph().as_default() as graph:
-        result = tf.function(tf.exp, jit_compile=True, autograph=False)(tf.constant(0.0))
-        new_session(graph).run(result)
+        x = tf.compat.v1.placeholder(tf.float32, ())  # a constant would be folded before XLA saw it
+        result = tf.function(tf.exp, jit_compile=True, autograph=False)(x)
+        new_session(graph).run(result, {x: 0.0})
 
 
 def new_session(graph):
