@@ -43,6 +43,8 @@ class CameWith:
     ----------
     loss : str, callable, keras.losses.Loss or None
         Loss that it came compiled with.
+    compiled : bool
+        Whether it came compiled.
     metrics : dict
         Metrics that it came compiled with, by `named_metrics`.
     n_outputs : int
@@ -52,6 +54,7 @@ class CameWith:
     """
 
     loss: object = None
+    compiled: bool = False
     metrics: dict = field(default_factory=dict)
     n_outputs: int = 1
     outputs: str = "logits"
@@ -110,12 +113,13 @@ class AssemblingClassifier(SciKerasClassifier):
             model = self._build_model(NETWORKS, meta)
             if Members(model).are_layers and self._recipe() == Recipe():
                 warnings.warn(
-                    f"model={self._users_builder()!r} returns a network of members, but does not say how it is trained, "
-                    "and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the function.",
+                    f"model={self._users_builder()!r} returns a network of members, but does not say how it is "
+                    "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
+                    "function.",
                     UserWarning,
                     stacklevel=5,
                 )
-            came_with = CameWith(model.loss, named_metrics(metrics_of(model))) if model.compiled else CameWith()
+            came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
             optimizer = self._optimizer_of_fit(model)
             if model is self._users_builder():
                 decays = decays_of(optimizer, model.trainable_variables)
@@ -136,7 +140,7 @@ class AssemblingClassifier(SciKerasClassifier):
         with keep_python_random():
             network, *outputs = prepare_network(model, applied.rows, applied.kept, self.n_classes_, rng)
         self._came_with.n_outputs, self._came_with.outputs = outputs
-        self._optimizer_asked = None if model.compiled else _settings_of(optimizer)
+        self._optimizer_asked = None if self._came_with.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None
 
     def _loss_of_fit(self, loss, came_with):

@@ -46,12 +46,12 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     X, y = _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not sample_weight.any():
+        if not np.any(sample_weight):
             raise ValueError(
-                "No training rows had any weight; only zeros were passed in sample_weight. At least two classes need a "
-                "row of positive weight."
+                "No training rows had any weight; only zeros were passed in sample_weight. At least two classes need "
+                "rows of positive weight."
             )
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
@@ -194,8 +194,8 @@ def _encode(estimator, y):
     unknown = np.setdiff1d(y, estimator.classes_)
     if len(unknown):
         raise ValueError(
-            f"y holds the labels {unknown.tolist()[:5]}, which are not among {estimator.classes_.tolist()}; give "
-            "all labels in the first call of partial_fit (classes=...), or call fit to start anew."
+            f"Found unknown categories {unknown.tolist()[:5]} in y, which are not among {estimator.classes_.tolist()}; "
+            "give all labels in the first call of partial_fit (classes=...), or call fit to start anew."
         )
     return np.searchsorted(estimator.classes_, y)
 

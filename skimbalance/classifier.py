@@ -291,7 +291,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows.
         **fit_params : dict
-            As in ``fit``, ``epochs`` excepted.
+            As in ``fit``, ``epochs`` and ``initial_epoch`` excepted.
 
         Returns
         -------
@@ -308,8 +308,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts
         as one row.
         """
-        if "epochs" in fit_params:
-            raise TypeError("partial_fit trains for one epoch; it takes no epochs. Use fit, or call it repeatedly.")
+        for name in {"epochs", "initial_epoch"} & set(fit_params):
+            raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
         settings = {**fit_params, "epochs": 1}
         return self._all_or_nothing(X, y, sample_weight, settings, self.initialized_, classes=classes, partial=True)
 
@@ -354,10 +354,10 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         check_values(self, {**self.get_params(deep=False), **settings})
         self._check_routing()
         rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
-        given, y_given = X, y
+        given = X, y
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         if not goes_on:
-            self._describe(given, y_given)
+            self._describe(*given, X.shape)
         self._count(y, sample_weight, adds=partial and goes_on)
         self._target_prior()
         self._decision = Decision(self.decision, self.n_classes_)

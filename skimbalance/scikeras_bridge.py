@@ -109,6 +109,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _assign_others(self, others, error):
         """Assign parameters that are not the classifier's own: routed ones, and arguments of the user's builder."""
+        if "build_fn" in others:
+            self.build_fn = others["build_fn"]
         for name in others:
             if not (_is_routed(name) or name == "build_fn" or self._is_argument(name)):
                 raise error(
@@ -198,12 +200,13 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         self._assign_others(others, ValueError)
         return self
 
-    def _describe(self, X, y):
-        """Set what SciKeras tells a builder of the data, beside the classes and features (lines 826 to 880)."""
-        self.X_shape_, self.y_ndim_ = np.shape(X), np.ndim(y)
-        self.X_dtype_, self.y_dtype_ = getattr(X, "dtype", np.dtype(np.float32)), np.asarray(y).dtype
+    def _describe(self, X, y, X_shape):
+        """Set what SciKeras tells a builder of X and y as they were given, beside classes and features (line 826)."""
+        y = np.asarray(y)
+        self.X_shape_, self.y_ndim_ = X_shape, y.ndim
+        self.X_dtype_, self.y_dtype_ = getattr(X, "dtype", np.dtype(np.float32)), y.dtype
         self.target_type_ = "binary" if self.n_classes_ == 2 else "multiclass"
-        if self.y_ndim_ == 2 and np.shape(y)[1] > 1:
+        if y.ndim == 2 and y.shape[1] > 1:
             self.target_type_ = "multilabel-indicator"  # one-hot, and so given back by predict
         self.n_outputs_ = self.n_outputs_expected_ = 1
         self.target_encoder_, self.feature_encoder_ = LabelEncoder().fit(self.classes_), FunctionTransformer()
@@ -272,7 +275,10 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             for name in self._routed(prefix):
                 allowed = _reachable(target, name.split("__"))
                 if allowed is not True:
-                    raise _reaches_nothing(f"{prefix}__{name}", allowed)
+                    what = None
+                    if target is not None and not allowed:
+                        what = f"{target!r} does not accept parameters because it's not a class"
+                    raise _reaches_nothing(f"{prefix}__{name}", allowed, what)
 
     def _optimizer_class(self):
         """Return the class of the optimizer, or what the user gave if it is not a name."""
@@ -456,7 +462,13 @@ def _reaches_nothing(name, allowed, instead=None):
     near = get_close_matches(rest, allowed, n=1, cutoff=0.5)
     hint = f" Did you mean {prefix + '__' + near[0]!r}?" if near else ""
     hint = f" {instead[0].upper()}{instead[1:]}." if instead else hint
-    return ValueError(f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}")
+    return UnreachableParameterError(
+        f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}"
+    )
+
+
+class UnreachableParameterError(ValueError, TypeError):
+    """A routed parameter that nothing takes: a ValueError, as in scikit-learn, and a TypeError, as in SciKeras."""
 
 
 def _assigns(parent):

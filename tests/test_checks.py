@@ -31,7 +31,7 @@ BAD_ROWS = [
     (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
     (lambda X, y: (X, np.zeros_like(y)), "y has 1 class, \\[0\\]"),
     (lambda X, y: (X, X[:, 0]), "Unknown label type: continuous"),
-    (lambda X, y: (X, np.column_stack([y, 1 - y])), "Multilabel and multioutput targets are not supported"),
+    (lambda X, y: (X, np.column_stack([y, y])), "Multilabel and multioutput targets are not supported"),
     (lambda X, y: (X, None), "requires y to be passed"),
     (lambda X, y: (X, y, -np.ones(len(y))), "Negative values in data passed to `sample_weight`"),
     (lambda X, y: (X, y, np.zeros(len(y))), "zero"),
@@ -80,7 +80,7 @@ BAD_PARAMETERS = [
     ({"batch_size": 1.5}, "'batch_size' parameter .*Got 1.5"),
     ({"validation_split": 1.0}, "'validation_split' parameter .*Got 1.0"),
     ({"random_state": "zero"}, "'random_state' parameter .*Got 'zero'"),
-    ({"model": 3}, "model=3 is of type int; it takes None, a name, a keras.Model, or a callable"),
+    ({"model": 3}, "must be None, a name, a keras.Model, or a callable"),
     ({"model": lambda: 3}, "builder returned 3; it must return a keras.Model"),
     (
         {"model": network(Dense(3))},
@@ -262,7 +262,7 @@ def test_unknown_argument_of_fit(rare):
 def test_a_later_chunk_with_a_new_label(rare):
     X, y = rare
     clf = ImbalancedKerasClassifier().partial_fit(X, y)
-    with pytest.raises(ValueError, match="labels \\[2\\], which are not among \\[0, 1\\]"):
+    with pytest.raises(ValueError, match="categories \\[2\\] in y, which are not among \\[0, 1\\]"):
         clf.partial_fit(X, y + 1)
     assert clf.predict(X).shape == (400,)
 

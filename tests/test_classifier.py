@@ -462,8 +462,8 @@ def test_a_loss_that_the_builder_compiles_is_trained_with(rare):
 
     clf = ImbalancedKerasClassifier(build, epochs=2, random_state=0).fit(*rare)
     assert clf.loss_.loss is keras.losses.get("mse") or "mean_squared" in str(clf.loss_.loss)
-    assert type(clf.strategy_).__name__ == "ClassWeight"
-    np.testing.assert_allclose(clf.train_prior_, 0.5)
+    assert type(clf.strategy_).__name__ == "Strategy", "who brings a loss gets nothing added unasked"
+    np.testing.assert_allclose(clf.train_prior_, clf.prior_)
     with pytest.raises(ValueError, match="'mse' was given together with strategy='focal'"):
         ImbalancedKerasClassifier(build, strategy="focal").fit(*rare)
 
@@ -804,7 +804,7 @@ def test_validation_data_of_ones_own(rare):
         (lambda X, y: X, "it takes \\(X, y\\) or \\(X, y, sample_weight\\)"),
         (lambda X, y: (X[:, :2], y), "2 features"),
         (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
-        (lambda X, y: (X, y + 1), "labels \\[2\\]"),
+        (lambda X, y: (X, y + 1), "categories \\[2\\]"),
         (lambda X, y: (X[y == 0], y[y == 0]), "no row of the classes \\[1\\]"),
         (lambda X, y: (X, y, -np.ones(len(y))), "Negative values"),
     ],

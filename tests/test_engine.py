@@ -352,13 +352,23 @@ def test_keras_optimizers_still_step_as_functions_of_their_state():
     np.testing.assert_allclose(variable, 1.0)
 
 
-def test_callbacks_still_hold_their_network_where_copies_leave_it_out():
-    import copy
-
+def test_callbacks_still_hold_their_network_where_it_is_taken_away():
     callback = keras.callbacks.Callback()
     callback.set_model(network(layers.Dense(1)))
-    copied = keras_internals.copy_callback(callback, copy.deepcopy)
-    assert copied._model is None, "Callback._model has gone"
+    keras_internals.detach(callback)
+    assert callback.model is None, "Callback._model has gone"
+
+
+def test_networks_still_say_which_metrics_they_were_compiled_with():
+    model = network(layers.Dense(1))
+    assert keras_internals.metrics_of(model) == []
+    model.compile(metrics=["accuracy"])
+    assert keras_internals.metrics_of(model) == ["accuracy"], "Model._compile_metrics._user_metrics has gone"
+
+
+def test_metrics_still_have_a_direction():
+    assert keras_internals.direction_of(keras.metrics.AUC()) == "up", "Metric._direction has gone"
+    assert keras_internals.direction_of(keras.metrics.BinaryCrossentropy()) == "down"
 
 
 def test_tensorboard_still_says_whether_it_profiles(tmp_path):

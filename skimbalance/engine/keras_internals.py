@@ -4,6 +4,7 @@
 """
 
 import inspect
+import io
 
 from skimbalance.engine.startup import keras
 
@@ -200,11 +201,14 @@ class StatelessOptimizer(_without_overrides()):
 
 
 def detach(callback):
-    """Take from a callback the network that it was used with, so that it neither keeps nor copies it.
+    """Take from a callback the network that it was used with, and files that it has closed.
 
-    Keras 3.10 to 3.15: ``_model``. Without it: callbacks keep their network.
+    So it keeps, copies and pickles neither. Keras 3.10 to 3.15: ``_model``. Without it: callbacks keep their network.
     """
     callback._model = None
+    for name, value in list(vars(callback).items()):
+        if isinstance(value, io.IOBase) and value.closed:
+            setattr(callback, name, None)
 
 
 def is_epoch_only(callback):

@@ -76,10 +76,12 @@ class ScoreInLogs(keras.metrics.Metric):
     ----------
     name : str
         Name in the logs, without "val".
+    **kwargs : dict
+        Arguments of ``keras.metrics.Metric``.
     """
 
-    def __init__(self, name):
-        super().__init__(name=name)
+    def __init__(self, name, **kwargs):
+        super().__init__(name=name, **kwargs)
         point(self, "up")
 
     def update_state(self, y_true, y_pred, sample_weight=None):

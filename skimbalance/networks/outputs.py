@@ -72,6 +72,13 @@ class LossOnOutputs(keras.losses.Loss):
         y_true = ops.repeat(y_true[:, None], logits.shape[1], axis=1)
         return ops.mean(losses_of(self.loss, y_true, logits), axis=1)
 
+    def __getattr__(self, name):
+        """Return an attribute of the user's own loss, which is where SciKeras' users look for it."""
+        users_loss = vars(vars(self).get("loss", object)).get("loss")
+        if users_loss is None or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(users_loss, name)
+
     def proba(self, outputs):
         """Return the probabilities that outputs stand for, the mean over members where there are several."""
         logits = as_logits(outputs, self.returns_proba)

@@ -131,12 +131,15 @@ def _train(network, loss, rows, training, optimizer_state):
         )
     needs_batches = any(map(_needs_batches, training.callbacks))
     if _trains_itself(model) or scales_loss or (not has_layers and (training.run_eagerly or needs_batches)):
-        if watch_average_precision(training.callbacks):
+        watches = watch_average_precision(training.callbacks)
+        if watches:
             compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)
         state = KerasLoop(network).run(
             rows, training.batch_size, training.epoch_numbers, training.callbacks, log, optimizer_state,
             training.run_eagerly, finish=log.finish,
         )  # fmt: skip
+        if watches:
+            model.compile(optimizer, model.loss, metrics=training.evaluate.metrics, jit_compile=False)
         return log.history, state
     xla = training.jit_compile and may_fill_up(network)
     if training.jit_compile == "auto":
@@ -221,7 +224,8 @@ class EpochLog:
             _call(callbacks, "on_test_begin")
         logs, stops = self._end(epoch, program, loss)
         if scores_held_out:
-            _call(callbacks, "on_test_end", {name: value for name, value in logs.items() if name[:4] == "val_"})
+            scores = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+            _call(callbacks, "on_test_end", scores)
         return logs, stops
 
     def _end(self, epoch, program, loss):
