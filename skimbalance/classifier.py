@@ -5,25 +5,20 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from skimbalance.assembly import AssemblingClassifier
 from skimbalance.checks import (
-    check_features,
-    check_finite,
-    check_prior,
     check_rows,
     check_validation_data,
     check_values,
     spawn_generators,
 )
 from skimbalance.decision import Decision
-from skimbalance.engine.forward import predict_logits
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.heldout import at_prior, holds_enough
 from skimbalance.networks import Network, metrics_on, pack_network, unpack_network
 from skimbalance.posterior import Posterior, fit_calibrator
+from skimbalance.prediction import PredictingClassifier
 from skimbalance.rows import Rows, weighted_counts
 from skimbalance.strategies import handles_multi_class, needs_calibration
 from skimbalance.training import (
@@ -38,7 +33,7 @@ from skimbalance.training import (
 )
 
 
-class ImbalancedKerasClassifier(AssemblingClassifier):
+class ImbalancedKerasClassifier(PredictingClassifier):
     """Keras classifier for tables in which one class is rare.
 
     A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
@@ -49,7 +44,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     model : callable, keras.Model, "realmlp", "mlp" or None, default=None
         Builder of the network, or the network itself, which is copied for every fit and starts from its weights.
         A builder may name the arguments ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``classes_``,
-        ``output_bias_`` and other facts of the data), ``compile_kwargs`` and ``params``. The network ends in one
+        ``output_bias_`` and other facts of the data), ``compile_kwargs`` and ``params``. A subclass may define
+        ``_keras_build_fn`` in its place, as SciKeras has it. The network ends in one
         logit or sigmoid unit (two classes), or in one logit per class or a softmax. None takes
         `skimbalance.networks.realmlp`, several members whose probabilities are averaged; "mlp" is
         `skimbalance.networks.mlp`, one plain network. Both scale their inputs.
@@ -57,8 +53,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         Remedy for imbalance: one of the names in `skimbalance.strategies.STRATEGIES`, such as "class_weight", "focal",
         "smote" or "none"; a `Strategy`; any sampler of imbalanced-learn; or a list, whose parts are combined. Samplers
         see training rows only. "auto" is "logit_adjustment", under which ``predict`` favours no class as under balanced
-        weights, but which trains as well as without a remedy; or "class_weight", where `class_weight` or `loss` is
-        given.
+        weights, but which trains as well as without a remedy; "class_weight", where `class_weight` is given; and none,
+        where `loss` is, or the network comes compiled with one: who brings a loss gets nothing added unasked.
     gamma : float, default=None
         Focusing exponent of a strategy that has one, at least 0; None is the strategy's own default.
     alpha : float, array-like of shape (n_classes,) or "balanced", default=None
@@ -85,7 +81,8 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     loss : str, keras.losses.Loss, class or callable, default=None
         Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss.
     metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
-        Metrics to log, computed at the end of each epoch over all training (and held-out) rows.
+        Metrics to log, computed at the end of each epoch over all training (and held-out) rows; beside those that the
+        network comes compiled with. ``model_`` is compiled with them.
     class_weight : dict or "balanced", default=None
         Weight of each label. It takes the place of balanced weights in ``strategy="class_weight"``, which "auto" then
         is, and is multiplied into every other strategy.
@@ -112,7 +109,7 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
-        Callbacks; each fit trains with copies of them.
+        Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False
         Whether a second call of ``fit`` goes on from the weights of the first.
     random_state : int, numpy.random.RandomState, numpy.random.Generator or None, default=None
@@ -123,8 +120,9 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     run_eagerly : bool, default=False
         Whether to train operation by operation, for debugging.
     **routed : dict
-        Parameters of the parts: ``model__*`` (arguments of the builder), ``optimizer__*``, ``loss__*``,
-        ``metrics__*``, ``callbacks__*``, ``strategy__*``, ``fit__*``, ``predict__*`` and ``compile__*``.
+        Parameters of the parts: ``model__*`` (arguments of the builder, which need no prefix where it is a function of
+        your own), ``optimizer__*``, ``loss__*``, ``metrics__*``, ``callbacks__*``, ``strategy__*``, ``fit__*``,
+        ``predict__*`` and ``compile__*``.
 
     Attributes
     ----------
@@ -162,6 +160,10 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         `decision` only.
     calibrator_ : LogisticRegression
         Model from logits to labels. With ``calibration="holdout"`` only.
+    target_type_, X_shape_, X_dtype_, y_dtype_, y_ndim_, n_outputs_, n_outputs_expected_ : object
+        Facts of the data, as SciKeras tells them to a network's builder.
+    target_encoder_, feature_encoder_ : transformer
+        From labels to class indices and back; nothing, for features.
 
     See Also
     --------
@@ -249,15 +251,16 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Rows of numbers, computed with as float32.
         y : array-like of shape (n_samples,)
-            Labels: strings, integers or booleans.
+            Labels: strings, integers or booleans. One-hot rows (n_samples, n_classes) are read as the numbers of
+            their columns.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
         validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
             Rows to score every epoch on, in place of a `validation_split`; they hold every class. They are scored at
             the prior of y, or at their own where it lies far from that.
         **fit_params : dict
-            ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch`` or
-            ``callbacks`` for this call alone, as SciKeras takes them.
+            ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch``,
+            ``class_weight`` or ``callbacks`` for this call alone, as SciKeras takes them.
 
         Returns
         -------
@@ -439,140 +442,6 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
             out = held_out or rows
             proba, y, weight = self._posterior.at(self.prior_, self._logits_of(out.X)), out.y, out.sample_weight
         self._decision.choose_threshold(self.prior_, proba, at_prior(y, weight, self.prior_))
-
-    def _target_prior(self):
-        """Return the prior that ``predict_proba`` refers to, as an array."""
-        if self.target_prior is None:
-            return getattr(self, "train_prior_", None)
-        if isinstance(self.target_prior, str):
-            return self.prior_
-        return check_prior(self.target_prior, self.classes_)
-
-    def _logits_of(self, X, callbacks=(), chunk_rows=None):
-        """Return the network's logits of validated rows."""
-        return predict_logits(self._network, X, chunk_rows, callbacks)
-
-    def _logits(self, X, predict_params):
-        """Return the network's logits of rows to predict."""
-        check_is_fitted(self)
-        chunk_rows, callbacks = self._predict_settings(predict_params)
-        return check_finite(self._logits_of(check_features(self, X), callbacks, chunk_rows))
-
-    def predict_proba(self, X, **predict_params):
-        """Return class probabilities, under the prior that training showed or the one in `target_prior`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
-        **predict_params : dict
-            ``batch_size`` (rows computed at once) and ``callbacks`` for this call alone, as SciKeras takes them;
-            ``verbose`` changes nothing.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_samples, n_classes)
-            P(y | x) for the classes in the order of ``classes_``; rows sum to one.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``, or after a fit that failed.
-        ValueError
-            If X does not have the features seen in ``fit``, or `target_prior` is no prior.
-        """
-        logits = self._logits(X, predict_params)
-        return self._posterior.at(self._target_prior(), logits)
-
-    def predict_log_proba(self, X, **predict_params):
-        """Return the logarithm of ``predict_proba``; where that is 0, of the smallest number above it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
-        **predict_params : dict
-            As in ``predict_proba``.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_samples, n_classes)
-            log P(y | x), all finite.
-        """
-        return np.log(np.maximum(self.predict_proba(X, **predict_params), np.finfo(np.float64).tiny))
-
-    def decision_function(self, X, **predict_params):
-        """Return log-odds: above zero where ``predict_proba`` is above one half.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
-        **predict_params : dict
-            As in ``predict_proba``.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
-            For two classes log P(y | x) of the second minus that of the first, at the prior that ``predict_proba``
-            shows, whatever `decision` is; for more, log P(y | x) of each.
-        """
-        log_proba = self.predict_log_proba(X, **predict_params)
-        return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
-
-    def predict(self, X, **predict_params):
-        """Return the label of each row by the rule in `decision`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows.
-        **predict_params : dict
-            As in ``predict_proba``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels; one-hot rows (n_samples, n_classes), where y was given so.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``, or after a fit that failed.
-        ValueError
-            If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
-            rows.
-        """
-        if self.decision is None:
-            return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
-        proba = self._posterior.at(self.prior_, self._logits(X, predict_params))
-        return self._labels(self._decision_now().labels(proba, self.prior_))
-
-    def _decision_now(self):
-        """Return the decision rule, parsed anew where the parameter was changed after fit."""
-        is_same = self._decision.is_of(self.decision)
-        decision = self._decision if is_same else Decision(self.decision, self.n_classes_)
-        if decision.needs_rows and decision.threshold is None:
-            when = "has seen no rows before" if is_same else "was set after"
-            raise ValueError(
-                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
-                'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
-            )
-        return decision if decision.threshold is not None else decision.choose_threshold(self.prior_)
-
-    @property
-    def threshold_(self):
-        """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
-        try:
-            threshold = self._decision_now().threshold if self.initialized_ else None
-        except ValueError as error:
-            raise AttributeError(str(error)) from None
-        if threshold is None:
-            raise AttributeError(
-                "threshold_ exists after fit, for two classes and a decision other than None (and than costs that "
-                "reward mistakes)."
-            )
-        return threshold
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

@@ -1,0 +1,147 @@
+"""What does a fitted classifier answer? Probabilities at a prior, log-odds, labels by a rule."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skimbalance.assembly import AssemblingClassifier
+from skimbalance.checks import check_features, check_finite, check_prior
+from skimbalance.decision import Decision
+from skimbalance.engine.forward import predict_logits
+
+
+class PredictingClassifier(AssemblingClassifier):
+    """Classifier that answers from its network, its posterior and its decision."""
+
+    def _target_prior(self):
+        """Return the prior that ``predict_proba`` refers to, as an array."""
+        if self.target_prior is None:
+            return getattr(self, "train_prior_", None)
+        if isinstance(self.target_prior, str):
+            return self.prior_
+        return check_prior(self.target_prior, self.classes_)
+
+    def _logits_of(self, X, callbacks=(), chunk_rows=None):
+        """Return the network's logits of validated rows."""
+        return predict_logits(self._network, X, chunk_rows, callbacks)
+
+    def _logits(self, X, predict_params):
+        """Return the network's logits of rows to predict."""
+        check_is_fitted(self)
+        chunk_rows, callbacks = self._predict_settings(predict_params)
+        return check_finite(self._logits_of(check_features(self, X), callbacks, chunk_rows))
+
+    def predict_proba(self, X, **predict_params):
+        """Return class probabilities, under the prior that training showed or the one in `target_prior`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            ``batch_size`` (rows computed at once) and ``callbacks`` for this call alone, as SciKeras takes them;
+            ``verbose`` changes nothing.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            P(y | x) for the classes in the order of ``classes_``; rows sum to one.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``, or `target_prior` is no prior.
+        """
+        logits = self._logits(X, predict_params)
+        return self._posterior.at(self._target_prior(), logits)
+
+    def predict_log_proba(self, X, **predict_params):
+        """Return the logarithm of ``predict_proba``; where that is 0, of the smallest number above it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            log P(y | x), all finite.
+        """
+        return np.log(np.maximum(self.predict_proba(X, **predict_params), np.finfo(np.float64).tiny))
+
+    def decision_function(self, X, **predict_params):
+        """Return log-odds: above zero where ``predict_proba`` is above one half.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
+            For two classes log P(y | x) of the second minus that of the first, at the prior that ``predict_proba``
+            shows, whatever `decision` is; for more, log P(y | x) of each.
+        """
+        log_proba = self.predict_log_proba(X, **predict_params)
+        return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
+
+    def predict(self, X, **predict_params):
+        """Return the label of each row by the rule in `decision`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels; one-hot rows (n_samples, n_classes), where y was given so.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
+            rows.
+        """
+        if self.decision is None:
+            return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
+        proba = self._posterior.at(self.prior_, self._logits(X, predict_params))
+        return self._labels(self._decision_now().labels(proba, self.prior_))
+
+    def _decision_now(self):
+        """Return the decision rule, parsed anew where the parameter was changed after fit."""
+        is_same = self._decision.is_of(self.decision)
+        decision = self._decision if is_same else Decision(self.decision, self.n_classes_)
+        if decision.needs_rows and decision.threshold is None:
+            when = "has seen no rows before" if is_same else "was set after"
+            raise ValueError(
+                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
+                'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
+            )
+        return decision if decision.threshold is not None else decision.choose_threshold(self.prior_)
+
+    @property
+    def threshold_(self):
+        """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
+        try:
+            threshold = self._decision_now().threshold if self.initialized_ else None
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
+        if threshold is None:
+            raise AttributeError(
+                "threshold_ exists after fit, for two classes and a decision other than None (and than costs that "
+                "reward mistakes)."
+            )
+        return threshold
