@@ -129,7 +129,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _is_argument(self, name):
         """Whether the user's builder takes an argument of this name, as SciKeras' users pass it, without a prefix."""
         builder = self._users_builder()
-        if not callable(builder) or isinstance(builder, keras.Model):
+        if not callable(builder) or isinstance(builder, keras.Model | type):
             return False
         parameters = inspect.signature(builder).parameters.values()
         return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
