@@ -46,7 +46,7 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     X, y = _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
     if sample_weight is not None:
-        if not np.any(sample_weight):
+        if not np.any(np.asarray(sample_weight)):
             raise ValueError(
                 "No training rows had any weight; only zeros were passed in sample_weight. At least two classes need "
                 "rows of positive weight."

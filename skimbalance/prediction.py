@@ -57,7 +57,7 @@ class PredictingClassifier(AssemblingClassifier):
         return self._posterior.at(self._target_prior(), logits)
 
     def predict_log_proba(self, X, **predict_params):
-        """Return the logarithm of ``predict_proba``; where that is 0, of the smallest number above it.
+        """Return the logarithm of ``predict_proba``.
 
         Parameters
         ----------
@@ -69,9 +69,10 @@ class PredictingClassifier(AssemblingClassifier):
         Returns
         -------
         ndarray of float64, shape (n_samples, n_classes)
-            log P(y | x), all finite.
+            log P(y | x), -inf where that is 0.
         """
-        return np.log(np.maximum(self.predict_proba(X, **predict_params), np.finfo(np.float64).tiny))
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X, **predict_params))
 
     def decision_function(self, X, **predict_params):
         """Return log-odds: above zero where ``predict_proba`` is above one half.
@@ -87,9 +88,10 @@ class PredictingClassifier(AssemblingClassifier):
         -------
         ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
             For two classes log P(y | x) of the second minus that of the first, at the prior that ``predict_proba``
-            shows, whatever `decision` is; for more, log P(y | x) of each.
+            shows, whatever `decision` is; for more, log P(y | x) of each. All are finite: 0 counts as the smallest
+            number above it.
         """
-        log_proba = self.predict_log_proba(X, **predict_params)
+        log_proba = np.maximum(self.predict_log_proba(X, **predict_params), np.log(np.finfo(np.float64).tiny))
         return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
 
     def predict(self, X, **predict_params):

@@ -47,10 +47,6 @@ _DONE_OTHERWISE = {
 _PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
 
 
-#: What a constructor's ``locals()`` hold besides parameters.
-_BOUND = ("self", "__class__")
-
-
 class _ClassifierMixinFirst(type):
     """Put ClassifierMixin before BaseEstimator in the MRO, where line 1209 has it last."""
 
@@ -103,8 +99,9 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
         Line 287 (`vars(self).update(**kwargs)`) accepts every keyword, misspelt ones included.
         """
-        own = inspect.signature(self._own_init()).parameters
-        vars(self).update({name: value for name, value in parameters.items() if name in own and name not in _BOUND})
+        own = inspect.signature(self._own_init()).parameters.values()
+        names = [p.name for p in list(own)[1:] if p.kind is not p.VAR_KEYWORD]
+        vars(self).update({name: parameters[name] for name in names})
         self._assign_others(others, TypeError)
 
     def _assign_others(self, others, error):
