@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ImbalancedKerasClassifier": "classifier",
     "Strategy": "strategies",
+    "decide": "decision",
     "estimate_prior": "posterior",
     "mlp": "networks",
     "networks": None,
@@ -21,6 +22,7 @@ __all__ = [
     "ImbalancedKerasClassifier",
     "Strategy",
     "__version__",
+    "decide",
     "estimate_prior",
     "mlp",
     "networks",

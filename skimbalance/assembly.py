@@ -84,13 +84,16 @@ class AssemblingClassifier(SciKerasClassifier):
                 model = self._users_builder()
                 has_loss = self._setting("loss", "compile") is not None or getattr(model, "loss", None) is not None
             strategy = "class_weight" if class_weight is not None else None if has_loss else "logit_adjustment"
-        return resolve_strategy(
+        strategy = resolve_strategy(
             strategy,
             nested=self._routed("strategy"),
             flat={"gamma": self.gamma, "alpha": self.alpha},
             class_weight=check_class_weight(class_weight, self.classes_),
             rng=rng,
         )
+        strategy.positive = self._positive
+        self._need_positive(strategy.needs_positive)
+        return strategy
 
     def _is_auto(self):
         """Whether the strategy is left to the classifier."""
@@ -167,7 +170,7 @@ class AssemblingClassifier(SciKerasClassifier):
         is_same = model.compiled and model.optimizer is optimizer and loss.is_like(model.loss)
         if is_same and asked == vars(self).get("_metrics_asked"):
             return
-        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_)
+        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive)
         model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)
 
     def _optimizer_of_fit(self, model):
@@ -221,7 +224,9 @@ class AssemblingClassifier(SciKerasClassifier):
         if partial or not score or judged is None:
             return None, held_out
         score = "average_precision" if score is True else score
-        return EpochSelection(judged, network.members, score, self.n_iter_no_change), held_out
+        if score == "average_precision":
+            self._need_positive(f"early_stopping={self.early_stopping!r}")
+        return EpochSelection(judged, network.members, score, self.n_iter_no_change, self._positive), held_out
 
 
 def _settings_of(optimizer):

@@ -12,7 +12,6 @@ from skimbalance.checks import (
     check_values,
     spawn_generators,
 )
-from skimbalance.decision import Decision
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.heldout import at_prior, holds_enough
@@ -60,6 +59,11 @@ class ImbalancedKerasClassifier(PredictingClassifier):
     alpha : float, array-like of shape (n_classes,) or "balanced", default=None
         Class weights of a strategy that has them: for focal loss, the weight of the positive class in (0, 1), or
         one weight per class. None is the strategy's own default.
+    pos_label : label, default=None
+        Positive one of two labels, for what has a direction: `alpha` as a number, a threshold, false-positive and
+        false-negative costs, "f1", F-beta, asymmetric strategies, metrics and average precision. None is 1 or True
+        among {0, 1}, {-1, 1} and booleans; other labels need it where something asks for it. Columns of
+        ``predict_proba`` keep the order of ``classes_``.
     target_prior : {"fit"}, array-like of shape (n_classes,), dict or None, default=None
         Class shares that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to ``fit``, or those of
         a deployment, in the order of ``classes_`` or by label. None refers to what training showed the network, so that
@@ -72,9 +76,10 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         Rule by which ``predict`` turns probabilities into labels. None is the argmax of ``predict_proba``. All others
         work on the probabilities at the prior of y (``target_prior="fit"``), whatever ``predict_proba`` shows: a
         threshold for the positive class; the best expected F1, F-beta or Matthews correlation (two classes); the best
-        balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two classes or a matrix [true
-        class, predicted class]. F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else
-        those of training; the others may be changed without a new fit.
+        balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two classes, or for any number
+        ``{("true label", "predicted label"): cost, ...}`` or a matrix [true class, predicted class]. F-beta and "mcc"
+        look at rows in ``fit``, the held-out ones where there are any, else those of training; the others may be
+        changed without a new fit.
     optimizer : str, keras.optimizers.Optimizer, class or None, default=None
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
@@ -151,6 +156,8 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         Weighted number of rows of each class in y.
     prior_ : ndarray of shape (n_classes,)
         Class shares of y, weighted.
+    pos_label_ : label
+        Positive label of two; the rarer one, where `pos_label` is None and the labels do not say.
     train_prior_ : ndarray of shape (n_classes,)
         Class shares that training showed the network, through resampling, batches, weights and the loss;
         ``predict_proba`` is the posterior under them, unless `target_prior` is set. Where they change in the course of
@@ -221,6 +228,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         strategy="auto",
         gamma=None,
         alpha=None,
+        pos_label=None,
         target_prior=None,
         calibration=None,
         decision=None,
@@ -362,8 +370,9 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         if not goes_on:
             self._describe(*given, X.shape)
         self._count(y, sample_weight, adds=partial and goes_on)
+        self._choose_positive(goes_on)
         self._target_prior()
-        self._decision = Decision(self.decision, self.n_classes_)
+        self._decision = self._new_decision()
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         given = None if validation_data is None else check_validation_data(self, validation_data)
@@ -407,7 +416,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         training = Training(
             batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
             posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
-            evaluate=EpochEvaluation(self._metrics, shown, held_out),
+            evaluate=EpochEvaluation(self._metrics, shown, held_out, self._positive),
             selection=selection,
             rng=rng if settings["shuffle"] else None,
             run_eagerly=settings["run_eagerly"],
@@ -462,7 +471,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         if "model_" in state:
             start()
             loss = state["model_"][-1]
-            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_)
+            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_, self._positive)
             self.model_ = unpack_network(*state["model_"], self._metrics)
             self._network = Network(self.model_, state["_network"])
 

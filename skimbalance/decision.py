@@ -8,7 +8,8 @@ import numpy as np
 _BY_ROWS = ("fbeta", "mcc")
 _ALLOWED = (
     'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "balanced_accuracy", "mcc", '
-    '{"fp": cost, "fn": cost}, or a matrix of costs [true class, predicted class]'
+    '{"fp": cost, "fn": cost}, {("true label", "predicted label"): cost, ...}, or a matrix of costs [true class, '
+    "predicted class]"
 )
 
 
@@ -19,8 +20,10 @@ class Decision:
     ----------
     decision : None, float, str, tuple, dict or array-like
         What the user asked for.
-    n_classes : int
-        Number of classes.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    positive : int, default=1
+        Position of the positive class of two.
 
     Attributes
     ----------
@@ -38,10 +41,18 @@ class Decision:
         For anything that is no rule, and for rules of two classes where there are more.
     """
 
-    def __init__(self, decision, n_classes):
-        self.n_classes, self.threshold = n_classes, None
+    def __init__(self, decision, classes, positive=1):
+        self.n_classes, self.positive, self.threshold = len(classes), positive, None
         self._given = copy.deepcopy(decision)  # the user may change a list or a dict of theirs
-        self.kind, self.value = _parse(decision, n_classes)
+        self.kind, self.value = _parse(decision, classes, positive)
+
+    @property
+    def needs_positive(self):
+        """What of the rule depends on which class is positive, or None."""
+        asks = self.kind in ("threshold", "fbeta") or (
+            isinstance(self._given, dict) and set(self._given) == {"fp", "fn"}
+        )
+        return f"decision={self._given!r}" if asks else None
 
     @property
     def needs_rows(self):
@@ -68,7 +79,7 @@ class Decision:
         """
         if self.n_classes == 2 and self.kind != "argmax":
             if self.needs_rows:
-                self.threshold = threshold_from_rows(self.kind, self.value, proba[:, 1], sample_weight)
+                self.threshold = threshold_from_rows(self.kind, self.value, proba[:, self.positive], sample_weight)
             else:
                 self.threshold = self._closed_form(data_prior)
         return self
@@ -89,7 +100,7 @@ class Decision:
             Class indices.
         """
         if self.threshold is not None:
-            return (proba[:, 1] >= self.threshold).astype(np.intp)
+            return np.where(proba[:, self.positive] >= self.threshold, self.positive, 1 - self.positive)
         if self.kind == "balanced_accuracy":
             return (proba / data_prior).argmax(axis=1)
         return proba.argmax(axis=1) if self.kind == "argmax" else (proba @ self.value).argmin(axis=1)
@@ -99,13 +110,15 @@ class Decision:
         if self.kind == "threshold":
             return self.value
         if self.kind == "balanced_accuracy":
-            return float(data_prior[1])
-        (tn, fp), (fn, tp) = self.value
+            return float(data_prior[self.positive])
+        order = [1 - self.positive, self.positive]
+        (tn, fp), (fn, tp) = self.value[np.ix_(order, order)]
         return float((fp - tn) / (fp - tn + fn - tp)) if fp > tn and fn > tp else None
 
 
-def _parse(decision, n_classes):
+def _parse(decision, classes, positive):
     """Return a ``decision`` parameter as (kind, value)."""
+    n_classes = len(classes)
     if decision is None:
         return "argmax", None
     parsed = None
@@ -119,7 +132,10 @@ def _parse(decision, n_classes):
         parsed = ("fbeta", float(beta)) if isinstance(beta, Real) and 0 < beta < np.inf else None
     elif isinstance(decision, dict):
         if set(decision) == {"fp", "fn"} and all(isinstance(c, Real) and 0 < c < np.inf for c in decision.values()):
-            parsed = "costs", np.array([[0.0, decision["fp"]], [decision["fn"], 0.0]])
+            costs = np.array([[0.0, decision["fp"]], [decision["fn"], 0.0]])
+            parsed = "costs", costs if positive else costs[::-1, ::-1]
+        elif decision and all(isinstance(pair, tuple) and len(pair) == 2 for pair in decision):
+            return "costs", _costs_by_label(decision, classes)
     else:
         parsed = _parse_matrix(decision, n_classes)
     if parsed is None:
@@ -131,6 +147,22 @@ def _parse(decision, n_classes):
             '"balanced_accuracy", or a matrix of costs [true class, predicted class].'
         )
     return kind, value
+
+
+def _costs_by_label(costs, classes):
+    """Return costs by (true label, predicted label) as a matrix; what is not named costs nothing."""
+    labels = np.asarray(classes).tolist()
+    matrix = np.zeros((len(labels), len(labels)))
+    for pair, cost in costs.items():
+        unknown = [label for label in pair if label not in labels]
+        if unknown or not isinstance(cost, Real) or not np.isfinite(cost):
+            problem = f"names {unknown[0]!r}, which is none of the labels {labels}" if unknown else f"costs {cost!r}"
+            raise ValueError(
+                f"decision has the entry {pair!r}, which {problem}; it takes finite costs by (true label, predicted "
+                "label)."
+            )
+        matrix[labels.index(pair[0]), labels.index(pair[1])] = cost
+    return matrix
 
 
 def _parse_matrix(decision, n_classes):
@@ -151,6 +183,123 @@ def _parse_matrix(decision, n_classes):
             f"{costs[true, predicted]}; it takes finite costs."
         )
     return "costs", costs
+
+
+def decide(proba, *, costs, classes=None, pos_label=None):
+    """Return the labels of least expected cost, for costs that differ from row to row.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_samples, n_classes), or (n_samples,)
+        Calibrated probabilities in the population decided about, such as ``predict_proba`` gives with
+        ``target_prior="fit"``; of the positive class alone, for two classes.
+    costs : dict or array-like of shape (n_classes, n_classes) or (n_samples, n_classes, n_classes)
+        For two classes ``{"fp": cost, "fn": cost}``, what a false alarm and a miss cost: numbers, or one a row (the
+        amount that a missed fraud loses). For any number of classes a matrix [true class, predicted class], or one a
+        row. Negative costs are gains.
+    classes : array-like of shape (n_classes,), default=None
+        Labels, in the order of the columns of `proba`; None numbers them.
+    pos_label : label, default=None
+        Positive label of two. None is 1 or True among {0, 1}, {-1, 1} and booleans; other labels need it, where
+        `costs` is a dict or `proba` of one column.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Labels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a cost is not finite, or it is not said which label is positive.
+
+    References
+    ----------
+    .. [1] C. Elkan (2001), "The Foundations of Cost-Sensitive Learning", IJCAI.
+
+    Examples
+    --------
+    A miss costs the amount of a payment, an alarm 5:
+
+    >>> import numpy as np
+    >>> from skimbalance import decide
+    >>> decide([0.1, 0.1], costs={"fp": 5.0, "fn": np.array([20.0, 200.0])})
+    array([0, 1])
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    if proba.ndim not in (1, 2) or not np.all(np.isfinite(proba)):
+        raise ValueError(f"proba has shape {proba.shape}; it takes finite probabilities, one row a sample.")
+    n_classes = 2 if proba.ndim == 1 else proba.shape[1]
+    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if classes.shape != (n_classes,):
+        raise ValueError(f"classes has shape {classes.shape}, but proba is of {n_classes} classes.")
+    positive = 1
+    if proba.ndim == 1 or isinstance(costs, dict):
+        if n_classes != 2:
+            raise ValueError(f"costs={costs!r:.80} are of two classes, but proba is of {n_classes}; give a matrix.")
+        positive = known_positive(pos_label, classes)
+        if positive is None:
+            raise ValueError(
+                f"Which label is positive? The labels are {classes.tolist()}; say so by pos_label="
+                f"{classes.tolist()[1]!r}, for example."
+            )
+    if proba.ndim == 1:
+        proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
+    expected = np.einsum("nt,ntp->np", proba, _cost_matrices(costs, len(proba), n_classes, positive))
+    return classes[expected.argmin(axis=1)]
+
+
+def _cost_matrices(costs, n_samples, n_classes, positive):
+    """Return costs as one matrix [true class, predicted class] a row."""
+    if isinstance(costs, dict):
+        if set(costs) != {"fp", "fn"}:
+            raise ValueError(f"costs has the keys {list(costs)}; it takes 'fp' and 'fn', or is a matrix.")
+        matrices = np.zeros((n_samples, 2, 2))
+        for name, true, predicted in (("fp", 1 - positive, positive), ("fn", positive, 1 - positive)):
+            cost = np.asarray(costs[name], dtype=np.float64)
+            if cost.shape not in ((), (n_samples,)):
+                raise ValueError(
+                    f"costs[{name!r}] has shape {cost.shape}; it takes a number, or one for each of {n_samples} rows."
+                )
+            matrices[:, true, predicted] = cost
+    else:
+        matrices = np.asarray(costs, dtype=np.float64)
+        if matrices.shape not in ((n_classes, n_classes), (n_samples, n_classes, n_classes)):
+            raise ValueError(
+                f"costs has shape {matrices.shape}; it takes {(n_classes, n_classes)}, [true class, predicted class], "
+                f"or {(n_samples, n_classes, n_classes)}."
+            )
+        matrices = np.broadcast_to(matrices, (n_samples, n_classes, n_classes))
+    if not np.all(np.isfinite(matrices)):
+        raise ValueError("costs holds a number that is not finite.")
+    return matrices
+
+
+def known_positive(pos_label, classes):
+    """Return the position of the positive class of two, or None where nobody has said which it is.
+
+    Parameters
+    ----------
+    pos_label : label or None
+        What the user said.
+    classes : ndarray of shape (n_classes,)
+        Labels, sorted.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is none of the labels, or there are not two.
+    """
+    labels = np.asarray(classes).tolist()
+    if pos_label is not None:
+        if len(labels) != 2 or pos_label not in labels:
+            raise ValueError(
+                f"pos_label={pos_label!r} names the positive of two labels, but y has {labels}"
+                + ("." if len(labels) == 2 else "; leave it out for more than two classes.")
+            )
+        return labels.index(pos_label)
+    is_number = all(isinstance(label, Real) for label in labels)
+    return 1 if is_number and labels in ([0, 1], [-1, 1]) else None
 
 
 def threshold_from_rows(kind, value, positive, sample_weight=None):

@@ -138,12 +138,13 @@ class PolyLink(Link):
 class AsymmetricLink(Link):
     """Link of the asymmetric loss of two classes, l0' / (l0' - l1'), from the derivatives of both sides."""
 
-    def __init__(self, gamma_positive, gamma_negative, margin):
+    def __init__(self, gamma_positive, gamma_negative, margin, positive=1):
         self.gamma_positive, self.gamma_negative, self.margin = gamma_positive, gamma_negative, margin
+        self.positive = positive
 
     def inverse(self, logits, ops=NUMPY):
         """Return both probabilities; below the margin, the order of the outputs is all there is to know."""
-        d = logits[:, 1] - logits[:, 0]
+        d = (logits[:, 1] - logits[:, 0]) * (2 * self.positive - 1)
         log_q, log_rest = -ops.softplus(-d), -ops.softplus(d)
         q = ops.exp(log_q)
         shifted = ops.maximum(q - self.margin, 0 * q)
@@ -158,7 +159,7 @@ class AsymmetricLink(Link):
         proba = ops.where(shifted > 0, ops.sigmoid(of_negative - of_positive), 0 * q)
         if self.margin:
             proba = ops.maximum(proba, 1e-6 * ops.minimum(q / self.margin, 1 + 0 * q))
-        return ops.stack([1 - proba, proba], axis=1)
+        return ops.stack([1 - proba, proba] if self.positive else [proba, 1 - proba], axis=1)
 
     def link(self, proba):
         """Bisect for the logits."""

@@ -5,12 +5,41 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.assembly import AssemblingClassifier
 from skimbalance.checks import check_features, check_finite, check_prior
-from skimbalance.decision import Decision
+from skimbalance.decision import Decision, known_positive
 from skimbalance.engine.forward import predict_logits
 
 
 class PredictingClassifier(AssemblingClassifier):
     """Classifier that answers from its network, its posterior and its decision."""
+
+    def _choose_positive(self, goes_on):
+        """Set which of two labels is positive; where nobody has said, the rarer, as long as nothing depends on it."""
+        known = known_positive(self.pos_label, self.classes_)
+        if known is None and not goes_on:
+            self._positive = 0 if self.n_classes_ == 2 and self.prior_[0] < self.prior_[1] else 1
+        elif known is not None:
+            self._positive = known
+        if self.n_classes_ == 2:
+            self.pos_label_ = self.classes_[self._positive]
+
+    def _need_positive(self, what):
+        """Refuse what depends on which of two labels is positive, where nobody has said so."""
+        if what is None or self.n_classes_ != 2 or known_positive(self.pos_label, self.classes_) is not None:
+            return
+        rarer = int(self.prior_[0] >= self.prior_[1])
+        labels = self.classes_.tolist()
+        raise ValueError(
+            f"{what} depends on which label is positive, and nobody has said whether it is {labels[0]!r} or "
+            f"{labels[1]!r} ({labels[rarer]!r} is rarer: {self.prior_[rarer]:.1%} of the rows). Say so: "
+            f"{type(self).__name__}(pos_label={labels[rarer]!r}, ...)."
+        )
+
+    def _new_decision(self):
+        """Return the decision rule as the parameters have it now."""
+        known = known_positive(self.pos_label, self.classes_)
+        decision = Decision(self.decision, self.classes_, self._positive if known is None else known)
+        self._need_positive(decision.needs_positive)
+        return decision
 
     def _target_prior(self):
         """Return the prior that ``predict_proba`` refers to, as an array."""
@@ -124,8 +153,9 @@ class PredictingClassifier(AssemblingClassifier):
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""
-        is_same = self._decision.is_of(self.decision)
-        decision = self._decision if is_same else Decision(self.decision, self.n_classes_)
+        new = self._new_decision()
+        is_same = self._decision.is_of(self.decision) and self._decision.positive == new.positive
+        decision = self._decision if is_same else new
         if decision.needs_rows and decision.threshold is None:
             when = "has seen no rows before" if is_same else "was set after"
             raise ValueError(

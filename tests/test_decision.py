@@ -27,7 +27,7 @@ RULES = {
 @pytest.mark.parametrize(("decision", "score"), RULES.values(), ids=RULES)
 def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, score):
     p, y = calibrated()
-    rule = Decision(decision, 2)
+    rule = Decision(decision, [0, 1])
     threshold = rule.choose_threshold(None, np.column_stack([1 - p, p])).threshold
     best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 200)))
     assert score(y, p >= threshold) > best - 0.005
@@ -87,7 +87,7 @@ def test_dividing_by_the_prior_has_the_best_balanced_accuracy():
     proba = rng.dirichlet([3.0, 0.6, 0.2], size=100_000)
     y = (rng.random(len(proba))[:, None] > np.cumsum(proba, axis=1)).sum(axis=1)
     prior = proba.mean(axis=0)
-    best = balanced_accuracy_score(y, Decision("balanced_accuracy", 3).labels(proba, prior))
+    best = balanced_accuracy_score(y, Decision("balanced_accuracy", [0, 1, 2]).labels(proba, prior))
     for weights in rng.uniform(0.3, 3, size=(30, 3)):
         assert balanced_accuracy_score(y, (proba * weights / prior).argmax(axis=1)) < best + 0.002
     assert balanced_accuracy_score(y, proba.argmax(axis=1)) < best - 0.1
@@ -149,7 +149,7 @@ def test_rules_of_two_classes_are_refused_for_three(decision, rare_multiclass):
 
 @pytest.mark.parametrize("decision", ["f1", ("fbeta", 2.0), 0.3, {"fp": 1, "fn": 4}, [[0, 1], [4, 0]], None], ids=str)
 def test_a_rule_knows_whether_it_is_the_one_asked_for(decision):
-    rule = Decision(decision, 2)
+    rule = Decision(decision, [0, 1])
     assert rule.is_of(copy.deepcopy(decision))
     for other in ("mcc", ("fbeta", 1.0), 0.4, {"fp": 1, "fn": 5}, [[0, 1], [5, 0]], np.array([[0, 1], [4, 0]])):
         assert not rule.is_of(other)

@@ -21,11 +21,13 @@ class MetricOnOutputs(keras.metrics.Metric):
         Knows what the network's outputs mean.
     name : str
         Name in Keras' logs.
+    positive : int, default=1
+        Position of the positive class of two, whose probability a metric of two classes sees.
     """
 
-    def __init__(self, metric, loss, name):
+    def __init__(self, metric, loss, name, positive=1):
         super().__init__(name=name)
-        self.metric, self.loss = metric, loss
+        self.metric, self.loss, self.positive = metric, loss, positive
         point(self, direction_of(metric))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -37,7 +39,8 @@ class MetricOnOutputs(keras.metrics.Metric):
         name, n_classes = type(self.metric).__name__.lower(), proba.shape[-1]
         if not name.startswith("sparse"):
             if n_classes == 2 and not name.startswith("categorical"):
-                y, proba = ops.cast(y, "float32")[:, None], proba[:, 1:]
+                y = ops.cast(ops.equal(ops.cast(y, "int32"), self.positive), "float32")[:, None]
+                proba = proba[:, self.positive, None]
             else:
                 y = ops.one_hot(ops.cast(y, "int32"), n_classes)
         self.metric.update_state(y, proba, sample_weight)
@@ -59,7 +62,7 @@ class MetricOnOutputs(keras.metrics.Metric):
     def get_config(self):
         """Return the constructor's arguments, serialized."""
         parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("metric", "loss")}
-        return {"name": self.name, **parts}
+        return {"name": self.name, "positive": self.positive, **parts}
 
     @classmethod
     def from_config(cls, config):
@@ -92,7 +95,7 @@ class ScoreInLogs(keras.metrics.Metric):
         return float("nan")
 
 
-def metrics_on(loss, asked, n_classes):
+def metrics_on(loss, asked, n_classes, positive=1):
     """Return metrics of what a network returns.
 
     Parameters
@@ -104,13 +107,15 @@ def metrics_on(loss, asked, n_classes):
         and configuration.
     n_classes : int
         Number of classes.
+    positive : int, default=1
+        Position of the positive class of two.
 
     Returns
     -------
     list of MetricOnOutputs
         Fresh metrics.
     """
-    return [MetricOnOutputs(_new_metric(given, name, n_classes), loss, name) for name, given in asked.items()]
+    return [MetricOnOutputs(_new_metric(given, name, n_classes), loss, name, positive) for name, given in asked.items()]
 
 
 def _new_metric(given, name, n_classes):

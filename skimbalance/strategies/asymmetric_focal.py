@@ -13,7 +13,7 @@ class AsymmetricFocal(Strategy):
     Parameters
     ----------
     gamma_positive : float, default=1.0
-        Focusing exponent of the positive class (the second of ``classes_``), at least 0.
+        Focusing exponent of the positive class (the classifier's ``pos_label``), at least 0.
     gamma_negative : float, default=4.0
         Focusing exponent of the negative class, at least 0.
     margin : float in [0, 1), default=0.05
@@ -51,6 +51,11 @@ class AsymmetricFocal(Strategy):
         self.gamma_negative = gamma_negative
         self.margin = margin
 
+    @property
+    def needs_positive(self):
+        """Return the name of the remedy, which treats both classes differently."""
+        return 'strategy="asymmetric_focal"'
+
     def loss(self, class_counts):
         """Return the asymmetric loss."""
         if len(class_counts) != 2:
@@ -58,7 +63,7 @@ class AsymmetricFocal(Strategy):
                 "Only binary classification is supported. The type of the target is multiclass: AsymmetricFocal scores "
                 f'a positive and a negative class, but y has {len(class_counts)} classes; take strategy="focal".'
             )
-        return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin)
+        return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin, self.positive)
 
 
 @keras.saving.register_keras_serializable("skimbalance")
@@ -71,13 +76,15 @@ class AsymmetricFocalLoss(LogitsLoss):
         Focusing exponent of each side, at least 0.
     margin : float in [0, 1), default=0.05
         Probability below which a negative row costs nothing.
+    positive : {0, 1}, default=1
+        Position of the positive class.
     name : str, default=None
         Name of the loss in Keras' logs.
     """
 
-    hyperparameters = ("gamma_positive", "gamma_negative", "margin")
+    hyperparameters = ("gamma_positive", "gamma_negative", "margin", "positive")
 
-    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05, name=None):
+    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05, positive=1, name=None):
         super().__init__(name=name)
         if not (0 <= gamma_positive < np.inf and 0 <= gamma_negative < np.inf and 0 <= margin < 1):
             raise ValueError(
@@ -85,12 +92,12 @@ class AsymmetricFocalLoss(LogitsLoss):
                 f"margin={margin!r}; it takes exponents of at least 0 and a margin in [0, 1)."
             )
         self.gamma_positive, self.gamma_negative = float(gamma_positive), float(gamma_negative)
-        self.margin = float(margin)
+        self.margin, self.positive = float(margin), float(positive)
 
     def call(self, y_true, y_pred):
         """Return the loss of every row."""
         ops = keras.ops
-        d = y_pred[:, 1] - y_pred[:, 0]
+        d = (y_pred[:, 1] - y_pred[:, 0]) * (2 * self.positive - 1)
         log_q, log_rest = -ops.softplus(-d), -ops.softplus(d)
         positive = -ops.exp(self.gamma_positive * log_rest) * log_q
         shifted = ops.exp(log_q) - self.margin
@@ -98,8 +105,8 @@ class AsymmetricFocalLoss(LogitsLoss):
         log_of_rest = ops.logaddexp(log_rest, ops.log(self.margin + 1e-37 + 0 * d))
         focus = ops.exp(self.gamma_negative * ops.log(ops.maximum(shifted, 1e-12)))
         negative = ops.where(shifted > 0, -focus * ops.minimum(log_of_rest, 0.0), 0.0 * d)
-        return ops.where(ops.cast(y_true, "int32") == 1, positive, negative)
+        return ops.where(ops.equal(ops.cast(y_true, d.dtype), self.positive + 0 * d), positive, negative)
 
     def link(self):
         """Return the link of the derivatives of both sides."""
-        return AsymmetricLink(self.gamma_positive, self.gamma_negative, self.margin)
+        return AsymmetricLink(self.gamma_positive, self.gamma_negative, self.margin, self.positive)

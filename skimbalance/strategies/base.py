@@ -45,6 +45,13 @@ class Strategy(BaseEstimator):
     multi_class = True
     #: Whether its loss' link is approximate, so that probabilities are calibrated on held-out rows where there are any.
     needs_calibration = False
+    #: Position in ``classes_`` of the positive class of two; the classifier sets it before any hook is called.
+    positive = 1
+
+    @property
+    def needs_positive(self):
+        """What of the remedy depends on which class is positive ("alpha=0.9"), or None."""
+        return None
 
     def fit_resample(self, X, y):
         """Return the rows to train on.

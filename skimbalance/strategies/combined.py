@@ -35,6 +35,21 @@ class Combined(Strategy):
     def __init__(self, strategies):
         self.strategies = strategies
 
+    @property
+    def positive(self):
+        """Position of the positive class, the same for all strategies."""
+        return self.strategies[0].positive
+
+    @positive.setter
+    def positive(self, positive):
+        for strategy in self.strategies:
+            strategy.positive = positive
+
+    @property
+    def needs_positive(self):
+        """Return what the first strategy that needs to know it says."""
+        return next(filter(None, (strategy.needs_positive for strategy in self.strategies)), None)
+
     def fit_resample(self, X, y):
         """Resample with each strategy in turn."""
         indices = np.arange(len(y))

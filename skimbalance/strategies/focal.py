@@ -1,5 +1,7 @@
 """How is an output scored? Focal loss, which gives easy rows little weight."""
 
+from numbers import Real
+
 import numpy as np
 
 from skimbalance.engine.startup import keras
@@ -15,8 +17,8 @@ class Focal(Strategy):
     gamma : float, default=2.0
         Focusing exponent, at least 0; 0 is cross-entropy.
     alpha : float, array-like of shape (n_classes,), "balanced" or None, default=None
-        Weight of the classes. A number in (0, 1) is the weight of the positive class (the second of
-        ``classes_``), and the negative class has ``1 - alpha``; an array gives one positive weight per class;
+        Weight of the classes. A number in (0, 1) is the weight of the positive class (the classifier's
+        ``pos_label``), and the negative class has ``1 - alpha``; an array gives one positive weight per class;
         "balanced" takes :math:`n / (K n_c)`; None weighs all classes alike. The 0.25 of the paper was tuned
         together with gamma = 2 for object detection, and makes the rare class count *less*.
 
@@ -48,6 +50,11 @@ class Focal(Strategy):
         self.gamma = gamma
         self.alpha = alpha
 
+    @property
+    def needs_positive(self):
+        """Return alpha, where it is the weight of one class."""
+        return f"alpha={self.alpha!r}" if isinstance(self.alpha, Real) else None
+
     def class_weight(self, class_counts, progress):
         """Return alpha of each class."""
         n_classes = len(class_counts)
@@ -57,7 +64,7 @@ class Focal(Strategy):
             return balanced_weights(class_counts)
         alpha = None if isinstance(self.alpha, str) else np.asarray(self.alpha, dtype=np.float64)
         if alpha is not None and alpha.ndim == 0 and n_classes == 2 and 0 < alpha < 1:
-            return np.array([1 - alpha, alpha])
+            return np.where(np.arange(2) == self.positive, alpha, 1 - alpha)
         if alpha is not None and alpha.shape == (n_classes,) and np.all(alpha > 0) and np.all(alpha < np.inf):
             return alpha
         raise ValueError(

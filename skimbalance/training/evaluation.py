@@ -15,10 +15,12 @@ class EpochEvaluation:
     held_out : HeldOut or None
         Rows for all members that the metrics, the log-loss and the average precision are computed on, the latter two at
         their prior, so that scores compare across strategies.
+    positive : int, default=1
+        Position of the positive class of two.
     """
 
-    def __init__(self, metrics, rows, held_out):
-        self.metrics = metrics
+    def __init__(self, metrics, rows, held_out, positive=1):
+        self.metrics, self._positive = metrics, positive
         self._train = rows.shown() if metrics else None
         self._held_out = held_out
 
@@ -56,7 +58,9 @@ class EpochEvaluation:
                 logs |= {f"val_{metric.name}": metric.score(out.y, proba) for metric in self.metrics}
             proba = posterior.at(out.prior, logits)
             logs["val_loss"] = float(log_loss(out.y, proba, out.sample_weight))
-            logs["val_average_precision"] = float(macro_average_precision(out.y, proba, out.sample_weight))
+            logs["val_average_precision"] = float(
+                macro_average_precision(out.y, proba, out.sample_weight, self._positive)
+            )
         return logs
 
 
@@ -71,9 +75,9 @@ def log_loss(y, proba, sample_weight=None):
     return losses.mean(axis=0) if sample_weight is None else np.average(losses, axis=0, weights=sample_weight)
 
 
-def macro_average_precision(y, proba, sample_weight=None):
+def macro_average_precision(y, proba, sample_weight=None, positive=1):
     """Return the average precision of the positive class of two, or its mean over those of more that y holds."""
-    classes = [1] if proba.shape[-1] == 2 else np.unique(y)
+    classes = [positive] if proba.shape[-1] == 2 else np.unique(y)
     return np.mean([average_precision(y == c, proba[..., c], sample_weight) for c in classes], axis=0)
 
 

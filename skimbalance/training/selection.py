@@ -22,6 +22,8 @@ class EpochSelection:
         What an epoch is chosen by: log-loss or average precision.
     patience : int
         Training stops after this many epochs in which no pair improved.
+    positive : int, default=1
+        Position of the positive class of two.
 
     Attributes
     ----------
@@ -31,8 +33,8 @@ class EpochSelection:
         Logits of the held-out rows at those epochs.
     """
 
-    def __init__(self, held_out, members, score, patience):
-        self.held_out, self._members = held_out, members
+    def __init__(self, held_out, members, score, patience, positive=1):
+        self.held_out, self._members, self._positive = held_out, members, positive
         self._score, self._patience = score, patience
         self.best_epoch = self.logits = None
 
@@ -52,7 +54,8 @@ class EpochSelection:
         logits = program.logits(self.held_out.X, self.held_out.is_own)
         proba = self._posteriors(posterior, logits, at=self.held_out.prior)
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
-        losses, precisions = log_loss(y, proba, weight), macro_average_precision(y, proba, weight)
+        losses = log_loss(y, proba, weight)
+        precisions = macro_average_precision(y, proba, weight, self._positive)
         score = -losses if self._score == "loss" else precisions
         score = self._members.of_pairs(np.where(np.isfinite(score), score, -np.inf))
         if self.best_epoch is None:
