@@ -14,6 +14,7 @@ from skimbalance.networks import (
     LossOnOutputs,
     Members,
     Recipe,
+    are_equal,
     copy_network,
     copy_optimizer,
     metrics_on,
@@ -168,7 +169,11 @@ class AssemblingClassifier(SciKerasClassifier):
         model, loss = network.model, LossOnOutputs(loss, network.returns_proba)
         asked = {**came_with.metrics, **self._new_metrics()}
         is_same = model.compiled and model.optimizer is optimizer and loss.is_like(model.loss)
-        if is_same and asked == vars(self).get("_metrics_asked"):
+        if (
+            is_same
+            and are_equal(asked, self._metrics_asked)
+            and all(m.positive == self._positive for m in self._metrics)
+        ):
             return
         self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive)
         model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)

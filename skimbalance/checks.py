@@ -64,15 +64,14 @@ def _from_one_hot(y):
     shape = getattr(y, "shape", ())
     if len(shape) != 2 or shape[1] < 2:
         return y, None
-    columns = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-    is_marked = columns == 1
-    if not np.all(is_marked | (columns == 0)) or not np.all(is_marked.sum(axis=1) == 1):
+    columns = None if hasattr(y, "toarray") else np.asarray(y)
+    if columns is None or not np.isin(columns, (0, 1)).all() or not np.all((columns == 1).sum(axis=1) == 1):
         raise ValueError(
             f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}; it takes one label a "
-            "row, or one-hot rows with a single 1; fit one classifier per column "
+            "row, or an array of one-hot rows with a single 1; fit one classifier per column "
             "(sklearn.multioutput.MultiOutputClassifier)."
         )
-    return is_marked.argmax(axis=1), shape[1]
+    return (columns == 1).argmax(axis=1), shape[1]
 
 
 def _refuse_mixed_labels(y):

@@ -372,7 +372,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self._count(y, sample_weight, adds=partial and goes_on)
         self._choose_positive(goes_on)
         self._target_prior()
-        self._decision = self._new_decision()
+        self._decision = self._new_decision(self._positive)
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         given = None if validation_data is None else check_validation_data(self, validation_data)

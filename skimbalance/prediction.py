@@ -34,10 +34,9 @@ class PredictingClassifier(AssemblingClassifier):
             f"{type(self).__name__}(pos_label={labels[rarer]!r}, ...)."
         )
 
-    def _new_decision(self):
+    def _new_decision(self, positive):
         """Return the decision rule as the parameters have it now."""
-        known = known_positive(self.pos_label, self.classes_)
-        decision = Decision(self.decision, self.classes_, self._positive if known is None else known)
+        decision = Decision(self.decision, self.classes_, positive)
         self._need_positive(decision.needs_positive)
         return decision
 
@@ -153,9 +152,10 @@ class PredictingClassifier(AssemblingClassifier):
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""
-        new = self._new_decision()
-        is_same = self._decision.is_of(self.decision) and self._decision.positive == new.positive
-        decision = self._decision if is_same else new
+        known = known_positive(self.pos_label, self.classes_)
+        positive = self._positive if known is None else known
+        is_same = self._decision.is_of(self.decision) and self._decision.positive == positive
+        decision = self._decision if is_same else self._new_decision(positive)
         if decision.needs_rows and decision.threshold is None:
             when = "has seen no rows before" if is_same else "was set after"
             raise ValueError(

@@ -80,40 +80,33 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _get_param_names(cls):
         """Return the parameters' names: those of the constructor, and where it passes others on, of those it calls."""
         names = set()
-        for parent in cls.__mro__:
-            if "__init__" not in vars(parent):
-                continue
-            parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
-            names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-            if parent.__init__ is cls._own_init() or not any(p.kind is p.VAR_KEYWORD for p in parameters):
-                break
+        for parent in cls.__mro__[: cls.__mro__.index(SciKerasClassifier)]:
+            if "__init__" in vars(parent):
+                parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
+                names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+                if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                    break
         return sorted(name for name in names if not _is_routed(name))
 
-    @classmethod
-    def _own_init(cls):
-        """Return the constructor that assigns parameters: that of the classifier, below which users subclass."""
-        return next(parent.__init__ for parent in reversed(cls.__mro__) if _assigns(parent))
-
     def _assign(self, parameters, others):
-        """Assign the constructor's parameters, the routed ones, and those that the builder takes; refuse any other.
+        """Assign the constructor's parameters, its ``locals()``, and its other keywords.
 
         Line 287 (`vars(self).update(**kwargs)`) accepts every keyword, misspelt ones included.
         """
-        own = inspect.signature(self._own_init()).parameters.values()
-        names = [p.name for p in list(own)[1:] if p.kind is not p.VAR_KEYWORD]
-        vars(self).update({name: parameters[name] for name in names})
-        self._assign_others(others, TypeError)
+        vars(self).update({name: value for name, value in parameters.items() if name not in ("self", "routed")})
+        self._assign_others(
+            others, TypeError, lambda name: f"{type(self).__name__}() got an unexpected keyword argument {name!r}."
+        )
 
-    def _assign_others(self, others, error):
-        """Assign parameters that are not the classifier's own: routed ones, and arguments of the user's builder."""
+    def _assign_others(self, others, error, sentence, then=""):
+        """Assign routed parameters and those that the user's builder takes; refuse any other."""
+        known = vars(self).get("_arguments", ())
         if "build_fn" in others:
             self.build_fn = others["build_fn"]
         for name in others:
-            if not (_is_routed(name) or name == "build_fn" or self._is_argument(name)):
-                raise error(
-                    f"{type(self).__name__}() got an unexpected keyword argument {name!r}." + self._nearest(name)
-                )
-        arguments = {name for name in others if not _is_routed(name)} | set(vars(self).get("_arguments", ()))
+            if not (_is_routed(name) or name == "build_fn" or name in known or self._builder_takes(name)):
+                raise error(sentence(name) + self._nearest(name) + then)
+        arguments = {*known, *(name for name in others if not _is_routed(name))}
         if arguments:
             self._arguments = tuple(sorted(arguments))
         vars(self).update(others)
@@ -123,8 +116,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         model = vars(self).get("build_fn") if self.model is None else self.model
         return getattr(self, "_keras_build_fn", None) if model is None else model
 
-    def _is_argument(self, name):
-        """Whether the user's builder takes an argument of this name, as SciKeras' users pass it, without a prefix."""
+    def _builder_takes(self, name):
+        """Whether the user's builder has an argument of this name."""
         builder = self._users_builder()
         if not callable(builder) or isinstance(builder, keras.Model | type):
             return False
@@ -188,13 +181,10 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             if name not in names and not (prefix in names and is_nested and prefix != name):
                 others[name] = params[name]
         super(BaseWrapper, self).set_params(**{n: v for n, v in params.items() if n not in others})
-        for name in others:
-            if not (_is_routed(name) or name in vars(self).get("_arguments", ()) or self._is_argument(name)):
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{self._nearest(name)} "
-                    f"Valid parameters are: {names}, and routed ones ({', '.join(p + '__*' for p in _PREFIXES)})."
-                )
-        self._assign_others(others, ValueError)
+        self._assign_others(
+            others, ValueError, lambda name: f"Invalid parameter {name!r} for estimator {type(self).__name__}.",
+            f" Valid parameters are: {names}, and routed ones ({', '.join(p + '__*' for p in _PREFIXES)}).",
+        )  # fmt: skip
         return self
 
     def _describe(self, X, y, X_shape):
@@ -399,12 +389,6 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             raise TypeError(f"The model builder returned {model!r}; it must return a keras.Model.")
         return model
 
-    def _builder_takes(self, argument):
-        """Whether the user's builder has an argument of this name."""
-        builder = self._users_builder()
-        parameters = inspect.signature(builder).parameters if callable(builder) else {}
-        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
     def _compile_kwargs_for_builder(self):
         """Return what a builder passes to ``keras.Model.compile``."""
         return {
@@ -441,7 +425,7 @@ def named_metrics(metrics):
             default, name = _snake_case(type(metric).__name__), metric.name
             if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
                 name = default
-            metric = type(metric), metric.get_config()
+            metric = type(metric), {**metric.get_config(), "name": name}
         taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
         named[f"{name}_{taken}" if name in named else name] = metric
     return named
@@ -466,11 +450,6 @@ def _reaches_nothing(name, allowed, instead=None):
 
 class UnreachableParameterError(ValueError, TypeError):
     """A routed parameter that nothing takes: a ValueError, as in scikit-learn, and a TypeError, as in SciKeras."""
-
-
-def _assigns(parent):
-    """Whether a class has the constructor that assigns all parameters: the last one that passes none on."""
-    return "__init__" in vars(parent) and issubclass(parent, SciKerasClassifier) and parent is not SciKerasClassifier
 
 
 def _reachable(target, path):

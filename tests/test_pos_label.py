@@ -62,6 +62,18 @@ def test_scores_are_those_of_the_positive_label(rare):
     assert found.history_["val_recall"][-1] == pytest.approx(recall, abs=1e-6)
 
 
+def test_a_warm_start_follows_the_positive_label(rare):
+    """In the metrics as well, which are those of the call before where nothing has changed."""
+    X, y = rare
+    clf = quick(strategy="none", warm_start=True, metrics=["Recall"], pos_label="fraud").fit(X, NAMED[y])
+    before = clf.model_.metrics
+    assert all(a is b for a, b in zip(clf.fit(X, NAMED[y]).model_.metrics, before, strict=True)), "compiled anew"
+    clf.set_params(pos_label="ok").fit(X, NAMED[y])
+    recall = np.mean(clf.predict_proba(X)[y == 0, 1] > 0.5)
+    assert clf.history_["recall"][-1] == pytest.approx(recall, abs=0.05)
+    assert clf.model_.evaluate(X, 1 - y, verbose=0, return_dict=True)["recall"] == pytest.approx(recall, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("parameters", "what"),
     [

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras.layers import Dense
+from scipy import sparse
 from sklearn.base import clone
 
 from skimbalance import ImbalancedKerasClassifier
@@ -25,6 +26,13 @@ def make(**parameters):
     """Our classifier with the network and the epochs of the SciKeras one it is compared with."""
     loss = {} if "loss" not in parameters else {"strategy": None}
     return ImbalancedKerasClassifier(**{"model": upstream_defects.network, "epochs": 1, **loss, **parameters})
+
+
+def compiled_network():
+    """Return a network that brings its optimizer."""
+    model = upstream_defects.network({"n_features_in_": 4})
+    model.compile("adam", "binary_crossentropy")
+    return model
 
 
 @pytest.mark.parametrize("defect", upstream_defects.DEFECTS, ids=lambda defect: defect.__name__)
@@ -75,6 +83,7 @@ def test_a_misspelt_keyword_names_the_nearest(keyword, nearest):
         ({"compile__jit_compil": True}, "Did you mean 'compile__jit_compile'"),
         ({"strategy__beta": 0.9}, "does not have the parameters \\['beta'\\]"),
         ({"model": keras.Sequential([keras.layers.Dense(2)]), "model__width": 3}, "is built already"),
+        ({"model": compiled_network(), "optimizer__learning_rate": 0.5}, "the network comes compiled"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -338,6 +347,8 @@ def test_one_hot_labels_are_those_of_their_columns(rare):
     clf.partial_fit(X[:9], one_hot[:9])
     with pytest.raises(ValueError, match="Multilabel and multioutput targets are not supported"):
         clf.fit(X, np.column_stack([y == 0, y < 2]))
+    with pytest.raises(ValueError, match="an array of one-hot rows"):
+        clf.fit(X, sparse.csr_matrix(one_hot))
 
 
 def test_a_loss_may_override_its_call(rare):

@@ -20,7 +20,7 @@ from skimbalance.networks.layers import (
 from skimbalance.networks.members import MemberGroups, Members
 from skimbalance.networks.metrics import AVERAGE_PRECISION, MetricOnOutputs, ScoreInLogs, metrics_on
 from skimbalance.networks.network import Network
-from skimbalance.networks.outputs import LossOnOutputs, as_logits, losses_of
+from skimbalance.networks.outputs import LossOnOutputs, are_equal, as_logits, losses_of
 from skimbalance.networks.prepare import prepare_network
 from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.networks.schedule import CosineLog
@@ -42,6 +42,7 @@ __all__ = [
     "RowsFirst",
     "ScoreInLogs",
     "Standardize",
+    "are_equal",
     "as_logits",
     "clone_network",
     "copy_network",

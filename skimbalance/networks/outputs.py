@@ -39,6 +39,14 @@ def _logits_of_proba(proba):
     return ops.log(ops.maximum(proba, smallest))
 
 
+def are_equal(config, other):
+    """Whether two configurations are equal, as far as that can be told."""
+    try:
+        return bool(config == other)
+    except ValueError:  # arrays have no single truth
+        return False
+
+
 def losses_of(loss, y_true, logits):
     """Return the loss of every row and member: (n, n_members), (n, n_members, n_classes) -> (n, n_members)."""
     n_classes = logits.shape[-1]
@@ -90,10 +98,8 @@ class LossOnOutputs(keras.losses.Loss):
         """Whether another loss is the same function, of the same hyper-parameters."""
         if type(other) is not LossOnOutputs or type(other.loss) is not type(self.loss):
             return False
-        try:
-            return self.loss is other.loss or bool(self.loss.get_config() == other.loss.get_config())
-        except ValueError:  # arrays in a configuration have no single truth
-            return False
+        configs = [{**loss.get_config(), "name": None} for loss in (self.loss, other.loss)]  # Keras numbers names
+        return self.loss is other.loss or are_equal(*configs)
 
     def get_config(self):
         """Return the constructor's arguments, the loss serialized."""
