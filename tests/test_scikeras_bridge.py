@@ -333,6 +333,10 @@ def test_the_network_is_compiled_with_the_metrics(model, rare):
         assert set(scores) == {"loss", "auc", "accuracy"}
         assert scores["accuracy"] == pytest.approx(clf.score(X, y), abs=1e-6)
         assert scores["auc"] == pytest.approx(clf.history_["auc"][-1], abs=1e-4)
+        some = (y == 1) | (np.arange(len(y)) < 100)  # of another share than the rows of training
+        classifier.fit(X, y)
+        first, second = (classifier.model_.evaluate(X[some], y[some], verbose=0) for _ in range(2))
+        assert first == second
 
 
 def test_one_hot_labels_are_those_of_their_columns(rare):

@@ -46,10 +46,15 @@ class MetricOnOutputs(keras.metrics.Metric):
         self.metric.update_state(y, proba, sample_weight)
 
     def score(self, y, proba):
-        """Return the metric of class indices and probabilities alone, as a float."""
+        """Return the metric of class indices and probabilities alone, as a float; forget them.
+
+        Keras does not reset the metrics of a network before it evaluates it for the first time.
+        """
         self.metric.reset_state()
         self._update(y, proba.astype("float32"))
-        return float(self.metric.result())
+        score = float(self.metric.result())
+        self.metric.reset_state()
+        return score
 
     def result(self):
         """Return the metric of the rows taken in."""
