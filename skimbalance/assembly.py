@@ -142,7 +142,7 @@ class AssemblingClassifier(SciKerasClassifier):
             return state
         model, self._came_with, optimizer = self._new_model(applied)
         with keep_python_random():
-            network, *outputs = prepare_network(model, applied.rows, applied.kept, self.n_classes_, rng)
+            network, *outputs = prepare_network(model, applied.rows, applied.kept, self.columns_, self.n_classes_, rng)
         self._came_with.n_outputs, self._came_with.outputs = outputs
         self._optimizer_asked = None if self._came_with.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None

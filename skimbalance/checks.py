@@ -1,10 +1,12 @@
 """Is what the caller gave allowed? Settings, rows, labels and weights, each refused in one clear sentence."""
 
 import numpy as np
+from sklearn.utils import check_array, check_X_y
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
+from skimbalance.columns import Columns, holds_types
 from skimbalance.heldout import HeldOut, prior_of
 from skimbalance.rows import weighted_counts
 
@@ -31,8 +33,8 @@ def spawn_generators(random_state, n):
 def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     """Return rows, class indices and weights that can be trained on; set what fit learns of their form.
 
-    Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_`` and ``feature_names_in_`` are
-    set on the estimator, or checked where training goes on.
+    Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_``, ``feature_names_in_`` and
+    ``columns_`` are set on the estimator, or checked where training goes on.
 
     Returns
     -------
@@ -129,44 +131,49 @@ def check_features(estimator, X):
 
 
 def _as_table(estimator, X, reset, **y):
-    """Let scikit-learn validate X (and y), and say in one sentence what to do about gaps and text."""
+    """Return X as one matrix of float32, numbers, codes and gaps (and y); learn what its columns hold, or compare."""
+    _refuse_other_tables(X)
+    if holds_types(X):
+        validate_data(estimator, X, **y, reset=reset, skip_check_array=True)
+    else:
+        given, dtype = X, np.float32 if hasattr(X, "toarray") else [np.float64, np.float32]
+        X = check_array(
+            X, accept_sparse="csr", dtype=dtype, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0,
+            input_name="X", estimator=estimator,
+        )  # fmt: skip
+        X = X.toarray() if hasattr(X, "toarray") else X
+        validate_data(estimator, given, **y, reset=reset, skip_check_array=True)
+    if reset:
+        # A network that is built already may be adapted to the numbers as they are.
+        shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
+        estimator.columns_, table = Columns.learn(X, estimator.categorical_features, names, shifts)
+    else:
+        table = estimator.columns_.read(X)
+    return _as_rows(estimator, table, **y)
+
+
+def _refuse_other_tables(X):
+    """Refuse what holds columns and is no table of rows."""
+    if hasattr(X, "collect") and hasattr(X, "lazy"):
+        raise TypeError("X is a LazyFrame, whose rows are not there yet; call X.collect() first.")
+    if isinstance(X, dict):
+        raise TypeError("X is a dict; make a frame of it first, for example with pandas.DataFrame(X).")
+
+
+def _as_rows(estimator, table, y=None):
+    """Let scikit-learn check the rows of a matrix (and the labels); say which columns hold what no network takes."""
+    how = {"dtype": np.float32, "ensure_all_finite": "allow-nan", "order": "C", "estimator": estimator}
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
-            checked = validate_data(estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset, **y)
+        return check_array(table, input_name="X", **how) if y is None else check_X_y(table, y, **how)
     except ValueError as error:
         message = str(error)
-        if message.startswith("Input X contains"):
-            what = message.partition("\n")[0].rstrip(".")
-            raise ValueError(
-                f"{what}{_columns_of(X, lambda column: ~np.isfinite(column.astype(np.float64)))}. Impute or remove "
-                "such values first, for example with sklearn.impute.SimpleImputer in a pipeline before this classifier."
-            ) from None
-        if "could not convert string to float" in message:
-            raise ValueError(
-                f"X holds text{_columns_of(X, _is_text)} ({message}), but a network computes with numbers. Encode it "
-                "first, for example with sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
-            ) from None
-        raise
-    X = checked[0] if y else checked
-    X = X.toarray() if hasattr(X, "toarray") else X
-    return (X, checked[1]) if y else X
-
-
-def _columns_of(X, test):
-    """Return ' in columns [...]', the columns of X that hold an entry for which `test` is true."""
-    names = list(getattr(X, "columns", []))
-    try:
-        table = np.asarray(X, dtype=object) if not hasattr(X, "toarray") else X.toarray()
-        found = [j for j in range(table.shape[1]) if np.any(test(table[:, j]))]
-    except (TypeError, ValueError, IndexError):
-        return ""
-    listed = ", ".join(repr(names[j] if names else j) for j in found[:5]) + (", ..." if len(found) > 5 else "")
-    return f" in column{'s' if len(found) > 1 else ''} {listed}" if found else ""
-
-
-def _is_text(column):
-    """Which entries are strings."""
-    return np.array([isinstance(value, str) for value in column])
+        if not message.startswith("Input X contains"):
+            raise
+        where = estimator.columns_.where(np.isinf(table).any(axis=0))
+        raise ValueError(
+            f"{message.partition(chr(10))[0].rstrip('.')} in {where}. Mend such values first: what is missing is NaN or "
+            "None, and a scale that float32 holds is below 3e38."
+        ) from None
 
 
 def _as_indices(estimator, y, classes, goes_on):

@@ -64,6 +64,10 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         false-negative costs, "f1", F-beta, asymmetric strategies, metrics and average precision. None is 1 or True
         among {0, 1}, {-1, 1} and booleans; other labels need it where something asks for it. Columns of
         ``predict_proba`` keep the order of ``classes_``.
+    categorical_features : "auto", array-like of bool, int or str, or None, default="auto"
+        Columns of categories: a mask, positions or names. "auto" takes those of a frame (pandas, polars, pyarrow) that
+        hold text, or have a category type, and columns of text in an array of objects; None takes none. Missing is a
+        level of its own; levels of fewer than three distinct rows, and what ``fit`` has not seen, are one: "other".
     target_prior : {"fit"}, array-like of shape (n_classes,), dict or None, default=None
         Class shares that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to ``fit``, or those of
         a deployment, in the order of ``classes_`` or by label. None refers to what training showed the network, so that
@@ -200,6 +204,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
     _parameter_constraints = {
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
+        "categorical_features": [None, StrOptions({"auto"}), "array-like"],
         "target_prior": [None, StrOptions({"fit"}), dict, "array-like"],
         "calibration": [None, StrOptions({"holdout"})],
         "class_weight": [None, dict, StrOptions({"balanced"})],
@@ -229,6 +234,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         gamma=None,
         alpha=None,
         pos_label=None,
+        categorical_features="auto",
         target_prior=None,
         calibration=None,
         decision=None,
@@ -375,6 +381,10 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self._decision = self._new_decision(self._positive)
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
+        if not goes_on:
+            self.columns_.settle(rows.X[rows.index])
+            if settings["verbose"]:
+                print(self.columns_.summary())
         given = None if validation_data is None else check_validation_data(self, validation_data)
         plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
         applied = self._apply(strategy, plan, settings, partial)

@@ -85,21 +85,26 @@ def _sort_identical(X, y):
     same_key = keys[order][1:] == keys[order][:-1]
     same = np.zeros(len(y), dtype=bool)
     later = np.flatnonzero(same_key) + 1
-    same[later] = (y[order[later]] == y[order[later - 1]]) & np.all(X[order[later]] == X[order[later - 1]], axis=1)
+    same[later] = (y[order[later]] == y[order[later - 1]]) & _are_equal(X[order[later]], X[order[later - 1]])
     if not np.array_equal(np.flatnonzero(same), later):
         # Different rows with one hash, about once in 2**64 / n**2 tables: sort by the content itself.
         order = np.lexsort((*X.T, y))
         same = np.zeros(len(y), dtype=bool)
-        same[1:] = (y[order][1:] == y[order][:-1]) & np.all(X[order][1:] == X[order][:-1], axis=1)
+        same[1:] = (y[order][1:] == y[order][:-1]) & _are_equal(X[order][1:], X[order][:-1])
     return order, np.flatnonzero(~same)
+
+
+def _are_equal(one, other):
+    """Whether rows hold the same, gaps included."""
+    return np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)
 
 
 def _hash_rows(X, y):
     """Return a 64-bit hash of every row of [X, y], a column at a time (the mixing steps of splitmix64)."""
     keys = y.astype(np.uint64)
     for column in X.T:
-        # Adding zero turns -0.0 into 0.0, which compares equal to it.
-        bits = (column + np.float32(0)).view(np.uint32)
+        # Adding zero turns -0.0 into 0.0, which compares equal to it. Gaps may be NaN of several bit patterns.
+        bits = np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0)).view(np.uint32)
         keys = (keys ^ bits) + np.uint64(0x9E3779B97F4A7C15)
         keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

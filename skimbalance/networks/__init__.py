@@ -9,6 +9,7 @@ from skimbalance.networks.copying import (
     set_decays,
     unpack_network,
 )
+from skimbalance.networks.encode import Encode, MemberEmbedding
 from skimbalance.networks.layers import (
     MemberDense,
     MemberScale,
@@ -29,8 +30,10 @@ __all__ = [
     "AVERAGE_PRECISION",
     "NETWORKS",
     "CosineLog",
+    "Encode",
     "LossOnOutputs",
     "MemberDense",
+    "MemberEmbedding",
     "MemberGroups",
     "MemberScale",
     "Members",

@@ -1,6 +1,7 @@
 """Which networks does this package build?"""
 
 from skimbalance.engine.startup import keras
+from skimbalance.networks.encode import Encode, MemberEmbedding, n_places
 from skimbalance.networks.layers import (
     MemberDense,
     MemberScale,
@@ -40,7 +41,7 @@ def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
     (None, 2)
     """
     inputs = keras.Input((meta["n_features_in_"],), name="features")
-    hidden = Standardize(name="standardize")(inputs)
+    hidden = Standardize(name="standardize")(inputs if _is_plain(meta) else Encode.of(meta, name="encode")(inputs))
     for i, units in enumerate(hidden_layer_sizes, 1):
         hidden = keras.layers.Dense(units, activation=activation, name=f"hidden_{i}")(hidden)
         if dropout:
@@ -92,11 +93,14 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
     (None, 3, 2)
     """
     inputs = keras.Input((meta["n_features_in_"],), name="features")
-    hidden = RobustScale(name="robust_scale")(inputs)
-    if embedding is not None:
-        if embedding != "periodic":
-            raise ValueError(f'model__embedding={embedding!r} is unknown; it takes "periodic" or None.')
-        hidden = PeriodicEmbedding(n_members, name="periodic_embedding")(hidden)
+    if embedding not in ("periodic", None):
+        raise ValueError(f'model__embedding={embedding!r} is unknown; it takes "periodic" or None.')
+    encode = None if _is_plain(meta) else Encode.of(meta, embeds=True, name="encode")
+    hidden = RobustScale(encode and encode.n_features, name="robust_scale")(encode(inputs) if encode else inputs)
+    if embedding is not None and (encode is None or encode.n_numbers):
+        hidden = PeriodicEmbedding(n_members, n_mixed=encode and encode.n_numbers, name="periodic_embedding")(hidden)
+    if encode is not None and encode.n_codes:
+        hidden = MemberEmbedding(n_members, encode.n_codes, n_places(meta["columns_"]), name="embedding")(hidden)
     hidden = MemberScale(n_members, name="member_scale")(hidden)
     for i, units in enumerate(hidden_layer_sizes, 1):
         hidden = MemberDense(units, n_members, activation, name=f"hidden_{i}")(hidden)
@@ -107,6 +111,11 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
     if "output_bias_" in meta:
         head.set_bias(meta["output_bias_"])
     return model
+
+
+def _is_plain(meta):
+    """Whether the columns are numbers without gaps, as far as the builder is told."""
+    return "columns_" not in meta or meta["columns_"].are_plain
 
 
 mlp.recipe = Recipe(early_stopping="loss")

@@ -10,11 +10,27 @@ ops = keras.ops
 
 
 class AdaptedLayer(keras.layers.Layer):
-    """Layer that shifts and scales features by statistics of the training rows."""
+    """Layer that is adapted to the training rows before training."""
+
+
+class ScalingLayer(AdaptedLayer):
+    """Layer that shifts and scales features by statistics of the training rows; a gap becomes 0, the center.
+
+    Parameters
+    ----------
+    n_scaled : int, default=None
+        How many of the first features are scaled, the others passed on; None is all.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+    """
+
+    def __init__(self, n_scaled=None, **kwargs):
+        super().__init__(**kwargs)
+        self.n_scaled = n_scaled
 
     def build(self, input_shape):
         """Create the statistics, one a feature."""
-        n_features = input_shape[-1]
+        n_features = input_shape[-1] if self.n_scaled is None else self.n_scaled
         self.center = self.add_weight(name="center", shape=(n_features,), initializer="zeros", trainable=False)
         self.scale = self.add_weight(name="scale", shape=(n_features,), initializer="ones", trainable=False)
 
@@ -32,19 +48,46 @@ class AdaptedLayer(keras.layers.Layer):
         """
         if not self.built:
             self.build(X.shape)
-        # A column at a time, so that no second table is made.
-        columns = ((X[:, j] if index is None else X[index, j]).astype(np.float64) for j in range(X.shape[1]))
-        statistics = np.array([self._statistics(column, sample_weight) for column in columns])
-        self.center.assign(statistics[:, 0])
-        self.scale.assign(statistics[:, 1])
+        self.adapt_to((X[:, j] if index is None else X[index, j] for j in range(X.shape[1])), sample_weight)
+
+    def adapt_to(self, columns, sample_weight):
+        """Take center and scale from columns, one at a time, so that no second table is made."""
+        statistics = [self._statistics_of(column.astype(np.float64), sample_weight) for column in columns]
+        self.center.assign([center for center, _ in statistics])
+        self.scale.assign([scale for _, scale in statistics])
+
+    def _statistics_of(self, column, sample_weight):
+        """Return center and scale of a column's values, leaving out gaps."""
+        there = ~np.isnan(column)
+        if there.all():
+            return self._statistics(column, sample_weight)
+        if not there.any():
+            return 0.0, 0.0
+        return self._statistics(column[there], None if sample_weight is None else sample_weight[there])
+
+    def call(self, inputs):
+        """Return scaled inputs."""
+        if self.n_scaled is None:
+            return self._scaled(inputs)
+        scaled = self._scaled(inputs[..., : self.n_scaled])
+        return ops.concatenate([scaled, inputs[..., self.n_scaled :]], axis=-1)
+
+    def _centered(self, inputs):
+        """Return inputs shifted and scaled, 0 for a gap."""
+        scaled = (inputs - self.center) * self.scale
+        return ops.where(ops.isnan(inputs), 0.0, scaled)
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""
         return input_shape
 
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "n_scaled": self.n_scaled}
+
 
 @keras.saving.register_keras_serializable("skimbalance")
-class Standardize(AdaptedLayer):
+class Standardize(ScalingLayer):
     """Shift and scale every feature to mean 0 and standard deviation 1; constant features become 0.
 
     `ImbalancedKerasClassifier` calls `adapt` of every such layer in a network, on the weighted training rows,
@@ -72,13 +115,13 @@ class Standardize(AdaptedLayer):
         deviation = np.sqrt(np.average(np.square(column - mean), weights=sample_weight))
         return mean, _reciprocal(deviation, mean)
 
-    def call(self, inputs):
+    def _scaled(self, inputs):
         """Return standardised inputs."""
-        return (inputs - self.center) * self.scale
+        return self._centered(inputs)
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class RobustScale(AdaptedLayer):
+class RobustScale(ScalingLayer):
     r"""Shift every feature by its median, scale it by its quartiles, and clip it smoothly to (-3, 3).
 
     With :math:`z = (x - \mathrm{median}) / (q_{75} - q_{25})` the output is :math:`z / \sqrt{1 + (z/3)^2}`. Where the
@@ -108,13 +151,13 @@ class RobustScale(AdaptedLayer):
     @staticmethod
     def _statistics(column, sample_weight):
         """Return the median and the reciprocal of the interquartile range, or of half the range."""
-        low, median, high = _weighted_quantiles(column, sample_weight, (0.25, 0.5, 0.75))
+        low, median, high = weighted_quantiles(column, sample_weight, (0.25, 0.5, 0.75))
         spread = high - low if high > low else np.ptp(column) / 2
         return median, _reciprocal(spread, median)
 
-    def call(self, inputs):
+    def _scaled(self, inputs):
         """Return scaled and clipped inputs."""
-        scaled = (inputs - self.center) * self.scale
+        scaled = self._centered(inputs)
         return scaled / ops.sqrt(1.0 + ops.square(scaled / 3.0))
 
 
@@ -124,7 +167,7 @@ def _reciprocal(spread, center):
     return 1.0 / spread if spread > max(10 * single.eps * abs(center), single.tiny) else 0.0
 
 
-def _weighted_quantiles(values, weights, shares):
+def weighted_quantiles(values, weights, shares):
     """Return quantiles under which a weight of 2 is the same as the value twice (averaged inverted CDF)."""
     order = np.argsort(values, kind="stable")
     values, weights = values[order], np.ones(len(values)) if weights is None else weights[order]
@@ -160,7 +203,7 @@ class _Draw(keras.initializers.Initializer):
         return ops.convert_to_tensor(numbers, dtype)
 
 
-class _Normal(_Draw):
+class Normal(_Draw):
     """Normal numbers of a standard deviation."""
 
     def _numbers(self, rng, shape):
@@ -230,6 +273,8 @@ class PeriodicEmbedding(MemberLayer):
         Mixtures of each feature.
     spread : float, default=0.3
         Standard deviation of the frequencies at the start, in cycles per unit of the (scaled) feature.
+    n_mixed : int, default=None
+        How many of the first features have mixtures; None is all.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
 
@@ -241,16 +286,16 @@ class PeriodicEmbedding(MemberLayer):
        Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
     """
 
-    def __init__(self, n_members, n_frequencies=4, n_outputs=1, spread=0.3, **kwargs):
+    def __init__(self, n_members, n_frequencies=4, n_outputs=1, spread=0.3, n_mixed=None, **kwargs):
         super().__init__(n_members, **kwargs)
-        self.n_frequencies, self.n_outputs, self.spread = n_frequencies, n_outputs, spread
-        self._draw_frequency = _Normal(spread / _EMBEDDING_RATE)
+        self.n_frequencies, self.n_outputs, self.spread, self.n_mixed = n_frequencies, n_outputs, spread, n_mixed
+        self._draw_frequency = Normal(spread / _EMBEDDING_RATE)
         self._draw_phase = _Uniform(0.5 / _EMBEDDING_RATE)
         self._draw_mixture, self._draw_bias = _Uniform(n_frequencies**-0.5), _Uniform(n_frequencies**-0.5)
 
     def build(self, input_shape):
         """Create frequencies, phases and mixtures; features are the last axis, along which processors compute."""
-        front, d = (self.n_members, 1, self.n_frequencies), input_shape[-1]
+        front, d = (self.n_members, 1, self.n_frequencies), self._n_mixed(input_shape)
         self.frequency = self.add_weight(name="frequency", shape=(*front, d), initializer=self._draw_frequency)
         self.phase = self.add_weight(name="phase", shape=(*front, d), initializer=self._draw_phase)
         mixtures = (*front, self.n_outputs, d)
@@ -260,18 +305,26 @@ class PeriodicEmbedding(MemberLayer):
 
     def call(self, inputs, training=False):
         """Return (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d * (1 + n_outputs))."""
-        cosines = _cosine_of_turns(_EMBEDDING_RATE * (inputs[..., None, :] * self.frequency + self.phase), training)
+        of = inputs[..., : self.n_mixed]
+        cosines = _cosine_of_turns(_EMBEDDING_RATE * (of[..., None, :] * self.frequency + self.phase), training)
         mixed = ops.sum(cosines[..., None, :] * self.mixture, axis=2)
-        mixed = ops.reshape(mixed, (self.n_members, -1, self.n_outputs * inputs.shape[-1])) + self.bias
-        return ops.concatenate([inputs + ops.zeros((self.n_members, 1, 1), inputs.dtype), mixed], axis=-1)
+        mixed = ops.reshape(mixed, (self.n_members, -1, self.n_outputs * of.shape[-1])) + self.bias
+        parts = [of + ops.zeros((self.n_members, 1, 1), inputs.dtype), mixed]
+        if self.n_mixed is not None:
+            parts.append(inputs[..., self.n_mixed :] + ops.zeros((self.n_members, 1, 1), inputs.dtype))
+        return ops.concatenate(parts, axis=-1)
+
+    def _n_mixed(self, shape):
+        """Return how many features have mixtures."""
+        return shape[-1] if self.n_mixed is None else self.n_mixed
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the outputs."""
-        return (self.n_members, input_shape[-2], input_shape[-1] * (1 + self.n_outputs))
+        return (self.n_members, input_shape[-2], input_shape[-1] + self._n_mixed(input_shape) * self.n_outputs)
 
     def get_config(self):
         """Return the constructor's arguments."""
-        own = {"n_frequencies": self.n_frequencies, "n_outputs": self.n_outputs, "spread": self.spread}
+        own = {name: getattr(self, name) for name in ("n_frequencies", "n_outputs", "spread", "n_mixed")}
         return {**super().get_config(), **own}
 
 
@@ -335,8 +388,8 @@ class MemberDense(MemberLayer):
         super().__init__(n_members, **kwargs)
         self.units, self.starts_at_zero = units, starts_at_zero
         self.activation = keras.activations.get(activation)
-        self._draw_kernel = _constant(0.0) if starts_at_zero else _Normal(1.0)
-        self._draw_bias = _constant(0.0) if starts_at_zero else _Normal(1 / _BIAS_RATE)
+        self._draw_kernel = _constant(0.0) if starts_at_zero else Normal(1.0)
+        self._draw_bias = _constant(0.0) if starts_at_zero else Normal(1 / _BIAS_RATE)
 
     def build(self, input_shape):
         """Create weights and biases."""

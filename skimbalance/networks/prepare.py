@@ -10,14 +10,15 @@ from skimbalance.engine.keras_internals import (
     unseeded_generators,
 )
 from skimbalance.engine.startup import keras
-from skimbalance.networks.layers import RobustScale, Standardize
+from skimbalance.networks.encode import Encode
+from skimbalance.networks.layers import ScalingLayer
 from skimbalance.networks.members import Members
 from skimbalance.networks.network import Network
 
 ops = keras.ops
 
 
-def prepare_network(model, rows, kept, n_classes, rng):
+def prepare_network(model, rows, kept, columns, n_classes, rng):
     """Build, check, seed and adapt a network, in place.
 
     Parameters
@@ -28,6 +29,8 @@ def prepare_network(model, rows, kept, n_classes, rng):
         Rows of the table.
     kept : ndarray of int, shape (n_kept,)
         Which of its distinct rows it will be trained on.
+    columns : Columns
+        What the columns of the table hold.
     n_classes : int
         Number of classes.
     rng : numpy.random.Generator
@@ -52,10 +55,31 @@ def prepare_network(model, rows, kept, n_classes, rng):
     _check_inputs(model, probe)
     n_outputs, outputs, returns_proba = _read_outputs(model, probe, n_classes)
     _draw_weights(model, rng)
-    for layer in layers_of(model):
-        if isinstance(layer, Standardize | RobustScale):
-            layer.adapt(rows.X, rows.weight[kept], rows.index[kept])
+    _adapt(model, rows, rows.weight[kept], rows.index[kept], columns)
     return Network(model, returns_proba), n_outputs, outputs
+
+
+def _adapt(model, rows, weight, index, columns):
+    """Adapt every layer that is adapted to the rows of training; refuse codes and gaps where none encodes them."""
+    layers = layers_of(model)
+    encode = next((layer for layer in layers if isinstance(layer, Encode)), None)
+    if encode is None and not columns.are_plain:
+        is_category = np.array([kind == "category" for kind in columns.kinds])
+        what = [f"categories in {columns.where(is_category)}"] if is_category.any() else []
+        what += [f"gaps (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
+        raise ValueError(
+            f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which turns "
+            "them into numbers: let it begin with Encode.of(meta)(inputs), take one of the networks by name, or encode "
+            "and impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
+        )
+    if encode is not None:
+        encode.adapt(rows.X, columns, weight, index)
+    for layer in layers:
+        if isinstance(layer, ScalingLayer):
+            if encode is None or layer.center.shape[0] != encode.n_features:
+                layer.adapt(rows.X, weight, index)
+            else:
+                layer.adapt_to(encode.columns(rows.X, index), weight)
 
 
 def _check_inputs(model, X):

@@ -1,0 +1,393 @@
+"""What do a table's columns hold: numbers, categories, gaps? And how do they become one matrix of float32?"""
+
+import datetime
+from numbers import Number
+
+import numpy as np
+
+#: Distinct rows below which a level is no level of its own, but "other".
+FEW_ROWS = 3
+#: Most levels of a column that are told apart; the rarer ones are "other".
+MOST_LEVELS = 255
+#: Levels up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
+MOST_ONE_HOT = 8
+#: float32 holds 24 bits. A column whose values lie so many times their spread from zero keeps fewer than 14 of them.
+_FAR = 1024
+
+
+class Columns:
+    """What the columns of a table hold, and the way from a table to numbers, codes and NaN.
+
+    Numbers stay as they are. A category becomes the position of its level, in the order of the levels, and a missing
+    category is a level; what training has not seen gets the position behind them. A boolean is 0 or 1. A gap among
+    numbers or booleans is NaN.
+
+    Attributes
+    ----------
+    names : list of str, or list of int
+        Names of the columns, or their positions in an array.
+    kinds : list of {"number", "boolean", "category"}
+        What each holds.
+    levels : list
+        Levels of each category in their order, the last one None where some were missing; None for other columns.
+    offset : ndarray of float64, shape (n_columns,)
+        What is subtracted from each column before it is rounded to float32: 0, but for numbers so far from zero (ids,
+        timestamps) that float32 could not tell them apart.
+    kept : list of ndarray of int
+        Codes of the levels of each category that are told apart, in the order of the levels; those of fewer than three
+        distinct rows, and all but the 255 of most rows, are "other". None for other columns.
+    gaps : ndarray of bool, shape (n_columns,)
+        Which columns of numbers or booleans have gaps.
+    """
+
+    def __init__(self, names, kinds, levels, offset):
+        self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
+        self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
+        self._codes = [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
+
+    @classmethod
+    def learn(cls, X, categorical_features="auto", names=None, shifts=True):
+        """Return the columns of a table, and its matrix.
+
+        Parameters
+        ----------
+        X : dataframe, or array-like of shape (n_samples, n_columns)
+            Table.
+        categorical_features : "auto", None, or array-like of bool, int or str, default="auto"
+            Which columns are categories; "auto" goes by the types of a frame's columns.
+        names : array-like of str, default=None
+            Names of the columns; None takes those of the frame, or positions.
+        shifts : bool, default=True
+            Whether numbers far from zero are moved towards it.
+
+        Returns
+        -------
+        columns : Columns
+        matrix : ndarray of float32, shape (n_samples, n_columns)
+
+        Raises
+        ------
+        ValueError
+            If `categorical_features` names no column of the table, or leaves out one that holds text.
+        TypeError
+            If a column holds dates or nested values.
+        """
+        found, parts = columns_of(X)
+        names = found if names is None else list(names)
+        chosen = _chosen(categorical_features, names)
+        read = []
+        for j, part in enumerate(parts):
+            values = _read(part, names[j], wants_codes=chosen is not None and chosen[j])
+            if chosen is not None and not chosen[j] and isinstance(values, _Levels):
+                values = values.as_numbers(_left_out(names[j], categorical_features))
+            read.append(values)
+        kinds = [values.kind for values in read]
+        levels = [values.sorted() if isinstance(values, _Levels) else None for values in read]
+        offset = [_offset_of(v.numbers) if shifts and isinstance(v, _Numbers) else 0.0 for v in read]
+        columns = cls(names, kinds, levels, np.array(offset))
+        return columns, columns._matrix(read, len(X))
+
+    def read(self, X):
+        """Return the matrix of another table with the same columns, (n_samples, n_columns)."""
+        read = []
+        for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
+            values = _read(part, name, wants_codes=kind == "category")
+            if kind != "category" and isinstance(values, _Levels):
+                values = values.as_numbers(f"Column {name!r} held numbers in fit, and now holds text")
+            read.append(values)
+        return self._matrix(read, len(X))
+
+    def settle(self, rows):
+        """Decide which levels are told apart and which columns have gaps, from distinct rows of the matrix.
+
+        Raises
+        ------
+        ValueError
+            If a column has so many levels that most rows would be "other": text, or the name of a row.
+        """
+        for j, kind in enumerate(self.kinds):
+            if kind != "category":
+                self.gaps[j] = bool(np.isnan(rows[:, j]).any())
+                continue
+            counts = np.bincount(rows[:, j].astype(np.intp), minlength=len(self.levels[j]))
+            enough = np.flatnonzero(counts >= FEW_ROWS)
+            self.kept[j] = np.sort(enough[np.argsort(-counts[enough], kind="stable")[:MOST_LEVELS]])
+            if len(counts) > MOST_LEVELS and 2 * counts[self.kept[j]].sum() < counts.sum():
+                raise ValueError(
+                    f"Column {self.names[j]!r} holds {len(counts):,} levels in {counts.sum():,} distinct rows, such as "
+                    f"{self.levels[j][0]!r}; the {len(self.kept[j])} that could be told apart are fewer than half of "
+                    "the rows. It is probably free text or a name of the row: drop it, or encode it first, for "
+                    "example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
+                )
+
+    @property
+    def is_category(self):
+        """Which columns hold categories, booleans included: what lies between two values means nothing."""
+        return np.array([kind != "number" for kind in self.kinds])
+
+    @property
+    def are_plain(self):
+        """Whether every column is a number (or 0 and 1) without gaps, so that any network can compute with it."""
+        return "category" not in self.kinds and not self.gaps.any()
+
+    def n_rare(self, j):
+        """Return the number of levels of a category that are "other"."""
+        return len(self.levels[j]) - len(self.kept[j])
+
+    def where(self, mask):
+        """Return "column 'a'" or "columns 'a', 'b', ..." for those that a mask says."""
+        named = [repr(self.names[j]) for j in np.flatnonzero(mask)]
+        return f"column{'s' if len(named) > 1 else ''} {', '.join(named[:5])}{', ...' if len(named) > 5 else ''}"
+
+    def summary(self):
+        """Return in one line what the columns hold."""
+        n_categories, n_booleans = self.kinds.count("category"), self.kinds.count("boolean")
+        rare = [
+            f"{self.n_rare(j)} rare level{'s' if self.n_rare(j) > 1 else ''} in {self.names[j]!r}"
+            for j, kept in enumerate(self.kept)
+            if kept is not None and self.n_rare(j)
+        ]
+        listed = f" ({', '.join(rare[:3])}{', ...' if len(rare) > 3 else ''})" if rare else ""
+        parts = [
+            f"{n_categories} categor{'ies' if n_categories > 1 else 'y'}{listed}" if n_categories else "",
+            f"{n_booleans} yes-or-no" if n_booleans else "",
+            f"{n} number{'s' if n > 1 else ''}" if (n := self.kinds.count("number")) else "",
+            f"{self.gaps.sum()} with gaps" if self.gaps.any() else "",
+        ]
+        return f"{len(self.names)} column{'s' if len(self.names) > 1 else ''}: {', '.join(filter(None, parts))}"
+
+    def __repr__(self):
+        """Return a small table, a line a column."""
+        rows = [("column", "holds", "levels", "gaps")]
+        for j, kind in enumerate(self.kinds):
+            levels = self.levels[j]
+            told = ""
+            if levels is not None:
+                shown = ["missing" if level is None else str(level) for level in levels[:6]]
+                told = f"{len(levels)}: {', '.join(shown)}{', ...' if len(levels) > 6 else ''}"
+                if self.kept[j] is not None and self.n_rare(j):
+                    told += f"; {self.n_rare(j)} rare"
+            has_gaps = self.gaps[j] or (levels is not None and None in levels)
+            rows.append((str(self.names[j]), kind, told, "yes" if has_gaps else ""))
+        widths = [min(max(len(row[i]) for row in rows), 60) for i in range(4)]
+        return "\n".join(
+            "  ".join(f"{cell[:60]:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    def _matrix(self, read, n_rows):
+        """Return columns that were read as one matrix."""
+        matrix = np.empty((n_rows, len(read)), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            for j, values in enumerate(read):
+                if self.kinds[j] == "category":
+                    matrix[:, j] = values.codes_of(self._codes[j], self.names[j])
+                else:
+                    matrix[:, j] = values.numbers - self.offset[j] if self.offset[j] else values.numbers
+        return matrix
+
+
+class _Numbers:
+    """A column of numbers or booleans, gaps among them NaN."""
+
+    def __init__(self, numbers, is_boolean=False):
+        self.numbers, self.kind = numbers, "boolean" if is_boolean else "number"
+
+    def as_levels(self):
+        """Return the distinct numbers as levels."""
+        levels, codes = np.unique(self.numbers.astype(np.float64), return_inverse=True)
+        levels = [int(level) if level.is_integer() else level for level in levels[~np.isnan(levels)].tolist()]
+        return _Levels(levels, np.where(codes >= len(levels), -1, codes))
+
+
+class _Levels:
+    """A column of levels, and the position of each row's among them, -1 where it is missing."""
+
+    kind = "category"
+
+    def __init__(self, levels, codes):
+        self.levels, self.codes = levels, codes
+
+    def sorted(self):
+        """Return the levels that occur in an order that only they determine, and None where some are missing."""
+        occur = np.unique(self.codes)
+        levels = [self.levels[code] for code in occur[occur >= 0]]
+        levels.sort(key=lambda level: (0, level, "") if isinstance(level, Number) else (1, 0, str(level)))
+        return levels + [None] * bool(len(occur) and occur[0] < 0)
+
+    def codes_of(self, codes, name):
+        """Return each row's position among the levels of training, the one behind them for a level not among these."""
+        known = next((level for level in codes if level is not None), None)
+        if known is not None and self.levels and all(_is_text(level) != _is_text(known) for level in self.levels):
+            held, holds = ("text", "numbers") if _is_text(known) else ("numbers", "text")
+            raise ValueError(
+                f"Column {name!r} held categories that are {held} in fit, such as {known!r}, and now holds {holds}, such "
+                f"as {self.levels[0]!r}; give it the type that it had."
+            )
+        # The last entry is that of missing values, whose position is -1.
+        places = [codes.get(level, len(codes)) for level in [*self.levels, None]]
+        return np.array(places)[self.codes]
+
+    def as_numbers(self, problem):
+        """Return levels that are numbers as these; `problem` opens the error where some are text."""
+        text = next((level for level in self.levels if _is_text(level)), None)
+        if text is not None:
+            raise ValueError(f"{problem}, such as {text!r}. A network computes with numbers: mend or remove it.")
+        return _Numbers(np.array([*map(float, self.levels), np.nan])[self.codes])
+
+
+def holds_types(X):
+    """Whether the columns of a table have types of their own: a frame that is not all numbers, or objects."""
+    if hasattr(X, "iloc"):
+        return not all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes)
+    if hasattr(X, "get_columns") or hasattr(X, "column_names"):
+        return True
+    if isinstance(X, list | tuple):
+        rows = [row for row in X if isinstance(row, list | tuple)]
+        return any(value is None or isinstance(value, str | datetime.date) for row in rows for value in row)
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUSMm"
+
+
+def columns_of(X):
+    """Return the names and the columns of a frame, or of an array."""
+    if hasattr(X, "iloc"):
+        return [_plain(name) for name in X.columns], [X.iloc[:, j] for j in range(X.shape[1])]
+    if hasattr(X, "get_columns"):
+        return list(X.columns), X.get_columns()
+    if hasattr(X, "column_names"):
+        return list(X.column_names), list(X.columns)
+    X = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+    return list(range(X.shape[1])), list(X.T)
+
+
+def _chosen(categorical_features, names):
+    """Return which columns the user says are categories, or None where their types say so."""
+    if isinstance(categorical_features, str) and categorical_features == "auto":
+        return None
+    mask = np.zeros(len(names), dtype=bool)
+    if categorical_features is None:
+        return mask
+    given = np.asarray(categorical_features)
+    if given.dtype == bool and given.shape == mask.shape:
+        return given
+    for one in given.ravel().tolist():
+        j = names.index(one) if isinstance(one, str) and one in names else one
+        if isinstance(j, bool | str | float) or not -len(names) <= j < len(names):
+            raise ValueError(
+                f"categorical_features={categorical_features!r:.80} names {one!r}, which is no column; it takes "
+                f'"auto", None, a mask of {len(names)} booleans, positions below {len(names)}, or names out of '
+                f"{names[:10]}{'...' if len(names) > 10 else ''}."
+            )
+        mask[j] = True
+    return mask
+
+
+def _left_out(name, categorical_features):
+    """Return how the error about a column of text begins that the user did not call a category."""
+    return f"Column {name!r} is none of categorical_features={categorical_features!r:.60}, but X holds text there"
+
+
+def _read(column, name, wants_codes):
+    """Return a column of a frame or of an array as `_Numbers` or, where they are wanted or it is no numbers, `_Levels`.
+
+    Series of pandas and polars, and ``ChunkedArray`` of pyarrow, say their type by its name; what it does not tell, the
+    values do.
+    """
+    dtype = column.type if hasattr(column, "chunks") else column.dtype
+    kind, text = getattr(dtype, "kind", "?"), str(dtype).lower()
+    if isinstance(dtype, np.dtype) and kind in "iufb":
+        values = _Numbers(np.asarray(column), kind == "b")
+    elif kind in "mM" or text.startswith(("date", "time", "duration", "period", "interval")):
+        raise _refused_dates(name, f"of type {dtype}")
+    elif kind == "c":
+        raise ValueError(f"Complex data not supported: column {name!r} holds some; give their parts as two columns.")
+    elif text.startswith(("list", "struct", "array", "map", "large_list", "fixed_size")):
+        raise _refused_nested(name, f"of type {dtype}")
+    elif hasattr(dtype, "categories") and hasattr(getattr(column, "cat", None), "codes"):
+        levels = [_plain(level) for level in dtype.categories]
+        values = _of_objects(levels, column.cat.codes.to_numpy().astype(np.intp), name, is_category=True)
+    elif hasattr(column, "iloc") and kind in "iufb":
+        values = _Numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), kind == "b")
+    else:
+        to_list = next(getattr(column, n) for n in ("to_list", "to_pylist", "tolist") if hasattr(column, n))
+        levels, codes = _factorize(to_list(), name)
+        is_category = any(word in text for word in ("str", "utf8", "cat", "enum", "dictionary"))
+        values = _of_objects(levels, codes, name, is_category)
+    return values.as_levels() if wants_codes and isinstance(values, _Numbers) else values
+
+
+def _factorize(values, name):
+    """Return the distinct values that are not missing, and the position of each value among them, else -1."""
+    places = {}
+    try:
+        codes = np.fromiter((places.setdefault(v, len(places)) for v in values), dtype=np.intp, count=len(values))
+    except TypeError:
+        nested = next(v for v in values if isinstance(v, list | dict | set | np.ndarray))
+        raise _refused_nested(name, f"such as {nested!r:.40}") from None
+    distinct = list(places)
+    is_there = np.array([not _is_missing(v) for v in distinct], dtype=bool)
+    renumbered = np.where(is_there, np.cumsum(is_there) - 1, -1)
+    return [_plain(v) for v in distinct if not _is_missing(v)], renumbered[codes]
+
+
+def _of_objects(levels, codes, name, is_category):
+    """Return what a column of objects holds, by its distinct values: numbers, where all are, or levels."""
+    for level in levels:
+        if isinstance(level, datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64):
+            raise _refused_dates(name, f"such as {level!r:.60}")
+        if not isinstance(level, str | bytes | Number):
+            raise _refused_nested(name, f"such as {level!r:.40}")
+    if is_category or not levels or any(map(_is_text, levels)):
+        return _Levels(levels, codes)
+    numbers = np.array([*map(float, levels), np.nan])[codes]
+    return _Numbers(numbers, all(isinstance(level, bool) for level in levels))
+
+
+def _refused_nested(name, what):
+    """Return the error for a column of lists, dicts and other objects."""
+    return TypeError(
+        f"Column {name!r} holds values {what}; the argument must be a table with a string or a number in each cell. "
+        "Spread them over columns first, for example with skrub.TableVectorizer, or drop the column."
+    )
+
+
+def _refused_dates(name, what):
+    """Return the error for a column of dates."""
+    return TypeError(
+        f"Column {name!r} holds dates or times, {what}, which no one number stands for. Turn it into numbers first (year, "
+        "weekday, hour, or seconds since some day), for example with skrub.DatetimeEncoder or skrub.TableVectorizer, or "
+        "drop it."
+    )
+
+
+def _plain(value):
+    """Return a scalar of NumPy as one of Python."""
+    return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value
+
+
+def _is_text(level):
+    """Whether a level is text, and not a number."""
+    return not isinstance(level, Number)
+
+
+def _is_missing(value):
+    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, Number) and value != value
+
+
+def _offset_of(numbers):
+    """Return the middle of numbers that lie so far from zero that float32 could not tell them apart, else 0.
+
+    It is a quantile of the distinct ones, so that neither order nor repetition matters.
+    """
+    if numbers.dtype == np.float32 or not len(numbers):
+        return 0.0
+    low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
+    if not np.isfinite(high - low) or low == high:
+        return 0.0
+    if max(-low, high) < 2**24 and abs(low + high) < _FAR * (high - low):
+        return 0.0
+    distinct = np.unique(numbers[~np.isnan(numbers)])
+    lower, middle, upper = distinct[[len(distinct) // 4, len(distinct) // 2, (3 * len(distinct)) // 4]]
+    return float(middle) if 0 < _FAR * (upper - lower) < abs(middle) else 0.0

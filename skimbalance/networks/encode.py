@@ -1,0 +1,247 @@
+"""How do codes and gaps become numbers that a network can compute with? By layers, saved with it."""
+
+import numpy as np
+
+from skimbalance.columns import MOST_ONE_HOT
+from skimbalance.engine.startup import keras
+from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal, weighted_quantiles
+
+ops = keras.ops
+
+#: Columns of indicators, and rows of an embedding, come in multiples of this, so that the folds of a table, which may
+#: lack a level, share a compiled program.
+_MULTIPLE = 8
+#: Numbers that a level is embedded in (RealMLP's recipe).
+N_EMBEDDED = 8
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class Encode(AdaptedLayer):
+    """Turn a table of numbers, codes and gaps into numbers: a network that takes such a table begins with it.
+
+    It returns the numbers, their gaps filled with the median of the training rows; then indicators: one for each gap in
+    a column that has some, one for each level of a category that is told apart (for two levels, one for the second);
+    then, where `n_codes` says so, the places of the levels of other categories in the table of `MemberEmbedding`.
+    Rare levels and those that training has not seen have no indicator: all are 0 together. `ImbalancedKerasClassifier`
+    calls `adapt` before training. Make one by `Encode.of`.
+
+    Parameters
+    ----------
+    n_numbers : int
+        Columns of numbers and booleans.
+    n_indicators : int
+        Indicators, filled up by some that are always 0.
+    n_codes : int, default=0
+        Categories that are passed on to be embedded.
+    n_levels : int, default=0
+        Most levels of any of these.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
+       Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+
+    Examples
+    --------
+    >>> from skimbalance.networks import Encode
+    >>> def network(meta):
+    ...     inputs = keras.Input((meta["n_features_in_"],))
+    ...     hidden = keras.layers.Dense(16, "relu")(Standardize()(Encode.of(meta)(inputs)))
+    ...     return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"])(hidden))
+    """
+
+    def __init__(self, n_numbers, n_indicators, n_codes=0, n_levels=0, **kwargs):
+        super().__init__(**kwargs)
+        self.n_numbers, self.n_indicators, self.n_codes, self.n_levels = n_numbers, n_indicators, n_codes, n_levels
+
+    @classmethod
+    def of(cls, meta, embeds=False, **kwargs):
+        """Return the layer for the table that a builder is told of.
+
+        Parameters
+        ----------
+        meta : dict
+            What the classifier knows when it builds a network; ``columns_`` is used here.
+        embeds : bool, default=False
+            Whether categories of more than eight levels are passed on as codes, to be embedded.
+        **kwargs : dict
+            Arguments of ``keras.layers.Layer``.
+        """
+        numbers, indicators, codes = _plan(meta["columns_"], embeds)
+        most = max((len(meta["columns_"].levels[j]) for j in codes), default=0)
+        return cls(len(numbers), _multiple(len(indicators)), len(codes), _multiple(most), **kwargs)
+
+    @property
+    def n_features(self):
+        """Number of numbers and indicators."""
+        return self.n_numbers + self.n_indicators
+
+    def build(self, input_shape):
+        """Create the places of columns and levels, and what gaps are filled with."""
+
+        def whole(name, *shape):
+            return self.add_weight(name=name, shape=shape, dtype="int32", initializer="zeros", trainable=False)
+
+        self.number_of, self.column_of = whole("number_of", self.n_numbers), whole("column_of", self.n_indicators)
+        self.fill = self.add_weight(name="fill", shape=(self.n_numbers,), initializer="zeros", trainable=False)
+        self.level_of = self.add_weight(
+            name="level_of", shape=(self.n_indicators,), initializer="zeros", trainable=False
+        )
+        if self.n_codes:
+            self.code_of = whole("code_of", self.n_codes)
+            self.place_of = whole("place_of", self.n_codes * (self.n_levels + 1))
+
+    def adapt(self, X, columns, sample_weight=None, index=None):
+        """Learn which columns and levels there are, and the medians of training rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_columns)
+            Rows.
+        columns : Columns
+            What they hold.
+        sample_weight : ndarray of shape (n_rows,), default=None
+            Weight of each row; None weighs all alike.
+        index : ndarray of shape (n_rows,), default=None
+            Which rows to take; None takes all.
+        """
+        numbers, indicators, codes = _plan(columns, bool(self.n_codes))
+        if not self.built:
+            self.build(X.shape)
+        fill = np.zeros(len(numbers))
+        for i, j in enumerate(numbers):
+            if columns.gaps[j]:
+                column = (X[:, j] if index is None else X[index, j]).astype(np.float64)
+                there = ~np.isnan(column)
+                if there.any():
+                    weight = None if sample_weight is None else sample_weight[there]
+                    fill[i] = weighted_quantiles(column[there], weight, (0.5,))[0]
+        self.number_of.assign(numbers)
+        self.fill.assign(fill)
+        # A level of -1 is that of a gap; what fills up the indicators looks for one that never is.
+        spare = [(0, -2)] * (self.n_indicators - len(indicators))
+        self.column_of.assign([column for column, _ in indicators + spare])
+        self.level_of.assign([float(level) for _, level in indicators + spare])
+        if self.n_codes:
+            self.code_of.assign(codes)
+            self.place_of.assign(_places(columns, codes, self.n_levels).ravel())
+
+    def columns(self, X, index=None):
+        """Yield every column of numbers and indicators of some rows, one at a time."""
+        for j, fill in zip(np.asarray(self.number_of), np.asarray(self.fill), strict=True):
+            column = X[:, j] if index is None else X[index, j]
+            yield np.where(np.isnan(column), fill, column)
+        for j, level in zip(np.asarray(self.column_of), np.asarray(self.level_of), strict=True):
+            column = X[:, j] if index is None else X[index, j]
+            yield (np.isnan(column) if level == -1 else column == level).astype(np.float32)
+
+    def call(self, inputs):
+        """Return (..., n_columns) -> (..., n_numbers + n_indicators + n_codes)."""
+        numbers = ops.take(inputs, self.number_of, axis=-1)
+        parts = [ops.where(ops.isnan(numbers), self.fill, numbers)]
+        if self.n_indicators:
+            looked_at = ops.take(inputs, self.column_of, axis=-1)
+            looked_at = ops.where(ops.isnan(looked_at), -1.0, looked_at)
+            parts.append(ops.cast(ops.equal(looked_at, self.level_of), inputs.dtype))
+        if self.n_codes:
+            codes = ops.clip(ops.take(inputs, self.code_of, axis=-1), 0, self.n_levels)
+            offsets = np.arange(self.n_codes, dtype="int32") * (self.n_levels + 1)
+            places = ops.take(self.place_of, ops.cast(codes, "int32") + offsets, axis=0)
+            parts.append(ops.cast(places, inputs.dtype))
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the outputs."""
+        return (*input_shape[:-1], self.n_features + self.n_codes)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        names = ("n_numbers", "n_indicators", "n_codes", "n_levels")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable("skimbalance")
+class MemberEmbedding(MemberLayer):
+    """Give every member, in the place of the last features, the numbers in which it has learnt to see their levels.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of members.
+    n_codes : int
+        How many of the last features are places of levels, as `Encode` gives them; 0 is none.
+    n_places : int
+        Levels of all of them.
+    **kwargs : dict
+        Arguments of ``keras.layers.Layer``.
+    """
+
+    def __init__(self, n_members, n_codes, n_places, **kwargs):
+        super().__init__(n_members, **kwargs)
+        self.n_codes, self.n_places = n_codes, n_places
+        self._draw_table = Normal(1.0)
+
+    def build(self, input_shape):
+        """Create a table of numbers for every member."""
+        shape = (self.n_members, self.n_places, N_EMBEDDED)
+        self.table = self.add_weight(name="table", shape=shape, initializer=self._draw_table)
+
+    def call(self, inputs):
+        """Return (n_members, n_rows, d) -> (n_members, n_rows, d - n_codes + 8 n_codes)."""
+        rest, places = inputs[..., : -self.n_codes], ops.cast(inputs[..., -self.n_codes :], "int32")
+        # A product with indicators is faster than a look-up, whose slope adds up row by row.
+        shown = ops.one_hot(places, self.n_places, dtype=self.table.dtype)
+        seen = ops.einsum("mrcp,mpe->mrce", shown, self.table)
+        seen = ops.reshape(seen, (self.n_members, -1, N_EMBEDDED * self.n_codes))
+        return ops.concatenate([rest, seen], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the outputs."""
+        return (self.n_members, input_shape[-2], input_shape[-1] + (N_EMBEDDED - 1) * self.n_codes)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "n_codes": self.n_codes, "n_places": self.n_places}
+
+
+def n_places(columns):
+    """Return how many levels of all columns are embedded, "other" included, filled up."""
+    codes = _plan(columns, True)[2]
+    return _multiple(sum(len(columns.kept[j]) + 1 for j in codes))
+
+
+def _plan(columns, embeds):
+    """Return the columns of numbers, the indicators as pairs (column, level), and the columns that are embedded."""
+    numbers, indicators, codes = [], [], []
+    for j, kind in enumerate(columns.kinds):
+        if kind != "category":
+            numbers.append(j)
+            if columns.gaps[j]:
+                indicators.append((j, -1))
+        elif embeds and len(columns.kept[j]) > MOST_ONE_HOT:
+            codes.append(j)
+        else:
+            kept = columns.kept[j].tolist()
+            indicators += [(j, code) for code in (kept[1:] if len(kept) == 2 and not columns.n_rare(j) else kept)]
+    return numbers, indicators, codes
+
+
+def _places(columns, codes, n_levels):
+    """Return the place of each level of the columns that are embedded, (n_codes, n_levels + 1).
+
+    Every column has a place for "other"; where no row of training is, it is one that embeds nothing (-1).
+    """
+    places, n_before = np.empty((len(codes), n_levels + 1), dtype=np.int32), 0
+    for i, j in enumerate(codes):
+        kept = columns.kept[j]
+        places[i] = n_before + len(kept) if columns.n_rare(j) else -1
+        places[i, kept] = n_before + np.arange(len(kept))
+        n_before += len(kept) + 1
+    return places
+
+
+def _multiple(n):
+    """Return the next multiple of `_MULTIPLE`."""
+    return -(-n // _MULTIPLE) * _MULTIPLE
