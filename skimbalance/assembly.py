@@ -92,7 +92,7 @@ class AssemblingClassifier(SciKerasClassifier):
             class_weight=check_class_weight(class_weight, self.classes_),
             rng=rng,
         )
-        strategy.positive = self._positive
+        strategy.positive, strategy.columns = self._positive, self.columns_
         self._need_positive(strategy.needs_positive)
         return strategy
 

@@ -486,8 +486,9 @@ class ImbalancedKerasClassifier(PredictingClassifier):
             self._network = Network(self.model_, state["_network"])
 
     def __sklearn_tags__(self):
-        """Return scikit-learn's tags: sparse X is accepted, labels are single."""
+        """Return scikit-learn's tags: X may be sparse, or hold categories and, but for your own network, gaps."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = tags.input_tags.string = tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = self.model is None or isinstance(self.model, str)
         tags.classifier_tags.multi_class = handles_multi_class(self.strategy)
         return tags

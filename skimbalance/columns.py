@@ -220,8 +220,8 @@ class _Levels:
         if known is not None and self.levels and all(_is_text(level) != _is_text(known) for level in self.levels):
             held, holds = ("text", "numbers") if _is_text(known) else ("numbers", "text")
             raise ValueError(
-                f"Column {name!r} held categories that are {held} in fit, such as {known!r}, and now holds {holds}, such "
-                f"as {self.levels[0]!r}; give it the type that it had."
+                f"Column {name!r} held categories that are {held} in fit, such as {known!r}, and now holds {holds}, "
+                f"such as {self.levels[0]!r}; give it the type that it had."
             )
         # The last entry is that of missing values, whose position is -1.
         places = [codes.get(level, len(codes)) for level in [*self.levels, None]]
@@ -353,9 +353,9 @@ def _refused_nested(name, what):
 def _refused_dates(name, what):
     """Return the error for a column of dates."""
     return TypeError(
-        f"Column {name!r} holds dates or times, {what}, which no one number stands for. Turn it into numbers first (year, "
-        "weekday, hour, or seconds since some day), for example with skrub.DatetimeEncoder or skrub.TableVectorizer, or "
-        "drop it."
+        f"Column {name!r} holds dates or times, {what}, which no one number stands for. Turn it into numbers first "
+        "(year, weekday, hour, or seconds since some day), for example with skrub.DatetimeEncoder or "
+        "skrub.TableVectorizer, or drop it."
     )
 
 

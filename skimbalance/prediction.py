@@ -56,7 +56,8 @@ class PredictingClassifier(AssemblingClassifier):
         """Return the network's logits of rows to predict."""
         check_is_fitted(self)
         chunk_rows, callbacks = self._predict_settings(predict_params)
-        return check_finite(self._logits_of(check_features(self, X), callbacks, chunk_rows))
+        X = check_features(self, X)
+        return check_finite(self._logits_of(X, callbacks, chunk_rows), X, self.columns_)
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.

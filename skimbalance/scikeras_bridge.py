@@ -44,6 +44,13 @@ _DONE_OTHERWISE = {
     "loss_weights": "the network has one output; scale the loss",
     "weighted_metrics": "metrics of held-out rows are those of ``metrics``; weights enter val_loss by themselves",
 }
+#: Parameters of other libraries, and what stands for them here.
+_OF_OTHER_LIBRARIES = {
+    "device": "TensorFlow takes the first GPU that it finds; the environment variable CUDA_VISIBLE_DEVICES hides it.",
+    "n_jobs": "A fit uses the threads that TensorFlow has; fit several at once by the n_jobs of a grid or of joblib.",
+    "cat_features": "Take categorical_features.",
+    "scale_pos_weight": 'Take class_weight={label: weight} or strategy="class_weight".',
+}
 _PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
 
 
@@ -126,7 +133,10 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _nearest(self, name):
         """Return a sentence with the parameter that a name was probably meant to be."""
-        near = get_close_matches(name, self._get_param_names(), n=1, cutoff=0.6)
+        if name in _OF_OTHER_LIBRARIES:
+            return f" {_OF_OTHER_LIBRARIES[name]}"
+        names = {known.lower(): known for known in self._get_param_names()}
+        near = [names[of] for of in get_close_matches(name.lower(), names, n=1, cutoff=0.6)]
         if not near:
             near = [f"model__{name}"] if self.model is not None else []
             return f" Parameters for your network are routed: {near[0]!r}." if near else ""

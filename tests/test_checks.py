@@ -21,10 +21,8 @@ def with_value(X, value):
 
 
 BAD_ROWS = [
-    (lambda X, y: (with_value(X, np.nan), y), "Input X contains NaN in column 'b'. .*SimpleImputer"),
     (lambda X, y: (with_value(X, np.inf), y), "Input X contains infinity .* in column 'b'"),
     (lambda X, y: (with_value(X, 1e39), y), "value too large for dtype\\('float32'\\)"),
-    (lambda X, y: (with_value(X, "red"), y), "X holds text in column 'b' .*OneHotEncoder"),
     (lambda X, y: (X[:0], y[:0]), "0 sample"),
     (lambda X, y: (X[:, :0], y), "0 feature"),
     (lambda X, y: (X[0], y), "Expected 2D array"),
@@ -226,7 +224,7 @@ def test_unfitted(rare):
 )
 def test_predict_refuses_other_features(spoil, message, rare):
     frame = pd.DataFrame(rare[0], columns=list("abcd"))
-    clf = ImbalancedKerasClassifier(epochs=1).fit(frame, rare[1])
+    clf = ImbalancedKerasClassifier(network(Dense(1)), epochs=1).fit(frame, rare[1])
     with pytest.raises(ValueError, match=message):
         clf.predict(spoil(frame))
 

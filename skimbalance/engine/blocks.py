@@ -20,7 +20,8 @@ _MAX_PRODUCTS_OF_A_CALL = 2_000_000_000
 # it makes fifty times slower than the rest of a step together, so that it is not chosen for layers that draw some.
 _DRAWS = {"Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout"}
 _ROW_WISE = {
-    "InputLayer", "Encode", "MemberEmbedding", "Standardize", "RobustScale", "PeriodicEmbedding", "MemberScale", "MemberDense", "RowsFirst",
+    "InputLayer", "Encode", "Standardize", "RobustScale", "PeriodicEmbedding", "MemberEmbedding", "MemberScale",
+    "MemberDense", "RowsFirst",
     "Dense", "Activation", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU", "Normalization", "Rescaling",
     "LayerNormalization", "Flatten", "Reshape", "Add", "Multiply", "Concatenate", "Functional", "Sequential",
 }  # fmt: skip

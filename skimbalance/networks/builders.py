@@ -97,8 +97,8 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
         raise ValueError(f'model__embedding={embedding!r} is unknown; it takes "periodic" or None.')
     encode = None if _is_plain(meta) else Encode.of(meta, embeds=True, name="encode")
     hidden = RobustScale(encode and encode.n_features, name="robust_scale")(encode(inputs) if encode else inputs)
-    if embedding is not None and (encode is None or encode.n_numbers):
-        hidden = PeriodicEmbedding(n_members, n_mixed=encode and encode.n_numbers, name="periodic_embedding")(hidden)
+    if embedding is not None:
+        hidden = PeriodicEmbedding(n_members, n_mixed=encode and encode.n_features, name="periodic_embedding")(hidden)
     if encode is not None and encode.n_codes:
         hidden = MemberEmbedding(n_members, encode.n_codes, n_places(meta["columns_"]), name="embedding")(hidden)
     hidden = MemberScale(n_members, name="member_scale")(hidden)

@@ -68,9 +68,9 @@ def _adapt(model, rows, weight, index, columns):
         what = [f"categories in {columns.where(is_category)}"] if is_category.any() else []
         what += [f"gaps (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
         raise ValueError(
-            f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which turns "
-            "them into numbers: let it begin with Encode.of(meta)(inputs), take one of the networks by name, or encode "
-            "and impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
+            f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which "
+            "turns them into numbers: let it begin with Encode.of(meta)(inputs), take one of the networks by name, or "
+            "encode and impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
         )
     if encode is not None:
         encode.adapt(rows.X, columns, weight, index)

@@ -3,6 +3,7 @@
 import warnings
 from difflib import get_close_matches
 
+from imblearn import combine, over_sampling, under_sampling
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
@@ -148,7 +149,10 @@ def _resolve_one(strategy, nested):
             f"it has {sorted(resolved.get_params()) or 'none'}."
         )
     resolved.set_params(**nested)
-    return resolved if isinstance(resolved, Strategy) else Resampling(resolved)
+    if not isinstance(resolved, Strategy):
+        resolved = Resampling(resolved)
+        resolved.by_name = isinstance(strategy, str)
+    return resolved
 
 
 def _seed(part, rng):
@@ -161,10 +165,27 @@ def _seed(part, rng):
 def _by_name(name):
     """Return a default instance of the remedy of this name."""
     if name not in STRATEGIES:
-        near = get_close_matches(name, STRATEGIES, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"strategy={name!r} is unknown; the names are {sorted(STRATEGIES)}.{hint}")
+        names = ["auto", *sorted(STRATEGIES)]
+        raise ValueError(f"strategy={name!r} is unknown; the names are {names}.{_hint(name, names)}")
     return STRATEGIES[name]()
+
+
+def _hint(name, names):
+    """Return a sentence with the remedy, or the sampler of imbalanced-learn, that a name was probably meant to be."""
+
+    def bare(text):
+        return text.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+    meant, asked = {bare(known): repr(known) for known in names}, bare(name)
+    for module in (over_sampling, under_sampling, combine):
+        for sampler in module.__all__:
+            meant.setdefault(bare(sampler), f"strategy={sampler}(), from {module.__name__} import {sampler}")
+    near = [meant[of] for of in meant if asked and asked == of] or [
+        meant[of] for of in get_close_matches(asked, meant, n=1, cutoff=0.7)
+    ]
+    near = near or [what for of, what in meant.items() if len(asked) > 3 and asked in of][:2]
+    near = near or [meant[of] for of in get_close_matches(asked, [bare(n) for n in names], n=1, cutoff=0.5)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _checked_copy(strategy):

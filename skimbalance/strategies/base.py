@@ -47,6 +47,9 @@ class Strategy(BaseEstimator):
     needs_calibration = False
     #: Position in ``classes_`` of the positive class of two; the classifier sets it before any hook is called.
     positive = 1
+    #: What the columns of the rows hold, a `Columns`; the classifier sets it before any hook is called. Rows hold codes
+    #: of categories, and NaN for gaps.
+    columns = None
 
     @property
     def needs_positive(self):

@@ -46,6 +46,16 @@ class Combined(Strategy):
             strategy.positive = positive
 
     @property
+    def columns(self):
+        """What the columns of the rows hold, the same for all strategies."""
+        return self.strategies[0].columns
+
+    @columns.setter
+    def columns(self, columns):
+        for strategy in self.strategies:
+            strategy.columns = columns
+
+    @property
     def needs_positive(self):
         """Return what the first strategy that needs to know it says."""
         return next(filter(None, (strategy.needs_positive for strategy in self.strategies)), None)

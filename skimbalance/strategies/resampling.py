@@ -1,6 +1,7 @@
 """Which rows does the network see? Those that one of imbalanced-learn's samplers returns."""
 
 import numpy as np
+from imblearn.over_sampling import SMOTEN, SMOTENC
 from sklearn.base import clone
 
 from skimbalance.strategies.base import Strategy
@@ -43,6 +44,9 @@ class Resampling(Strategy):
     array([2, 2])
     """
 
+    #: Whether the sampler was chosen by a name, so that a table with categories or gaps takes the one made for these.
+    by_name = False
+
     def __init__(self, sampler):
         self.sampler = sampler
 
@@ -50,6 +54,12 @@ class Resampling(Strategy):
         """Return the sampler's rows and labels."""
         sampler = clone(self.sampler)
         self._check_neighbours(sampler, y)
+        table = None if self.columns is None else _TableOfSmote(self.columns, X)
+        if table is not None and self.by_name and hasattr(sampler, "k_neighbors") and table.is_mixed:
+            sampler, X = table.sampler_like(sampler), table.extended()
+        else:
+            table = None
+            self._check_columns(sampler, X)
         try:
             X_resampled, y_resampled = sampler.fit_resample(X, y)
         except Exception as error:
@@ -63,7 +73,27 @@ class Resampling(Strategy):
             del self.sample_indices_
         if hasattr(sampler, "sample_indices_"):
             self.sample_indices_ = np.asarray(sampler.sample_indices_)
-        return X_resampled, y_resampled
+        return X_resampled if table is None else table.reduced(X_resampled), y_resampled
+
+    def _check_columns(self, sampler, X):
+        """Refuse a sampler that would compute with the codes of categories, or with gaps; name SMOTENC's columns."""
+        if self.columns is None:
+            return
+        chosen = getattr(sampler, "categorical_features", None)
+        if isinstance(chosen, str) or (chosen is not None and any(isinstance(name, str) for name in chosen)):
+            names = [chosen] if isinstance(chosen, str) else list(chosen)
+            positions = [self.columns.names.index(name) for name in names if name in self.columns.names]
+            sampler.categorical_features = self.columns.is_category if chosen == "auto" else positions
+        is_code, has_gaps = np.array([kind == "category" for kind in self.columns.kinds]), np.isnan(X).any(axis=0)
+        if not (is_code.any() or has_gaps.any()) or _takes_codes(sampler, has_gaps.any()):
+            return
+        what = [f"the codes of categories ({self.columns.where(is_code)})"] if is_code.any() else []
+        what += [f"gaps ({self.columns.where(has_gaps)})"] if has_gaps.any() else []
+        raise ValueError(
+            f"{type(sampler).__name__} would compute with {' and '.join(what)}, which it cannot. Take strategy="
+            '"smote", which treats both as what they are, "random_oversample" or "random_undersample", which compute '
+            "with nothing, or encode and impute first, in a pipeline before this classifier."
+        )
 
     @staticmethod
     def _check_neighbours(sampler, y):
@@ -78,3 +108,58 @@ class Resampling(Strategy):
                 f"{counts.min()}. Lower k_neighbors (strategy__k_neighbors={max(counts.min() - 1, 1)}), or take "
                 'strategy="random_oversample" or "class_weight", which need no neighbours.'
             )
+
+
+def _takes_codes(sampler, has_gaps):
+    """Whether a sampler does not compute with what rows hold, or is told which columns are categories.
+
+    What is none of imbalanced-learn's own samplers is asked to know.
+    """
+    own = next(of for of in type(sampler).__mro__ if of.__module__.startswith("imblearn.") or of is object)
+    if own.__name__ in ("SMOTENC", "SMOTEN"):
+        return not has_gaps
+    if own.__name__ == "RandomOverSampler":
+        return sampler.shrinkage is None
+    return own is object or own.__module__ == "imblearn.base" or own.__name__ == "RandomUnderSampler"
+
+
+class _TableOfSmote:
+    """A table with categories or gaps as SMOTE's variants for categories take it.
+
+    A gap is a category of its own beside the number, which is imputed by the median: a row that is made up has a gap
+    where most of its neighbours have one.
+    """
+
+    def __init__(self, columns, X):
+        self._X, self._is_category = X, columns.is_category
+        self._gaps = np.flatnonzero(np.isnan(X).any(axis=0))
+
+    @property
+    def is_mixed(self):
+        """Whether there is anything but numbers."""
+        return bool(self._is_category.any() or len(self._gaps))
+
+    def sampler_like(self, sampler):
+        """Return SMOTENC, or SMOTEN where every column is a category, with the parameters of SMOTE."""
+        parameters = sampler.get_params()
+        mask = np.concatenate([self._is_category, np.ones(len(self._gaps), dtype=bool)])
+        if not mask.all():
+            parameters["categorical_features"] = mask
+        return (SMOTEN if mask.all() else SMOTENC)(**parameters)
+
+    def extended(self):
+        """Return the table with its gaps imputed and marked in columns behind the others."""
+        table = np.hstack([self._X, np.isnan(self._X[:, self._gaps]).astype(self._X.dtype)])
+        for j in self._gaps:
+            column = table[:, j]
+            is_gap = np.isnan(column)
+            column[is_gap] = 0.0 if is_gap.all() else np.median(column[~is_gap])
+        return table
+
+    def reduced(self, table):
+        """Return a table with gaps where they are marked, without the marks."""
+        n_columns = self._X.shape[1]
+        reduced = np.array(table[:, :n_columns], dtype=np.float32)
+        for mark, j in zip(table[:, n_columns:].T, self._gaps, strict=True):
+            reduced[mark == 1, j] = np.nan
+        return reduced
