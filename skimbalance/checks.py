@@ -162,7 +162,7 @@ def _refuse_other_tables(X):
     """Refuse what holds columns and is no table of rows."""
     if hasattr(X, "collect") and hasattr(X, "lazy"):
         raise TypeError("X is a LazyFrame, whose rows are not there yet; call X.collect() first.")
-    if isinstance(X, dict):
+    if isinstance(X, dict) and not hasattr(X, "toarray"):  # SciPy has a sparse matrix that is a dict
         raise TypeError("X is a dict; make a frame of it first, for example with pandas.DataFrame(X).")
 
 

@@ -190,7 +190,8 @@ class _Numbers:
     """A column of numbers or booleans, gaps among them NaN."""
 
     def __init__(self, numbers, is_boolean=False):
-        self.numbers, self.kind = numbers, "boolean" if is_boolean else "number"
+        self.numbers = numbers.astype(np.float32) if is_boolean else numbers
+        self.kind = "boolean" if is_boolean else "number"
 
     def as_levels(self):
         """Return the distinct numbers as levels."""

@@ -173,7 +173,7 @@ class MemberEmbedding(MemberLayer):
     n_codes : int
         How many of the last features are places of levels, as `Encode` gives them; 0 is none.
     n_places : int
-        Levels of all of them.
+        Most levels of any of them.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
     """
@@ -184,16 +184,17 @@ class MemberEmbedding(MemberLayer):
         self._draw_table = Normal(1.0)
 
     def build(self, input_shape):
-        """Create a table of numbers for every member."""
-        shape = (self.n_members, self.n_places, N_EMBEDDED)
+        """Create a table of numbers for every member and category."""
+        shape = (self.n_members, self.n_codes, self.n_places, N_EMBEDDED)
         self.table = self.add_weight(name="table", shape=shape, initializer=self._draw_table)
 
     def call(self, inputs):
-        """Return (n_members, n_rows, d) -> (n_members, n_rows, d - n_codes + 8 n_codes)."""
+        """Return (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d - n_codes + 8 n_codes)."""
+        inputs = inputs + ops.zeros((self.n_members, 1, 1), inputs.dtype)
         rest, places = inputs[..., : -self.n_codes], ops.cast(inputs[..., -self.n_codes :], "int32")
         # A product with indicators is faster than a look-up, whose slope adds up row by row.
         shown = ops.one_hot(places, self.n_places, dtype=self.table.dtype)
-        seen = ops.einsum("mrcp,mpe->mrce", shown, self.table)
+        seen = ops.einsum("mrcp,mcpe->mrce", shown, self.table)
         seen = ops.reshape(seen, (self.n_members, -1, N_EMBEDDED * self.n_codes))
         return ops.concatenate([rest, seen], axis=-1)
 
@@ -207,9 +208,8 @@ class MemberEmbedding(MemberLayer):
 
 
 def n_places(columns):
-    """Return how many levels of all columns are embedded, "other" included, filled up."""
-    codes = _plan(columns, True)[2]
-    return _multiple(sum(len(columns.kept[j]) + 1 for j in codes))
+    """Return the most levels of any column that is embedded, "other" included, filled up."""
+    return _multiple(max(len(columns.kept[j]) + 1 for j in _plan(columns, True)[2]))
 
 
 def _plan(columns, embeds):
@@ -233,12 +233,11 @@ def _places(columns, codes, n_levels):
 
     Every column has a place for "other"; where no row of training is, it is one that embeds nothing (-1).
     """
-    places, n_before = np.empty((len(codes), n_levels + 1), dtype=np.int32), 0
+    places = np.empty((len(codes), n_levels + 1), dtype=np.int32)
     for i, j in enumerate(codes):
         kept = columns.kept[j]
-        places[i] = n_before + len(kept) if columns.n_rare(j) else -1
-        places[i, kept] = n_before + np.arange(len(kept))
-        n_before += len(kept) + 1
+        places[i] = len(kept) if columns.n_rare(j) else -1
+        places[i, kept] = np.arange(len(kept))
     return places
 
 

@@ -83,7 +83,8 @@ class Resampling(Strategy):
         if isinstance(chosen, str) or (chosen is not None and any(isinstance(name, str) for name in chosen)):
             names = [chosen] if isinstance(chosen, str) else list(chosen)
             positions = [self.columns.names.index(name) for name in names if name in self.columns.names]
-            sampler.categorical_features = self.columns.is_category if chosen == "auto" else positions
+            is_auto = isinstance(chosen, str) and chosen == "auto"
+            sampler.categorical_features = np.flatnonzero(self.columns.is_category).tolist() if is_auto else positions
         is_code, has_gaps = np.array([kind == "category" for kind in self.columns.kinds]), np.isnan(X).any(axis=0)
         if not (is_code.any() or has_gaps.any()) or _takes_codes(sampler, has_gaps.any()):
             return
@@ -144,7 +145,7 @@ class _TableOfSmote:
         parameters = sampler.get_params()
         mask = np.concatenate([self._is_category, np.ones(len(self._gaps), dtype=bool)])
         if not mask.all():
-            parameters["categorical_features"] = mask
+            parameters["categorical_features"] = np.flatnonzero(mask).tolist()
         return (SMOTEN if mask.all() else SMOTENC)(**parameters)
 
     def extended(self):
