@@ -2,9 +2,9 @@
 Which remedy suits your table?
 ==============================
 
-Search over strategies in a pipeline, compare them by scores that a rare class cannot fool, and look at what the best
+Search over strategies, compare them by scores that a rare class cannot fool, and look at what the best
 one finds on rows held out. Without arguments, real rows that ship with scikit-learn: handwritten digits, of which the
-eights have been made rare. Or a table of your own::
+eights have been made rare. Or a table of your own, with text and gaps as it comes::
 
     python plot_01_quickstart.py --csv FILE --target COLUMN [--positive LABEL]
 """
@@ -15,15 +15,10 @@ import time
 import numpy as np
 import pandas as pd
 from imblearn.datasets import make_imbalance
-from imblearn.pipeline import Pipeline
 from sklearn.base import clone
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
-from sklearn.impute import SimpleImputer
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from skimbalance import ImbalancedKerasClassifier
 
@@ -75,23 +70,9 @@ def read_table(options):
     return table, y, positive, options.csv
 
 
-def prepare(X):
-    """Impute numbers by the median and encode text; the network scales its inputs itself."""
-    return make_column_transformer(
-        (SimpleImputer(strategy="median"), make_column_selector(dtype_include="number")),
-        (
-            make_pipeline(
-                SimpleImputer(strategy="constant", fill_value="missing"),
-                OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=20, sparse_output=False),
-            ),
-            make_column_selector(dtype_exclude="number"),
-        ),
-    )
-
-
 def scores_table(results):
     """One line a strategy: mean ± standard deviation over the folds."""
-    table = pd.DataFrame({"strategy": results["param_clf__strategy"].data})
+    table = pd.DataFrame({"strategy": results["param_strategy"].data})
     for name in SCORES:
         mean, deviation = abs(results[f"mean_test_{name}"]), results[f"std_test_{name}"]
         table[name] = [f"{m:.3f} ± {d:.3f}" for m, d in zip(mean, deviation, strict=True)]
@@ -103,8 +84,8 @@ def rivals(results):
     """Say which strategies lie so near the best that the folds cannot tell them apart."""
     mean, deviation = results["mean_test_average precision"], results["std_test_average precision"]
     best = mean.argmax()
-    near = [str(results["param_clf__strategy"][i]) for i in np.flatnonzero(mean > mean[best] - deviation[best])]
-    near.remove(str(results["param_clf__strategy"][best]))
+    near = [str(results["param_strategy"][i]) for i in np.flatnonzero(mean > mean[best] - deviation[best])]
+    near.remove(str(results["param_strategy"][best]))
     return f", though not clearly better than {', '.join(near)} (one standard deviation)" if near else ""
 
 
@@ -144,10 +125,10 @@ def main():
     print(f"{source}: {len(y)} rows, {X.shape[1]} columns, {y.sum()} of them {positive!r} ({y.mean():.1%}).\n")
     X, X_out, y, y_out = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
 
-    pipeline = Pipeline([("prepare", prepare(X)), ("clf", ImbalancedKerasClassifier(random_state=0))])
+    classifier = ImbalancedKerasClassifier(random_state=0)
     search = GridSearchCV(
-        pipeline,
-        {"clf__strategy": STRATEGIES},
+        classifier,
+        {"strategy": STRATEGIES},
         scoring=SCORES,
         refit="average precision",
         cv=StratifiedKFold(options.folds, shuffle=True, random_state=0),
@@ -160,9 +141,10 @@ def main():
     ranked = [STRATEGIES[i] for i in np.argsort(-search.cv_results_["mean_test_average precision"])]
     remedy = next(strategy for strategy in ranked if strategy != "none")
     models = {
-        f"strategy={strategy!r}": clone(pipeline).set_params(clf__strategy=strategy).fit(X, y)
+        f"strategy={strategy!r}": clone(classifier).set_params(strategy=strategy).fit(X, y)
         for strategy in ("none", remedy)
     }
+    print(f"\nRead as {models['strategy=' + repr(remedy)].columns_.summary()}.")
     print("\nRows held out from the search:\n")
     print(side_by_side(y_out, {name: model.predict(X_out) for name, model in models.items()}))
 

@@ -125,7 +125,8 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         Source of initial weights, order, dropout, splits and samplers. An int makes fits equal to the bit on one
         kind of CPU, whatever else runs in the process; no global generator or switch is read or changed.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar over the epochs with the scores and the time left, 2 prints a line for each.
+        0 is silent, 1 says how the columns were read and shows a progress bar over the epochs with the scores and the
+        time left, 2 prints a line for each.
     run_eagerly : bool, default=False
         Whether to train operation by operation, for debugging.
     **routed : dict
@@ -143,6 +144,8 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had string names.
+    columns_ : Columns
+        What each column was read as; printed, a small table.
     model_ : keras.Model
         Trained network, compiled. It returns what it was built to return, logits for the default network.
     loss_ : LogitsLoss
@@ -263,7 +266,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows of numbers, computed with as float32.
+            Rows of numbers, computed with as float32, and of categories and gaps (NaN, None).
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans. One-hot rows (n_samples, n_classes) are read as the numbers of
             their columns.
@@ -287,7 +290,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
             If a parameter, a row, a label or a weight is not allowed, or training diverges; the message says what is
             allowed, or what to do. The estimator is as it was before.
         TypeError
-            If `fit_params` holds a name that is none of the above.
+            If `fit_params` holds a name that is none of the above, or a column dates or nested values.
         RuntimeError
             In a process forked after TensorFlow had run.
         """

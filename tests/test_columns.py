@@ -18,7 +18,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.columns import FEW_ROWS, MOST_LEVELS, Columns
+from skimbalance.engine.architecture import architecture
 from skimbalance.networks import Encode, Standardize, realmlp
+from skimbalance.strategies import resolve_strategy
 
 N = 400
 COLOURS, CITIES = np.array(["red", "green", "blue"]), np.array([f"city {i}" for i in range(12)])
@@ -289,8 +291,6 @@ def test_samplers_know_categories_and_gaps(strategy, columns):
 def test_smote_makes_up_levels_and_gaps_that_exist():
     frame, y = table()
     columns, X = Columns.learn(frame)
-    from skimbalance.strategies import resolve_strategy
-
     strategy = resolve_strategy("smote", rng=np.random.default_rng(0))
     strategy.columns = columns
     before = X.copy()
@@ -382,20 +382,15 @@ def test_held_out_rows_of_the_users_own_are_read_alike():
 
 def test_a_transformer_in_front_still_works():
     frame, y = table()
-    encode = make_column_transformer((OneHotEncoder(), ["colour", "city"]), remainder="passthrough")
     for output in ("default", "pandas"):
-        if output == "pandas":
-            encode.named_transformers = None
-            encode = make_column_transformer(
-                (OneHotEncoder(sparse_output=False), ["colour", "city"]), remainder="passthrough"
-            ).set_output(transform=output)
+        encode = make_column_transformer(
+            (OneHotEncoder(sparse_output=False), ["colour", "city"]), remainder="passthrough"
+        ).set_output(transform=output)
         pipeline = make_pipeline(encode, classifier()).fit(frame, y)
         assert roc_auc_score(y, pipeline.predict_proba(frame)[:, 1]) > 0.8
 
 
 def test_folds_share_a_program_though_levels_differ():
-    from skimbalance.engine.architecture import architecture
-
     frame, y = table()
     texts = {
         architecture(classifier(epochs=1).fit(frame[rows], y[rows]).model_)
@@ -411,4 +406,4 @@ def test_verbose_says_how_columns_were_read(capsys):
     said = "5 columns: 2 categories (1 rare level in 'colour'), 1 yes-or-no, 2 numbers, 1 with gaps"
     assert capsys.readouterr().out.count(said) == 1
     assert clf.columns_.summary() == said
-    assert repr(clf.columns_).splitlines()[1].split() == ["colour", "category", "4:", "blue,", "green,", "mauve,", "red;", "1", "rare"]
+    assert repr(clf.columns_).splitlines()[1].split(maxsplit=2)[2] == "4: blue, green, mauve, red; 1 rare"
