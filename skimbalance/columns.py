@@ -75,6 +75,10 @@ class Columns:
         found, parts = columns_of(X)
         names = found if names is None else list(names)
         chosen = _chosen(categorical_features, names)
+        if _are_floats(X) and (chosen is None or not chosen.any()):
+            offset = _offsets_of(X) if shifts else np.zeros(len(names))
+            columns = cls(names, ["number"] * len(names), [None] * len(names), offset)
+            return columns, columns._moved(X)
         read = []
         for j, part in enumerate(parts):
             values = _read(part, names[j], wants_codes=chosen is not None and chosen[j])
@@ -83,12 +87,14 @@ class Columns:
             read.append(values)
         kinds = [values.kind for values in read]
         levels = [values.sorted() if isinstance(values, _Levels) else None for values in read]
-        offset = [_offset_of(v.numbers) if shifts and isinstance(v, _Numbers) else 0.0 for v in read]
+        offset = [_offsets_of(v.numbers[:, None])[0] if shifts and v.kind == "number" else 0.0 for v in read]
         columns = cls(names, kinds, levels, np.array(offset))
         return columns, columns._matrix(read, len(X))
 
     def read(self, X):
         """Return the matrix of another table with the same columns, (n_samples, n_columns)."""
+        if _are_floats(X) and "category" not in self.kinds:
+            return self._moved(X)
         read = []
         for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
             values = _read(part, name, wants_codes=kind == "category")
@@ -173,6 +179,11 @@ class Columns:
         return "\n".join(
             "  ".join(f"{cell[:60]:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
+
+    def _moved(self, X):
+        """Return an array of numbers as a matrix."""
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            return (X - self.offset if self.offset.any() else X).astype(np.float32, copy=False)
 
     def _matrix(self, read, n_rows):
         """Return columns that were read as one matrix."""
@@ -377,18 +388,26 @@ def _is_missing(value):
     return isinstance(value, Number) and value != value
 
 
-def _offset_of(numbers):
-    """Return the middle of numbers that lie so far from zero that float32 could not tell them apart, else 0.
+def _are_floats(X):
+    """Whether a table is an array of floating-point numbers."""
+    return isinstance(X, np.ndarray) and X.dtype.kind == "f"
+
+
+def _offsets_of(X):
+    """Return for each column of numbers the middle, where they lie so far from zero that float32 could not tell them
+    apart, else 0.
 
     It is a quantile of the distinct ones, so that neither order nor repetition matters.
     """
-    if numbers.dtype == np.float32 or not len(numbers):
-        return 0.0
-    low, high = np.fmin.reduce(numbers), np.fmax.reduce(numbers)
-    if not np.isfinite(high - low) or low == high:
-        return 0.0
-    if max(-low, high) < 2**24 and abs(low + high) < _FAR * (high - low):
-        return 0.0
-    distinct = np.unique(numbers[~np.isnan(numbers)])
-    lower, middle, upper = distinct[[len(distinct) // 4, len(distinct) // 2, (3 * len(distinct)) // 4]]
-    return float(middle) if 0 < _FAR * (upper - lower) < abs(middle) else 0.0
+    offsets = np.zeros(X.shape[1])
+    if X.dtype == np.float32 or not len(X):
+        return offsets
+    low, high = np.fmin.reduce(X), np.fmax.reduce(X)
+    with np.errstate(invalid="ignore"):
+        is_large = (np.maximum(-low, high) >= 2**24) | (abs(low + high) >= _FAR * (high - low))
+        is_large &= np.isfinite(high - low) & (high > low)
+    for j in np.flatnonzero(is_large):
+        distinct = np.unique(X[:, j][~np.isnan(X[:, j])])
+        lower, middle, upper = distinct[[len(distinct) // 4, len(distinct) // 2, (3 * len(distinct)) // 4]]
+        offsets[j] = middle if 0 < _FAR * (upper - lower) < abs(middle) else 0.0
+    return offsets

@@ -723,7 +723,9 @@ def test_progress_is_shown_when_asked_for(rare, capsys):
     quick(epochs=2).fit(*rare)
     assert capsys.readouterr().out == ""
     quick(epochs=2, verbose=2).fit(*rare)
-    assert capsys.readouterr().out.splitlines()[1].startswith("Epoch 2/2 - loss: ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "4 columns: 4 numbers"
+    assert said[2].startswith("Epoch 2/2 - loss: ")
     quick(epochs=2, verbose=1).fit(*rare)
     assert "2/2" in capsys.readouterr().out
 

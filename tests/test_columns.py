@@ -187,9 +187,24 @@ def test_a_name_of_the_row_is_refused_and_many_levels_are_not():
 # --- networks ---
 
 
+def test_indicators_see_levels_and_gaps_alone():
+    """Numbers that look like what an indicator has for a gap, or for nothing, are numbers."""
+    numbers = [-2.0, -1.0, np.nan, 0.0, -1.0, -2.0]
+    columns, X = Columns.learn(pd.DataFrame({"x": numbers, "k": list("abcabc"), "j": list("uuuvvv")}))
+    columns.settle(np.repeat(X, 3, axis=0))
+    layer = Encode.of({"columns_": columns})
+    layer.adapt(X, columns)
+    out = np.asarray(layer(X))
+    expected = [[-1.0 if np.isnan(x) else x for x in numbers], np.isnan(numbers)]
+    expected += [np.array(list("abcabc")) == level for level in "abc"] + [np.array(list("uuuvvv")) == "v"]
+    np.testing.assert_array_equal(out[:, :6], np.transpose(expected))
+    assert not out[:, 6:].any()
+    np.testing.assert_array_equal(np.transpose(list(layer.columns(X))), out)
+
+
 @pytest.mark.parametrize("model", [None, "mlp", own_network], ids=["realmlp", "mlp", "own"])
 def test_networks_learn_from_categories_and_gaps(model):
-    frame, y = table()
+    frame, y = table(1000)
     unseen, truth = table(2000, seed=1)
     clf = classifier(model, target_prior="fit").fit(frame, y)
     proba = clf.predict_proba(unseen)[:, 1]

@@ -8,9 +8,11 @@ from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal, weigh
 
 ops = keras.ops
 
-#: Columns of indicators, and rows of an embedding, come in multiples of this, so that the folds of a table, which may
-#: lack a level, share a compiled program.
-_MULTIPLE = 8
+#: Indicators and rows of an embedding come in multiples of these, so that the folds of a table, which may lack a level,
+#: share a compiled program.
+_INDICATORS, _ROWS = 4, 8
+#: What an indicator looks for that is no code: a gap, and what is never there, for those that fill up.
+_GAP, _NONE = -1, -2
 #: Numbers that a level is embedded in (RealMLP's recipe).
 N_EMBEDDED = 8
 
@@ -71,7 +73,7 @@ class Encode(AdaptedLayer):
         """
         numbers, indicators, codes = _plan(meta["columns_"], embeds)
         most = max((len(meta["columns_"].levels[j]) for j in codes), default=0)
-        return cls(len(numbers), _multiple(len(indicators)), len(codes), _multiple(most), **kwargs)
+        return cls(len(numbers), _filled(len(indicators), _INDICATORS), len(codes), _filled(most, _ROWS), **kwargs)
 
     @property
     def n_features(self):
@@ -120,8 +122,7 @@ class Encode(AdaptedLayer):
                     fill[i] = weighted_quantiles(column[there], weight, (0.5,))[0]
         self.number_of.assign(numbers)
         self.fill.assign(fill)
-        # A level of -1 is that of a gap; what fills up the indicators looks for one that never is.
-        spare = [(0, -2)] * (self.n_indicators - len(indicators))
+        spare = [(0, _NONE)] * (self.n_indicators - len(indicators))
         self.column_of.assign([column for column, _ in indicators + spare])
         self.level_of.assign([float(level) for _, level in indicators + spare])
         if self.n_codes:
@@ -135,7 +136,8 @@ class Encode(AdaptedLayer):
             yield np.where(np.isnan(column), fill, column)
         for j, level in zip(np.asarray(self.column_of), np.asarray(self.level_of), strict=True):
             column = X[:, j] if index is None else X[index, j]
-            yield (np.isnan(column) if level == -1 else column == level).astype(np.float32)
+            hit = np.isnan(column) if level == _GAP else (column == level) & (level >= 0)
+            yield hit.astype(np.float32)
 
     def call(self, inputs):
         """Return (..., n_columns) -> (..., n_numbers + n_indicators + n_codes)."""
@@ -143,8 +145,9 @@ class Encode(AdaptedLayer):
         parts = [ops.where(ops.isnan(numbers), self.fill, numbers)]
         if self.n_indicators:
             looked_at = ops.take(inputs, self.column_of, axis=-1)
-            looked_at = ops.where(ops.isnan(looked_at), -1.0, looked_at)
-            parts.append(ops.cast(ops.equal(looked_at, self.level_of), inputs.dtype))
+            is_level = ops.logical_and(ops.equal(looked_at, self.level_of), self.level_of >= 0)
+            hit = ops.where(ops.equal(self.level_of, _GAP), ops.isnan(looked_at), is_level)
+            parts.append(ops.cast(hit, inputs.dtype))
         if self.n_codes:
             codes = ops.clip(ops.take(inputs, self.code_of, axis=-1), 0, self.n_levels)
             offsets = np.arange(self.n_codes, dtype="int32") * (self.n_levels + 1)
@@ -209,7 +212,7 @@ class MemberEmbedding(MemberLayer):
 
 def n_places(columns):
     """Return the most levels of any column that is embedded, "other" included, filled up."""
-    return _multiple(max(len(columns.kept[j]) + 1 for j in _plan(columns, True)[2]))
+    return _filled(max(len(columns.kept[j]) + 1 for j in _plan(columns, True)[2]), _ROWS)
 
 
 def _plan(columns, embeds):
@@ -219,7 +222,7 @@ def _plan(columns, embeds):
         if kind != "category":
             numbers.append(j)
             if columns.gaps[j]:
-                indicators.append((j, -1))
+                indicators.append((j, _GAP))
         elif embeds and len(columns.kept[j]) > MOST_ONE_HOT:
             codes.append(j)
         else:
@@ -241,6 +244,6 @@ def _places(columns, codes, n_levels):
     return places
 
 
-def _multiple(n):
-    """Return the next multiple of `_MULTIPLE`."""
-    return -(-n // _MULTIPLE) * _MULTIPLE
+def _filled(n, multiple):
+    """Return the next multiple."""
+    return -(-n // multiple) * multiple

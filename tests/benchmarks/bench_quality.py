@@ -4,7 +4,9 @@ Run by hand: ``python tests/benchmarks/bench_quality.py [FOLDER] [--results FILE
 and a module ``load.py`` with ``names()`` and ``load(name) -> (X: DataFrame, y)``, class 1 the rare one of two; without
 it, a few tables that ship with scikit-learn are taken. Every model sees the same folds, imputed, one-hot encoded and
 standardised alike. Each result is appended to the file at once, so an interrupted run goes on where it stopped; to
-measure a model anew, delete its lines, or the file. LightGBM and XGBoost take part where they are installed.
+measure a model anew, delete its lines, or the file. LightGBM, XGBoost, CatBoost and pytabkit's RealMLP and TabM take
+part where they are installed. "F1, tuned" is that at the threshold that is best for the model's own out-of-fold
+probabilities of the training rows (two classes; three more fits, which ``--untuned`` saves).
 """
 
 import argparse
@@ -21,13 +23,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pandas as pd
 from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
+from scipy import stats
 from sklearn import datasets
+from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, f1_score, log_loss
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.metrics import average_precision_score, f1_score, log_loss, precision_recall_curve, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -36,7 +40,10 @@ from skimbalance import ImbalancedKerasClassifier
 from skimbalance.networks import mlp
 
 MAX_ROWS, N_FOLDS = 8000, 5
-SCORES = {"average precision": -1, "log-loss": 1, "Brier": 1, "F1": -1, "seconds": 1}  # sign: 1 where less is better
+#: Score -> sign, 1 where less is better.
+SCORES = {"average precision": -1, "log-loss": 1, "Brier": 1, "ROC AUC": -1, "F1": -1, "F1, tuned": -1, "seconds": 1}
+#: The model that the others are compared with.
+OURS = "skimbalance"
 
 
 def models(n_classes):
@@ -48,6 +55,7 @@ def models(n_classes):
         "skimbalance, mlp": lambda seed: ours(mlp, random_state=seed),
         "logistic regression": lambda seed: LogisticRegression(max_iter=1000),
         "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
+        "extra-trees": lambda seed: ExtraTreesClassifier(300, random_state=seed),
         "random forest": lambda seed: RandomForestClassifier(random_state=seed),
         "balanced random forest": lambda seed: BalancedRandomForestClassifier(random_state=seed),
         "EasyEnsemble": lambda seed: EasyEnsembleClassifier(random_state=seed),
@@ -64,6 +72,15 @@ def models(n_classes):
         from xgboost import XGBClassifier
 
         found["XGBoost"] = lambda seed: XGBClassifier(random_state=seed)
+    if importlib.util.find_spec("catboost"):
+        from catboost import CatBoostClassifier
+
+        found["CatBoost"] = lambda seed: CatBoostClassifier(500, random_seed=seed, verbose=0, allow_writing_files=False)
+    if importlib.util.find_spec("pytabkit"):
+        import pytabkit
+
+        found["RealMLP (pytabkit)"] = lambda seed: pytabkit.RealMLP_TD_Classifier(random_state=seed)
+        found["TabM (pytabkit)"] = lambda seed: pytabkit.TabM_D_Classifier(random_state=seed)
     return found
 
 
@@ -110,7 +127,16 @@ def folds(X, y):
         yield X_train, y[train], np.asarray(prepare.transform(X.iloc[test]), dtype=np.float32), y[test]
 
 
-def measure(model, X, y, X_test, y_test):
+def tuned_f1(model, X, y, proba, y_test):
+    """Return the F1 at the threshold that is best for out-of-fold probabilities of the training rows."""
+    splits = StratifiedKFold(3, shuffle=True, random_state=0)
+    out_of_fold = cross_val_predict(clone(model), X, y, cv=splits, method="predict_proba")[:, 1]
+    precision, recall, thresholds = precision_recall_curve(y, out_of_fold)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return f1_score(y_test, proba[:, 1] >= thresholds[f1[:-1].argmax()])
+
+
+def measure(model, X, y, X_test, y_test, tunes):
     """Fit and score one model."""
     began = time.perf_counter()
     model.fit(X, y)
@@ -128,13 +154,15 @@ def measure(model, X, y, X_test, y_test):
         "average precision": average_precision_score(one_hot[:, positive], proba[:, positive], average="macro"),
         "log-loss": log_loss(y_test, proba),
         "Brier": np.mean(np.sum((proba - one_hot) ** 2, axis=1)) / 2,
+        "ROC AUC": roc_auc_score(one_hot[:, positive], proba[:, positive], average="macro"),
         "F1": f1_score(y_test, model.predict(X_test), average="binary" if proba.shape[1] == 2 else "macro"),
+        "F1, tuned": tuned_f1(model, X, y, proba, y_test) if tunes and proba.shape[1] == 2 else np.nan,
         "seconds": seconds,
         "predict 1000, ms": predict_ms,
     }
 
 
-def run(folder, results, wanted_models, wanted_tables):
+def run(folder, results, wanted_models, wanted_tables, tunes=True):
     """Measure what the file of results does not hold yet; return all of it."""
     names, load = tables(folder)
     done = pd.read_csv(results) if results.exists() else pd.DataFrame(columns=["table", "fold", "model"])
@@ -147,7 +175,7 @@ def run(folder, results, wanted_models, wanted_tables):
                     continue
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    scores = measure(build(fold), *rows)
+                    scores = measure(build(fold), *rows, tunes)
                 line = pd.DataFrame([{"table": name, "fold": fold, "model": label, **scores}])
                 line.to_csv(results, mode="a", header=not results.exists(), index=False)
                 shown = "  ".join(f"{score} {value:.4f}" for score, value in scores.items())
@@ -161,6 +189,15 @@ def summary(table):
     of_table = table.groupby(["table", "model"]).agg(how)
     ranks = pd.DataFrame({score: (sign * of_table[score]).groupby("table").rank() for score, sign in SCORES.items()})
     return of_table, ranks.groupby("model").mean().sort_values("average precision")
+
+
+def differences(of_table, score="average precision"):
+    """Return how much better ours is than each model: the mean over tables, and its 95 % interval by Student's t."""
+    values = of_table[score].unstack("table")
+    better = -SCORES[score] * (values.loc[OURS] - values.drop(index=OURS))
+    half = better.sem(axis=1) * stats.t.ppf(0.975, better.count(axis=1) - 1)
+    mean = better.mean(axis=1)
+    return pd.DataFrame({"mean": mean, "from": mean - half, "to": mean + half, "tables lost": (better < 0).sum(axis=1)})
 
 
 def plot(ranks, n_tables, path):
@@ -187,9 +224,10 @@ def main(arguments=None):
     parser.add_argument("--results", type=Path, default=Path("bench_quality.csv"), help="CSV to append results to")
     parser.add_argument("--plot", type=Path, help="PNG of the mean ranks to write")
     parser.add_argument("--models", nargs="+", help="only these models")
+    parser.add_argument("--untuned", action="store_true", help='leave out "F1, tuned"')
     parser.add_argument("--tables", nargs="+", help="only these tables")
     options = parser.parse_args(arguments)
-    results = run(options.folder, options.results, options.models, options.tables)
+    results = run(options.folder, options.results, options.models, options.tables, not options.untuned)
     of_table, ranks = summary(results)
     for score in ("average precision", "log-loss", "F1", "seconds"):
         print(f"\n{score}")
@@ -198,6 +236,10 @@ def main(arguments=None):
     print(of_table["predict 1000, ms"].groupby("model").median().to_string(float_format="{:.1f}".format))
     print("\nmean rank over the tables")
     print(ranks.to_string(float_format="{:.2f}".format))
+    for score in ("average precision", "log-loss"):
+        if OURS in ranks.index and results["table"].nunique() > 1:
+            print(f"\n{score}: how much better {OURS} is, over tables, and where that lies (95 %)")
+            print(differences(of_table, score).to_string(float_format="{:.4f}".format))
     if options.plot:
         plot(ranks, results["table"].nunique(), options.plot)
 
