@@ -83,7 +83,10 @@ class Columns:
         for j, part in enumerate(parts):
             values = _read(part, names[j], wants_codes=chosen is not None and chosen[j])
             if chosen is not None and not chosen[j] and isinstance(values, _Levels):
-                values = values.as_numbers(_left_out(names[j], categorical_features))
+                problem = f"Column {names[j]!r} is none of categorical_features={categorical_features!r:.50}"
+                values = values.as_numbers(
+                    f"{problem}, but X holds text", 'put it among them, or take categorical_features="auto"'
+                )
             read.append(values)
         kinds = [values.kind for values in read]
         levels = [values.sorted() if isinstance(values, _Levels) else None for values in read]
@@ -99,7 +102,9 @@ class Columns:
         for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
             values = _read(part, name, wants_codes=kind == "category")
             if kind != "category" and isinstance(values, _Levels):
-                values = values.as_numbers(f"Column {name!r} held numbers in fit, and now holds text")
+                values = values.as_numbers(
+                    f"Column {name!r} held numbers in fit, and now holds text", "mend or remove it"
+                )
             read.append(values)
         return self._matrix(read, len(X))
 
@@ -239,11 +244,11 @@ class _Levels:
         places = [codes.get(level, len(codes)) for level in [*self.levels, None]]
         return np.array(places)[self.codes]
 
-    def as_numbers(self, problem):
-        """Return levels that are numbers as these; `problem` opens the error where some are text."""
+    def as_numbers(self, problem, remedy):
+        """Return levels that are numbers as these; the error where some are text says the problem and the remedy."""
         text = next((level for level in self.levels if _is_text(level)), None)
         if text is not None:
-            raise ValueError(f"{problem}, such as {text!r}. A network computes with numbers: mend or remove it.")
+            raise ValueError(f"{problem}, such as {text!r}; {remedy}.")
         return _Numbers(np.array([*map(float, self.levels), np.nan])[self.codes])
 
 
@@ -291,11 +296,6 @@ def _chosen(categorical_features, names):
             )
         mask[j] = True
     return mask
-
-
-def _left_out(name, categorical_features):
-    """Return how the error about a column of text begins that the user did not call a category."""
-    return f"Column {name!r} is none of categorical_features={categorical_features!r:.60}, but X holds text there"
 
 
 def _read(column, name, wants_codes):

@@ -54,6 +54,8 @@ def network(*head):
 
 
 BAD_PARAMETERS = [
+    ({"strategy": "Focal"}, "the names are \\['auto', .*Did you mean 'focal'\\?"),
+    ({"strategy": "tomek"}, "Did you mean strategy=TomekLinks\\(\\), from imblearn.under_sampling import TomekLinks"),
     ({"strategy": "focl"}, "strategy='focl' is unknown; the names are .*Did you mean 'focal'\\?"),
     ({"strategy": 3}, "strategy=3 is of type int; it takes None, a name out of"),
     ({"strategy": SMOTE}, "SMOTE is a class; pass an instance, SMOTE\\(\\)"),

@@ -110,7 +110,11 @@ def test_categories_by_hand(given):
 @pytest.mark.parametrize(
     ("X", "given", "message"),
     [
-        (pd.DataFrame({"a": ["x", "y"], "b": 1.0}), ["b"], "Column 'a' is none of .*, but X holds text there, such as"),
+        (
+            pd.DataFrame({"a": ["x", "y"], "b": 1.0}),
+            ["b"],
+            "Column 'a' is none of .*, but X holds text, such as 'x'; put it among",
+        ),
         (pd.DataFrame({"a": ["x", "y"]}), None, "Column 'a' is none of categorical_features=None"),
         (pd.DataFrame({"a": [1, 2]}), ["z"], "names 'z', which is no column"),
         (pd.DataFrame({"a": [1, 2]}), [3], "names 3, which is no column"),
