@@ -1,7 +1,7 @@
 """Is what the caller gave allowed? Settings, rows, labels and weights, each refused in one clear sentence."""
 
 import numpy as np
-from sklearn.utils import check_array, check_X_y
+from sklearn.utils import _safe_indexing, check_array, check_X_y
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
@@ -45,7 +45,9 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     y, n_columns = _from_one_hot(y)
     classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
     _refuse_mixed_labels(y)
-    X, y = _as_table(estimator, X, y=y, reset=not goes_on)
+    if goes_on:
+        _refuse_other_categories(estimator)
+    given, (X, y) = X, _as_table(estimator, X, y=y, reset=not goes_on)
     check_classification_targets(y)
     if sample_weight is not None:
         if not np.any(np.asarray(sample_weight)):
@@ -57,8 +59,20 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
+            if not goes_on and estimator.columns_.follow_from_rows:
+                X = _as_table(estimator, _safe_indexing(given, np.flatnonzero(shown)), reset=True, y=y)[0]
     y = _as_indices(estimator, y, classes, goes_on)
     return X, y, sample_weight
+
+
+def _refuse_other_categories(estimator):
+    """What the columns hold is decided by the first call."""
+    asked, before = (np.asarray(of, dtype=object) for of in (estimator.categorical_features, estimator.columns_.asked))
+    if not np.array_equal(asked, before):
+        raise ValueError(
+            f"categorical_features={estimator.categorical_features!r:.60} differs from that of the first call, "
+            f"{estimator.columns_.asked!r:.60}, by which the columns were read; call fit with warm_start=False."
+        )
 
 
 def _from_one_hot(y):
@@ -153,6 +167,7 @@ def _as_table(estimator, X, reset, **y):
         # A network that is built already may be adapted to the numbers as they are.
         shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
         estimator.columns_, table = Columns.learn(X, estimator.categorical_features, names, shifts)
+        estimator.columns_.asked = estimator.categorical_features
     else:
         table = estimator.columns_.read(X)
     return _as_rows(estimator, table, **y)

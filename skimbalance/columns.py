@@ -38,11 +38,14 @@ class Columns:
         distinct rows, and all but the 255 of most rows, are "other". None for other columns.
     gaps : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have gaps.
+    asked : object
+        The ``categorical_features`` by which they were read.
     """
 
     def __init__(self, names, kinds, levels, offset):
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
+        self.asked = "auto"
         self._codes = [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
 
     @classmethod
@@ -141,6 +144,11 @@ class Columns:
         """Whether every column is a number (or 0 and 1) without gaps, so that any network can compute with it."""
         return "category" not in self.kinds and not self.gaps.any()
 
+    @property
+    def follow_from_rows(self):
+        """Whether other rows of the table would have made other codes or offsets."""
+        return "category" in self.kinds or bool(self.offset.any())
+
     def n_rare(self, j):
         """Return the number of levels of a category that are "other"."""
         return len(self.levels[j]) - len(self.kept[j])
@@ -206,7 +214,8 @@ class _Numbers:
     """A column of numbers or booleans, gaps among them NaN."""
 
     def __init__(self, numbers, is_boolean=False):
-        self.numbers = numbers.astype(np.float32) if is_boolean else numbers
+        dtype = np.float32 if is_boolean else numbers.dtype if numbers.dtype.kind == "f" else np.float64
+        self.numbers = numbers.astype(dtype, copy=False)
         self.kind = "boolean" if is_boolean else "number"
 
     def as_levels(self):
@@ -319,6 +328,8 @@ def _read(column, name, wants_codes):
         values = _of_objects(levels, column.cat.codes.to_numpy().astype(np.intp), name, is_category=True)
     elif hasattr(column, "iloc") and kind in "iufb":
         values = _Numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), kind == "b")
+    elif text.startswith(("int", "uint", "float", "double")):
+        values = _Numbers(np.asarray(column.to_numpy(), dtype=np.float64))
     else:
         to_list = next(getattr(column, n) for n in ("to_list", "to_pylist", "tolist") if hasattr(column, n))
         levels, codes = _factorize(to_list(), name)

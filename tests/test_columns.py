@@ -37,6 +37,11 @@ def table(n=N, seed=0):
     return pd.DataFrame(frame), y
 
 
+def in_polars(frame):
+    """Return a frame of polars with the same columns."""
+    return pl.DataFrame({name: [None if pd.isna(v) else v for v in frame[name]] for name in frame})
+
+
 def classifier(model=None, **parameters):
     """Return a quick classifier."""
     small = {"model__n_members": 2, "epochs": 30} if model is None else {"epochs": 30}
@@ -234,7 +239,7 @@ def test_frames_of_all_libraries_give_the_same():
     typed = frame.astype({"colour": "category", "city": pd.CategoricalDtype([*CITIES[::-1], "unused"])})
     expected = classifier(epochs=3).fit(frame, y).predict_proba(frame)
     objects = frame.to_numpy(dtype=object)
-    for other in (typed, pl.from_pandas(frame), objects, frame.iloc[::-1]):
+    for other in (typed, in_polars(frame), objects, frame.iloc[::-1]):
         labels = y[::-1] if len(other) == N and isinstance(other, pd.DataFrame) and other.index[0] != 0 else y
         clf = classifier(epochs=3).fit(other, labels)
         np.testing.assert_array_equal(clf.predict_proba(other), expected if labels is y else expected[::-1])
@@ -286,6 +291,18 @@ def test_weights_and_repeated_rows_are_the_same():
     clf = classifier(epochs=3).fit(frame, y, sample_weight=weight)
     other = classifier(epochs=3).fit(frame.iloc[repeated], y[repeated])
     np.testing.assert_array_equal(clf.predict_proba(frame), other.predict_proba(frame))
+
+
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_a_level_of_rows_without_weight_is_none(library):
+    frame, y = table(120)
+    frame.loc[:2, "colour"], frame.loc[3:5, "city"] = "a first level", None
+    weight = np.r_[np.zeros(6), np.ones(114)]
+    rows = frame if library is pd else in_polars(frame)
+    clf = classifier(epochs=2).fit(rows, y, sample_weight=weight)
+    other = classifier(epochs=2).fit(rows[6:], y[6:])
+    assert clf.columns_.levels == other.columns_.levels
+    np.testing.assert_array_equal(clf.predict_proba(rows), other.predict_proba(rows))
 
 
 @pytest.mark.parametrize("columns", [["colour", "city"], ["colour", "amount"], ["age", "amount"], slice(None)], ids=str)
@@ -387,6 +404,9 @@ def test_chunks_and_warm_starts_read_columns_as_the_first_call():
     columns = clf.columns_
     assert clf.fit(frame[::-1], y[::-1]).columns_ is columns
     before = clf.predict_proba(frame)
+    with pytest.raises(ValueError, match="\\['member'\\] differs from that of the first call, 'auto'"):
+        clf.set_params(categorical_features=["member"]).fit(frame, y)
+    clf.set_params(categorical_features="auto")
     with pytest.raises(ValueError, match="held numbers in fit"):
         clf.fit(frame.assign(amount="much"), y)
     np.testing.assert_array_equal(clf.predict_proba(frame), before)
@@ -394,7 +414,7 @@ def test_chunks_and_warm_starts_read_columns_as_the_first_call():
 
 def test_held_out_rows_of_the_users_own_are_read_alike():
     frame, y = table()
-    given = classifier(epochs=4, early_stopping=False).fit(frame, y, validation_data=(pl.from_pandas(frame), y))
+    given = classifier(epochs=4, early_stopping=False).fit(frame, y, validation_data=(in_polars(frame), y))
     assert np.isfinite(given.history_["val_loss"]).all()
     assert given.history_["val_loss"][-1] < given.history_["val_loss"][0]
 
