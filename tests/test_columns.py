@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
@@ -97,7 +98,6 @@ def test_what_a_column_holds(values, kind, levels):
 
 
 def test_pyarrow_tables_are_read():
-    pa = pytest.importorskip("pyarrow", reason="pyarrow is none of the packages that the tests install")
     frame, _ = table()
     read = Columns.learn(pa.Table.from_pandas(frame))[1]
     np.testing.assert_array_equal(read, Columns.learn(frame)[1])

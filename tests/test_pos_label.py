@@ -155,3 +155,43 @@ def test_decide_weighs_the_costs_of_each_row():
 def test_decide_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         decide(np.array([0.1, 0.5, 0.9]), **arguments)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"strategy": "smote", "decision": {"fp": 1, "fn": 25}},
+        {"strategy": "random_undersample", "decision": "f1"},
+        {"strategy": "focal", "alpha": 0.9, "validation_split": 0.2, "decision": "f1"},
+        {"strategy": "ldam", "decision": 0.3},
+        {"calibration": "holdout", "decision": ("fbeta", 2.0)},
+        {"model": None, "model__n_members": 2, "decision": "mcc"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["rows", "weights", "few rows", "chunks"])
+def test_labels_by_another_name_in_pairs(parameters, how, rare):
+    """Names in the order of the numbers they replace: the same fit, to the bit, with everything it meets."""
+    X, y = rare
+    few = 120 if how == "few rows" else len(y)
+    X, y = X[:few], y[:few]
+    weight = {"sample_weight": 1.0 + (np.arange(len(y)) % 3 == 0)} if how == "weights" else {}
+    if how == "weights" and parameters.get("strategy") == "smote":
+        weight = {"sample_weight": np.full(len(y), 2.0)}  # there are no weights for rows that are made up
+    if how == "chunks" and (parameters.get("calibration") or parameters.get("strategy") == "smote"):
+        parameters = {"strategy": "balanced_batches", "decision": {"fp": 1, "fn": 25}}
+    fitted = []
+    # The first label is the positive one, as "bad" is before "good".
+    for labels, positive in ((1 - y, 0), (np.array(["good", "bad"])[y], "bad")):
+        clf = quick(**parameters, pos_label=positive)
+        if how == "chunks":
+            for rows in (slice(0, None, 2), slice(1, None, 2)):
+                clf.partial_fit(X[rows], labels[rows])
+        else:
+            clf.fit(X, labels, **weight)
+        fitted.append(clf)
+    numbers, names = fitted
+    np.testing.assert_array_equal(names.predict_proba(X), numbers.predict_proba(X))
+    np.testing.assert_array_equal(names.predict(X) == "bad", numbers.predict(X) == 0)
+    assert names.threshold_ == numbers.threshold_
+    assert (names.predict_proba(X)[:, 0] > 0.5).sum() > 0
