@@ -126,17 +126,11 @@ def check_validation_data(estimator, validation_data):
     return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
 
 
-def check_finite(logits, X, columns):
-    """Return the logits of a network, if they are numbers for every row of X."""
+def check_finite(logits):
+    """Return the logits of a network, if they are numbers for every row."""
     is_bad = ~np.isfinite(logits).all(axis=(1, 2))
     if is_bad.any():
-        rows, has_gaps = np.flatnonzero(is_bad), np.isnan(X[is_bad]).any(axis=0)
-        if has_gaps.any():
-            raise ValueError(
-                f"Input X contains NaN in {columns.where(has_gaps)}, which had no gaps in fit, and the network has not "
-                "learnt what to make of one. Impute such values, or take a network that begins with "
-                "skimbalance.networks.RobustScale or Encode, which read such a gap as the middle of the training rows."
-            )
+        rows = np.flatnonzero(is_bad)
         raise ValueError(
             f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of which is row "
             f"{rows[0]}. Their values are probably far outside those it was trained on; scale or clip them, or let the "

@@ -7,6 +7,7 @@ from skimbalance.assembly import AssemblingClassifier
 from skimbalance.checks import check_features, check_finite, check_prior
 from skimbalance.decision import Decision, known_positive
 from skimbalance.engine.forward import predict_logits
+from skimbalance.networks import check_gaps
 
 
 class PredictingClassifier(AssemblingClassifier):
@@ -57,7 +58,8 @@ class PredictingClassifier(AssemblingClassifier):
         check_is_fitted(self)
         chunk_rows, callbacks = self._predict_settings(predict_params)
         X = check_features(self, X)
-        return check_finite(self._logits_of(X, callbacks, chunk_rows), X, self.columns_)
+        check_gaps(self.model_, X, self.columns_)
+        return check_finite(self._logits_of(X, callbacks, chunk_rows))
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.

@@ -254,14 +254,14 @@ def test_a_table_of_plain_numbers_is_read_as_before():
     np.testing.assert_array_equal(clf.predict_proba(plain), expected.predict_proba(plain.to_numpy(np.float32)))
 
 
-def test_gaps_that_fit_has_not_seen_are_the_middle():
+@pytest.mark.parametrize("columns", [["amount"], ["amount", "colour"], ["age", "amount"]], ids=str)
+def test_gaps_that_fit_has_not_seen_are_the_middle(columns):
     frame, y = table()
-    plain = frame[["amount"]]
-    clf = classifier().fit(plain, y)
-    middle = np.quantile(plain["amount"], 0.5, method="averaged_inverted_cdf")
-    with_gap = pd.DataFrame({"amount": [np.nan, middle]})
-    gap, at_middle = clf.predict_proba(with_gap)
-    np.testing.assert_allclose(gap, at_middle, atol=1e-5)
+    frame["amount"] += 100  # so that 0 is not near the middle
+    clf = classifier().fit(frame[columns], y)
+    middle = np.quantile(frame["amount"], 0.5, method="averaged_inverted_cdf")
+    gap, at_middle = (clf.predict_proba(frame[columns].assign(amount=value)) for value in (np.nan, middle))
+    np.testing.assert_allclose(gap, at_middle, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -400,6 +400,9 @@ def test_chunks_and_warm_starts_read_columns_as_the_first_call():
             clf.partial_fit(frame[:200], y[:200]).partial_fit(frame[200:].assign(colour="new"), y[200:])
         assert roc_auc_score(y[:200], clf.predict_proba(frame[:200])[:, 1]) > 0.7
         assert "new" not in clf.columns_.levels[0]
+    own = classifier(plain_network).partial_fit(frame[["amount"]], y)
+    with pytest.raises(ValueError, match="NaN in column 'amount', which had no gaps before"):
+        own.partial_fit(frame[["amount"]].assign(amount=np.nan), y)
     clf = classifier(warm_start=True, epochs=2).fit(frame, y)
     columns = clf.columns_
     assert clf.fit(frame[::-1], y[::-1]).columns_ is columns

@@ -22,7 +22,7 @@ from skimbalance.networks.members import MemberGroups, Members
 from skimbalance.networks.metrics import AVERAGE_PRECISION, MetricOnOutputs, ScoreInLogs, metrics_on
 from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs, are_equal, as_logits, losses_of
-from skimbalance.networks.prepare import prepare_network
+from skimbalance.networks.prepare import check_gaps, prepare_network
 from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.networks.schedule import CosineLog
 
@@ -47,6 +47,7 @@ __all__ = [
     "Standardize",
     "are_equal",
     "as_logits",
+    "check_gaps",
     "clone_network",
     "copy_network",
     "copy_optimizer",

@@ -21,11 +21,12 @@ N_EMBEDDED = 8
 class Encode(AdaptedLayer):
     """Turn a table of numbers, codes and gaps into numbers: a network that takes such a table begins with it.
 
-    It returns the numbers, their gaps filled with the median of the training rows; then indicators: one for each gap in
-    a column that has some, one for each level of a category that is told apart (for two levels, one for the second);
-    then, where `n_codes` says so, the places of the levels of other categories in the table of `MemberEmbedding`.
-    Rare levels and those that training has not seen have no indicator: all are 0 together. `ImbalancedKerasClassifier`
-    calls `adapt` before training. Make one by `Encode.of`.
+    It returns the numbers; then indicators: one for each column that has gaps, one for each level of a category that is
+    told apart (for two levels, one for the second); then, where `n_codes` says so, the places of the levels of
+    other categories in the table of `MemberEmbedding`. Gaps among numbers are filled with the median of the training
+    rows; those of a column that had none there are left to a layer that scales (`RobustScale`, `Standardize`) and reads
+    them as the middle. Rare levels and those that training has not seen have no indicator: all are 0 together.
+    `ImbalancedKerasClassifier` calls `adapt` before training. Make one by `Encode.of`.
 
     Parameters
     ----------
@@ -88,6 +89,7 @@ class Encode(AdaptedLayer):
 
         self.number_of, self.column_of = whole("number_of", self.n_numbers), whole("column_of", self.n_indicators)
         self.fill = self.add_weight(name="fill", shape=(self.n_numbers,), initializer="zeros", trainable=False)
+        self.fills = whole("fills", self.n_numbers)
         self.level_of = self.add_weight(
             name="level_of", shape=(self.n_indicators,), initializer="zeros", trainable=False
         )
@@ -122,6 +124,7 @@ class Encode(AdaptedLayer):
                     fill[i] = weighted_quantiles(column[there], weight, (0.5,))[0]
         self.number_of.assign(numbers)
         self.fill.assign(fill)
+        self.fills.assign(columns.gaps[numbers])
         spare = [(0, _NONE)] * (self.n_indicators - len(indicators))
         self.column_of.assign([column for column, _ in indicators + spare])
         self.level_of.assign([float(level) for _, level in indicators + spare])
@@ -142,7 +145,8 @@ class Encode(AdaptedLayer):
     def call(self, inputs):
         """Return (..., n_columns) -> (..., n_numbers + n_indicators + n_codes)."""
         numbers = ops.take(inputs, self.number_of, axis=-1)
-        parts = [ops.where(ops.isnan(numbers), self.fill, numbers)]
+        is_filled = ops.logical_and(ops.isnan(numbers), self.fills > 0)
+        parts = [ops.where(is_filled, self.fill, numbers)]
         if self.n_indicators:
             looked_at = ops.take(inputs, self.column_of, axis=-1)
             is_level = ops.logical_and(ops.equal(looked_at, self.level_of), self.level_of >= 0)

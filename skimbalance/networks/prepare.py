@@ -82,6 +82,17 @@ def _adapt(model, rows, weight, index, columns):
                 layer.adapt_to(encode.columns(rows.X, index), weight)
 
 
+def check_gaps(model, X, columns):
+    """Refuse gaps that a trained network would pass on: in columns that had none before, where no layer scales."""
+    is_new = np.isnan(X).any(axis=0) & ~columns.gaps
+    if is_new.any() and not any(isinstance(layer, ScalingLayer) for layer in layers_of(model)):
+        raise ValueError(
+            f"Input X contains NaN in {columns.where(is_new)}, which had no gaps before, and the network has not "
+            "learnt what to make of one. Impute such values, or take a network that begins with "
+            "skimbalance.networks.RobustScale, which reads such a gap as the middle of the training rows."
+        )
+
+
 def _check_inputs(model, X):
     """Build the network by calling it on rows like X, or say why it cannot take them."""
     n_features = X.shape[1]
