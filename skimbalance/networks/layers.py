@@ -72,7 +72,7 @@ class ScalingLayer(AdaptedLayer):
         scaled = self._scaled(inputs[..., : self.n_scaled])
         return ops.concatenate([scaled, inputs[..., self.n_scaled :]], axis=-1)
 
-    def _centered(self, inputs):
+    def _scaled(self, inputs):
         """Return inputs shifted and scaled, 0 for a gap."""
         scaled = (inputs - self.center) * self.scale
         return ops.where(ops.isnan(inputs), 0.0, scaled)
@@ -88,13 +88,15 @@ class ScalingLayer(AdaptedLayer):
 
 @keras.saving.register_keras_serializable("skimbalance")
 class Standardize(ScalingLayer):
-    """Shift and scale every feature to mean 0 and standard deviation 1; constant features become 0.
+    """Shift and scale every feature to mean 0 and standard deviation 1; constant features and gaps become 0.
 
     `ImbalancedKerasClassifier` calls `adapt` of every such layer in a network, on the weighted training rows,
     before training; so a network of your own may begin with one, too.
 
     Parameters
     ----------
+    n_scaled : int, default=None
+        How many of the first features are scaled, the others passed on; None is all.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
 
@@ -115,21 +117,19 @@ class Standardize(ScalingLayer):
         deviation = np.sqrt(np.average(np.square(column - mean), weights=sample_weight))
         return mean, _reciprocal(deviation, mean)
 
-    def _scaled(self, inputs):
-        """Return standardised inputs."""
-        return self._centered(inputs)
-
 
 @keras.saving.register_keras_serializable("skimbalance")
 class RobustScale(ScalingLayer):
     r"""Shift every feature by its median, scale it by its quartiles, and clip it smoothly to (-3, 3).
 
     With :math:`z = (x - \mathrm{median}) / (q_{75} - q_{25})` the output is :math:`z / \sqrt{1 + (z/3)^2}`. Where the
-    quartiles coincide, the scale is half the range; constant features become 0. `ImbalancedKerasClassifier` calls
-    `adapt` of every such layer in a network, on the weighted training rows, before training.
+    quartiles coincide, the scale is half the range; constant features and gaps become 0. `ImbalancedKerasClassifier`
+    calls `adapt` of every such layer in a network, on the weighted training rows, before training.
 
     Parameters
     ----------
+    n_scaled : int, default=None
+        How many of the first features are scaled, the others passed on; None is all.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
 
@@ -157,7 +157,7 @@ class RobustScale(ScalingLayer):
 
     def _scaled(self, inputs):
         """Return scaled and clipped inputs."""
-        scaled = self._centered(inputs)
+        scaled = super()._scaled(inputs)
         return scaled / ops.sqrt(1.0 + ops.square(scaled / 3.0))
 
 
