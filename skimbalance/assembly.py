@@ -15,7 +15,6 @@ from skimbalance.networks import (
     Members,
     Recipe,
     are_equal,
-    check_gaps,
     copy_network,
     copy_optimizer,
     metrics_on,
@@ -135,7 +134,6 @@ class AssemblingClassifier(SciKerasClassifier):
     def _network_of_fit(self, applied, recipe, rng, goes_on):
         """Return the network, what it came with, its optimizer, and the optimizer's state."""
         if goes_on:
-            check_gaps(self.model_, applied.rows.X, self.columns_)
             state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
             asked = _settings_of(self._new_optimizer(recipe))
             if self._optimizer_asked is not None and self._optimizer_asked != asked:

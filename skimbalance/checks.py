@@ -161,7 +161,6 @@ def _as_table(estimator, X, reset, **y):
         # A network that is built already may be adapted to the numbers as they are.
         shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
         estimator.columns_, table = Columns.learn(X, estimator.categorical_features, names, shifts)
-        estimator.columns_.asked = estimator.categorical_features
     else:
         table = estimator.columns_.read(X)
     return _as_rows(estimator, table, **y)

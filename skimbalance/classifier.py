@@ -15,7 +15,7 @@ from skimbalance.checks import (
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.heldout import at_prior, holds_enough
-from skimbalance.networks import Network, metrics_on, pack_network, unpack_network
+from skimbalance.networks import Network, check_gaps, metrics_on, pack_network, unpack_network
 from skimbalance.posterior import Posterior, fit_calibrator
 from skimbalance.prediction import PredictingClassifier
 from skimbalance.rows import Rows, weighted_counts
@@ -385,13 +385,15 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         if not goes_on:
-            self.columns_.settle(rows.X[rows.index])
+            self.columns_.settle(rows.X, rows.index)
             if settings["verbose"]:
                 print(self.columns_.summary())
         given = None if validation_data is None else check_validation_data(self, validation_data)
         plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
         applied = self._apply(strategy, plan, settings, partial)
         network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on)
+        for seen in (rows, given) if given is not None else (rows,):
+            check_gaps(network.model, seen.X, self.columns_)
         if self._is_auto() and applied.loss is not None and came_with.loss is not None:
             strategy = self._new_strategy(rng_sampler, settings["class_weight"], has_loss=True)
             applied = self._apply(strategy, plan, settings, partial)

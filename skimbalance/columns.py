@@ -42,10 +42,10 @@ class Columns:
         The ``categorical_features`` by which they were read.
     """
 
-    def __init__(self, names, kinds, levels, offset):
+    def __init__(self, names, kinds, levels, offset, asked):
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
-        self.asked = "auto"
+        self.asked = asked
         self._codes = [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
 
     @classmethod
@@ -80,7 +80,7 @@ class Columns:
         chosen = _chosen(categorical_features, names)
         if _are_floats(X) and (chosen is None or not chosen.any()):
             offset = _offsets_of(X) if shifts else np.zeros(len(names))
-            columns = cls(names, ["number"] * len(names), [None] * len(names), offset)
+            columns = cls(names, ["number"] * len(names), [None] * len(names), offset, categorical_features)
             return columns, columns._moved(X)
         read = []
         for j, part in enumerate(parts):
@@ -94,7 +94,7 @@ class Columns:
         kinds = [values.kind for values in read]
         levels = [values.sorted() if isinstance(values, _Levels) else None for values in read]
         offset = [_offsets_of(v.numbers[:, None])[0] if shifts and v.kind == "number" else 0.0 for v in read]
-        columns = cls(names, kinds, levels, np.array(offset))
+        columns = cls(names, kinds, levels, np.array(offset), categorical_features)
         return columns, columns._matrix(read, len(X))
 
     def read(self, X):
@@ -111,19 +111,17 @@ class Columns:
             read.append(values)
         return self._matrix(read, len(X))
 
-    def settle(self, rows):
-        """Decide which levels are told apart and which columns have gaps, from distinct rows of the matrix.
+    def settle(self, matrix, index):
+        """Decide which columns have gaps and, from the distinct rows of the matrix, which levels are told apart.
 
         Raises
         ------
         ValueError
             If a column has so many levels that most rows would be "other": text, or the name of a row.
         """
-        for j, kind in enumerate(self.kinds):
-            if kind != "category":
-                self.gaps[j] = bool(np.isnan(rows[:, j]).any())
-                continue
-            counts = np.bincount(rows[:, j].astype(np.intp), minlength=len(self.levels[j]))
+        self.gaps = np.isnan(matrix).any(axis=0)
+        for j in np.flatnonzero(self.are_codes):
+            counts = np.bincount(matrix[index, j].astype(np.intp), minlength=len(self.levels[j]))
             enough = np.flatnonzero(counts >= FEW_ROWS)
             self.kept[j] = np.sort(enough[np.argsort(-counts[enough], kind="stable")[:MOST_LEVELS]])
             if len(counts) > MOST_LEVELS and 2 * counts[self.kept[j]].sum() < counts.sum():
@@ -138,6 +136,11 @@ class Columns:
     def is_category(self):
         """Which columns hold categories, booleans included: what lies between two values means nothing."""
         return np.array([kind != "number" for kind in self.kinds])
+
+    @property
+    def are_codes(self):
+        """Which columns hold codes of levels."""
+        return np.array([kind == "category" for kind in self.kinds])
 
     @property
     def are_plain(self):

@@ -200,7 +200,7 @@ def test_indicators_see_levels_and_gaps_alone():
     """Numbers that look like what an indicator has for a gap, or for nothing, are numbers."""
     numbers = [-2.0, -1.0, np.nan, 0.0, -1.0, -2.0]
     columns, X = Columns.learn(pd.DataFrame({"x": numbers, "k": list("abcabc"), "j": list("uuuvvv")}))
-    columns.settle(np.repeat(X, 3, axis=0))
+    columns.settle(X, np.repeat(np.arange(len(X)), 3))
     layer = Encode.of({"columns_": columns})
     layer.adapt(X, columns)
     out = np.asarray(layer(X))
@@ -401,8 +401,11 @@ def test_chunks_and_warm_starts_read_columns_as_the_first_call():
         assert roc_auc_score(y[:200], clf.predict_proba(frame[:200])[:, 1]) > 0.7
         assert "new" not in clf.columns_.levels[0]
     own = classifier(plain_network).partial_fit(frame[["amount"]], y)
+    with_gap = frame[["amount"]].assign(amount=np.nan)
     with pytest.raises(ValueError, match="NaN in column 'amount', which had no gaps before"):
-        own.partial_fit(frame[["amount"]].assign(amount=np.nan), y)
+        own.partial_fit(with_gap, y)
+    with pytest.raises(ValueError, match="NaN in column 'amount', which had no gaps before"):
+        classifier(plain_network).fit(frame[["amount"]], y, validation_data=(with_gap, y))
     clf = classifier(warm_start=True, epochs=2).fit(frame, y)
     columns = clf.columns_
     assert clf.fit(frame[::-1], y[::-1]).columns_ is columns

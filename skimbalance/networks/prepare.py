@@ -64,8 +64,7 @@ def _adapt(model, rows, weight, index, columns):
     layers = layers_of(model)
     encode = next((layer for layer in layers if isinstance(layer, Encode)), None)
     if encode is None and not columns.are_plain:
-        is_category = np.array([kind == "category" for kind in columns.kinds])
-        what = [f"categories in {columns.where(is_category)}"] if is_category.any() else []
+        what = [f"categories in {columns.where(columns.are_codes)}"] if columns.are_codes.any() else []
         what += [f"gaps (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
         raise ValueError(
             f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which "

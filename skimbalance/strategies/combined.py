@@ -5,6 +5,19 @@ import numpy as np
 from skimbalance.strategies.base import Strategy
 
 
+def _shared(name, doc):
+    """Return a property that all strategies have alike."""
+
+    def get(self):
+        return getattr(self.strategies[0], name)
+
+    def put(self, value):
+        for strategy in self.strategies:
+            setattr(strategy, name, value)
+
+    return property(get, put, doc=doc)
+
+
 class Combined(Strategy):
     """Apply several strategies to one fit.
 
@@ -35,25 +48,8 @@ class Combined(Strategy):
     def __init__(self, strategies):
         self.strategies = strategies
 
-    @property
-    def positive(self):
-        """Position of the positive class, the same for all strategies."""
-        return self.strategies[0].positive
-
-    @positive.setter
-    def positive(self, positive):
-        for strategy in self.strategies:
-            strategy.positive = positive
-
-    @property
-    def columns(self):
-        """What the columns of the rows hold, the same for all strategies."""
-        return self.strategies[0].columns
-
-    @columns.setter
-    def columns(self, columns):
-        for strategy in self.strategies:
-            strategy.columns = columns
+    positive = _shared("positive", "Position of the positive class, the same for all strategies.")
+    columns = _shared("columns", "What the columns of the rows hold, the same for all strategies.")
 
     @property
     def needs_positive(self):

@@ -85,7 +85,7 @@ class Resampling(Strategy):
             positions = [self.columns.names.index(name) for name in names if name in self.columns.names]
             is_auto = isinstance(chosen, str) and chosen == "auto"
             sampler.categorical_features = np.flatnonzero(self.columns.is_category).tolist() if is_auto else positions
-        is_code, has_gaps = np.array([kind == "category" for kind in self.columns.kinds]), np.isnan(X).any(axis=0)
+        is_code, has_gaps = self.columns.are_codes, np.isnan(X).any(axis=0)
         if not (is_code.any() or has_gaps.any()) or _takes_codes(sampler, has_gaps.any()):
             return
         what = [f"the codes of categories ({self.columns.where(is_code)})"] if is_code.any() else []
