@@ -77,7 +77,7 @@ class Columns:
         """
         found, parts = columns_of(X)
         names = found if names is None else list(names)
-        chosen = _chosen(categorical_features, names)
+        chosen = chosen_columns(categorical_features, names)
         if _are_floats(X) and (chosen is None or not chosen.any()):
             offset = _offsets_of(X) if shifts else np.zeros(len(names))
             columns = cls(names, ["number"] * len(names), [None] * len(names), offset, categorical_features)
@@ -288,7 +288,7 @@ def columns_of(X):
     return list(range(X.shape[1])), list(X.T)
 
 
-def _chosen(categorical_features, names):
+def chosen_columns(categorical_features, names):
     """Return which columns the user says are categories, or None where their types say so."""
     if isinstance(categorical_features, str) and categorical_features == "auto":
         return None

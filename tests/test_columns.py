@@ -351,8 +351,9 @@ def test_smote_makes_up_levels_and_gaps_that_exist():
         (RandomOverSampler(), False),
         (SMOTENC("auto"), False),
         (SMOTENC(["colour", "city", "member"]), False),
+        (SMOTENC([0, 1]), False),
     ],
-    ids=["SMOTE", "TomekLinks", "shrinkage", "RandomOverSampler", "SMOTENC auto", "SMOTENC names"],
+    ids=["SMOTE", "TomekLinks", "shrinkage", "RandomOverSampler", "SMOTENC auto", "SMOTENC names", "SMOTENC positions"],
 )
 def test_sampler_objects_on_codes(sampler, is_refused):
     frame, y = table()
@@ -364,6 +365,16 @@ def test_sampler_objects_on_codes(sampler, is_refused):
         assert not hasattr(clf, "classes_")
     else:
         clf.fit(frame, y)
+
+
+def test_smotenc_that_leaves_out_a_category_is_refused():
+    """It would make up rows between two codes, which are no level."""
+    frame, y = table()
+    frame = frame.drop(columns="age")
+    with pytest.raises(ValueError, match="SMOTENC would compute with the codes of categories \\(column 'city'\\)"):
+        classifier(strategy=SMOTENC([0]), epochs=1).fit(frame, y)
+    with pytest.raises(ValueError, match="names 'colur', which is no column"):
+        classifier(strategy=SMOTENC(["colur", "city"]), epochs=1).fit(frame, y)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTEN, SMOTENC
 from sklearn.base import clone
 
+from skimbalance.columns import chosen_columns
 from skimbalance.strategies.base import Strategy
 
 
@@ -79,14 +80,14 @@ class Resampling(Strategy):
         """Refuse a sampler that would compute with the codes of categories, or with gaps; name SMOTENC's columns."""
         if self.columns is None:
             return
-        chosen = getattr(sampler, "categorical_features", None)
-        if isinstance(chosen, str) or (chosen is not None and any(isinstance(name, str) for name in chosen)):
-            names = [chosen] if isinstance(chosen, str) else list(chosen)
-            positions = [self.columns.names.index(name) for name in names if name in self.columns.names]
-            is_auto = isinstance(chosen, str) and chosen == "auto"
-            sampler.categorical_features = np.flatnonzero(self.columns.is_category).tolist() if is_auto else positions
         is_code, has_gaps = self.columns.are_codes, np.isnan(X).any(axis=0)
-        if not (is_code.any() or has_gaps.any()) or _takes_codes(sampler, has_gaps.any()):
+        if getattr(sampler, "categorical_features", None) is not None:
+            chosen = chosen_columns(sampler.categorical_features, self.columns.names)
+            chosen = self.columns.is_category if chosen is None else chosen
+            sampler.categorical_features, is_code = np.flatnonzero(chosen).tolist(), is_code & ~chosen
+        elif isinstance(sampler, SMOTEN):
+            is_code = np.zeros_like(is_code)
+        if not (is_code.any() or has_gaps.any()) or _computes_with_nothing(sampler):
             return
         what = [f"the codes of categories ({self.columns.where(is_code)})"] if is_code.any() else []
         what += [f"gaps ({self.columns.where(has_gaps)})"] if has_gaps.any() else []
@@ -111,14 +112,9 @@ class Resampling(Strategy):
             )
 
 
-def _takes_codes(sampler, has_gaps):
-    """Whether a sampler does not compute with what rows hold, or is told which columns are categories.
-
-    What is none of imbalanced-learn's own samplers is asked to know.
-    """
+def _computes_with_nothing(sampler):
+    """Whether a sampler does not look at what rows hold; one that is none of imbalanced-learn's is asked to know."""
     own = next(of for of in type(sampler).__mro__ if of.__module__.startswith("imblearn.") or of is object)
-    if own.__name__ in ("SMOTENC", "SMOTEN"):
-        return not has_gaps
     if own.__name__ == "RandomOverSampler":
         return sampler.shrinkage is None
     return own is object or own.__module__ == "imblearn.base" or own.__name__ == "RandomUnderSampler"
