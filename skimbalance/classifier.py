@@ -16,7 +16,7 @@ from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.heldout import at_prior, holds_enough
 from skimbalance.networks import Network, check_gaps, metrics_on, pack_network, unpack_network
-from skimbalance.posterior import Posterior, fit_calibrator
+from skimbalance.posterior import Posterior, even_weights, fit_calibrator, fit_weights
 from skimbalance.prediction import PredictingClassifier
 from skimbalance.rows import Rows, weighted_counts
 from skimbalance.strategies import handles_multi_class, needs_calibration
@@ -251,6 +251,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         validation_split=0.0,
         early_stopping="auto",
         n_iter_no_change=10,
+        opinions="auto",
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -373,7 +374,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         settings = self._fit_settings(fit_params)
         check_values(self, {**self.get_params(deep=False), **settings})
         self._check_routing()
-        rng_split, rng_sampler, rng_weights, rng_order = spawn_generators(self.random_state, 4)
+        rng_split, rng_sampler, rng_weights, rng_order, rng_opinions = spawn_generators(self.random_state, 5)
         given = X, y
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
         if not goes_on:
@@ -400,6 +401,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         loss = self._loss_of_fit(applied.loss, came_with)
         self._compile(network, optimizer, loss, came_with)
         self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
+        self.opinions_ = None
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
             self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
@@ -411,7 +413,10 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out))
         self.train_prior_ = self._posterior.train_prior
         check_converged(read(network.model.weights), self._posterior, self.n_iter_)
-        self._choose_threshold(rows, held_out, selection)
+        unknown = None
+        if not partial:
+            self.opinions_, unknown = self._opinions_of_fit(applied, plan, shown, network.members, recipe, rng_opinions)
+        self._weigh_opinions(rows, applied, held_out, selection, unknown)
 
     def _count(self, y, sample_weight, adds):
         """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
@@ -455,17 +460,37 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
         return self.calibrator_
 
-    def _choose_threshold(self, rows, held_out, selection):
-        """Let the decision rule look at the rows it needs: held-out ones where there are any, else all."""
+    def _weigh_opinions(self, rows, applied, held_out, selection, unknown):
+        """Weigh the network and other opinions, and let the decision rule look at the rows it needs.
+
+        Both take held-out rows where there are any. Without, the network weighs as much as all others together, and the
+        rule takes rows of training, of which each opinion is asked where it does not know them.
+        """
         if not self._decision.needs_rows:
             self._decision.choose_threshold(self.prior_)
-            return
-        if selection is not None and selection.held_out.is_own and self._posterior.calibrator is None:
-            proba, y, weight = selection.held_out_posteriors(self._posterior)
+            if self.opinions_ is None:
+                return
+        posterior, opinions, is_unseen = self._posterior, self.opinions_, True
+        if selection is not None and selection.held_out.is_own and posterior.calibrator is None:
+            proba, y, weight = selection.judge(posterior, opinions)
+        elif held_out is not None:
+            y, weight = held_out.y, held_out.sample_weight
+            others = [] if opinions is None else opinions.proba(held_out.X)
+            proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
+        elif opinions is None or applied.rows is not rows:
+            y, weight, is_unseen = rows.y, rows.sample_weight, False
+            proba = posterior.at(self.prior_, self._logits_of(rows.X))[None]
         else:
-            out = held_out or rows
-            proba, y, weight = self._posterior.at(self.prior_, self._logits_of(out.X)), out.y, out.sample_weight
-        self._decision.choose_threshold(self.prior_, proba, at_prior(y, weight, self.prior_))
+            left_out = rows.index[unknown.T]
+            others = opinions.proba_of_sets([rows.X[index] for index in left_out])
+            y, weight, is_unseen = rows.y[left_out.ravel()], rows.weight[unknown.T.ravel()], False
+            proba = np.stack([posterior.at(self.prior_, self._logits_of(rows.X[left_out.ravel()])), *others])
+        weight = at_prior(y, weight, self.prior_)
+        if opinions is not None:
+            posterior.weights = fit_weights(proba, y, weight) if is_unseen else even_weights(len(opinions.names))
+        if self._decision.needs_rows:
+            of_rows = posterior.mean(proba[0], proba[1:]) if len(proba) == len(posterior.weights) else proba[0]
+            self._decision.choose_threshold(self.prior_, of_rows, weight)
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

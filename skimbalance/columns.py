@@ -132,6 +132,17 @@ class Columns:
                     "example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
                 )
 
+    def with_others(self, matrix):
+        """Return the matrix with one code, the one behind all levels, for those that are "other"; itself without any."""
+        codes = np.flatnonzero(self.are_codes)
+        if len(codes):
+            matrix = matrix.copy()
+        for j in codes:
+            code_of = np.full(len(self.levels[j]) + 1, len(self.levels[j]), dtype=np.float32)
+            code_of[self.kept[j]] = self.kept[j]
+            matrix[:, j] = code_of[matrix[:, j].astype(np.intp)]
+        return matrix
+
     @property
     def is_category(self):
         """Which columns hold categories, booleans included: what lies between two values means nothing."""

@@ -232,36 +232,42 @@ def hold_out(y, labels, share, rng, why="hold_out"):
     return np.sort(train), np.sort(held_out)
 
 
-def hold_out_members(y, members, share, rng):
-    """Split rows into training and held-out ones for each of several members, alike for those of a pair.
+def hold_out_sets(y, n_sets, share, rng):
+    """Split rows into training and held-out ones, several times.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class indices.
-    members : Members
-        How many there are, and how many in a pair.
+    n_sets : int
+        How many times.
     share : float in [0, 1)
-        Share of each class to hold out. The same row is held out by two pairs only where there are more than
-        ``1 / share`` of them.
+        Share of each class to hold out. The same row is held out twice only where there are more than ``1 / share``
+        sets.
     rng : numpy.random.Generator
         Source of the splits.
 
     Returns
     -------
-    train : ndarray of int, shape (n_train, n_members)
-    held_out : ndarray of int, shape (n_held_out, n_members)
+    train : ndarray of int, shape (n_train, n_sets)
+    held_out : ndarray of int, shape (n_held_out, n_sets)
         Row indices, ascending.
     """
-    out = np.zeros((members.n_pairs, len(y)), dtype=bool)
+    out = np.zeros((n_sets, len(y)), dtype=bool)
     for c in range(y.max() + 1):
         rows = rng.permutation(np.flatnonzero(y == c))
         n_out = round(share * len(rows))
-        for pair in range(len(out)):
-            out[pair, np.roll(rows, -pair * n_out)[:n_out]] = True
-    out = np.repeat(out, members.in_pair, axis=0)
+        for i in range(n_sets):
+            out[i, np.roll(rows, -i * n_out)[:n_out]] = True
     every = np.broadcast_to(positions_of(y), out.shape)
-    return every[~out].reshape(members.n, -1).T, every[out].reshape(members.n, -1).T
+    return every[~out].reshape(n_sets, -1).T, every[out].reshape(n_sets, -1).T
+
+
+def hold_out_members(y, members, share, rng):
+    """Split rows for each of several members, (n_rows, n_members), alike for those of a pair: see `hold_out_sets`."""
+    return tuple(
+        np.repeat(of_pairs, members.in_pair, axis=1) for of_pairs in hold_out_sets(y, members.n_pairs, share, rng)
+    )
 
 
 def holds_enough(y, share, at_least=ENOUGH):

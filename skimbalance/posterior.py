@@ -5,6 +5,9 @@ from sklearn.linear_model import LogisticRegression
 
 from skimbalance.checks import check_prior
 
+# Most steps that weights of opinions take.
+_MAX_ITER = 1000
+
 
 def shift_prior(proba, train_prior, target_prior):
     r"""Turn posteriors under one class prior into posteriors under another.
@@ -57,14 +60,17 @@ class Posterior:
         the rare class.
     calibrator : LogisticRegression, default=None
         What `fit_calibrator` returned; it takes the place of the link.
+    weights : ndarray of shape (1 + n_opinions,), default=(1,)
+        Weights of the network and of other opinions, in their mean under the prior of the data; they sum to one.
     """
 
-    def __init__(self, loss, train_prior, data_prior, calibrator=None):
+    def __init__(self, loss, train_prior, data_prior, calibrator=None, weights=(1.0,)):
         self.loss, self.data_prior, self.calibrator = loss, np.asarray(data_prior), calibrator
+        self.weights = np.asarray(weights)
         self._of_members = np.atleast_2d(train_prior)
         self.train_prior = self._of_members.mean(axis=0)
 
-    def at(self, prior, logits):
+    def at(self, prior, logits, others=None):
         """Return P(y | x) in a population with class shares `prior`.
 
         Parameters
@@ -73,12 +79,17 @@ class Posterior:
             Class shares of the population asked about.
         logits : ndarray of shape (n_samples, n_members, n_classes)
             What each member of the network returns; a network that is not made of members is one.
+        others : ndarray of shape (n_opinions, n_samples, n_classes), default=None
+            Other opinions: P(y | x) under the prior of the data. None is the network alone.
 
         Returns
         -------
         ndarray of float64, shape (n_samples, n_classes)
             Probabilities; every row sums to one.
         """
+        if others is not None:
+            network = self.at(self.data_prior, logits)
+            return shift_prior(self.mean(network, others), self.data_prior, prior)
         n_members, n_classes = logits.shape[1:]
         if self.calibrator is not None:
             return shift_prior(self.calibrator.predict_proba(_mean_logits(logits)), self.data_prior, prior)
@@ -88,6 +99,10 @@ class Posterior:
         shown = np.broadcast_to(self._of_members, (len(logits), n_members, n_classes)).reshape(-1, n_classes)
         proba = shift_prior(proba, shown, self.data_prior).reshape(logits.shape).mean(axis=1)
         return shift_prior(proba, self.data_prior, prior)
+
+    def mean(self, network, others):
+        """Return the weighted mean of the network's posterior and others, all under the prior of the data."""
+        return np.tensordot(self.weights, [network, *others], axes=1)
 
     def of(self, members):
         """Return the posterior of some members alone, by their positions."""
@@ -167,6 +182,44 @@ def fit_calibrator(logits, y, sample_weight):
         Calibrator.
     """
     return LogisticRegression(C=1e4, max_iter=1000).fit(_mean_logits(logits), y, sample_weight)
+
+
+def even_weights(n_others):
+    """Return weights under which the network counts as much as all other opinions together."""
+    return np.array([0.5, *[0.5 / n_others] * n_others]) if n_others else np.ones(1)
+
+
+def fit_weights(opinions, y, sample_weight):
+    r"""Return the weights of opinions, in whose mean rows that none of them knows are most likely.
+
+    The weights w maximise :math:`\sum_i v_i \log \sum_k w_k p_{ik} + \sum_k a_k \log w_k`, where p is what an opinion
+    gives to the true class: a concave function, and the mixture's EM algorithm climbs it. Its last term draws them to
+    the `even_weights` a, as much as a single row would.
+
+    Parameters
+    ----------
+    opinions : ndarray of shape (n_opinions, n_samples, n_classes)
+        P(y | x) under the prior of the data; at least two.
+    y : ndarray of int, shape (n_samples,)
+        Class indices.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights.
+
+    Returns
+    -------
+    ndarray of shape (n_opinions,)
+        Weights, all above zero; they sum to one.
+    """
+    at_truth = np.maximum(opinions[:, np.arange(len(y)), y], np.finfo(np.float32).tiny)
+    rows, start = sample_weight / sample_weight.mean(), even_weights(len(opinions) - 1)
+    weights = start
+    for _ in range(_MAX_ITER):
+        before, shares = weights, weights[:, None] * at_truth
+        weights = start + (shares / shares.sum(axis=0)) @ rows
+        weights = weights / weights.sum()
+        if np.abs(weights - before).max() < 1e-5:
+            break
+    return weights
 
 
 def _mean_logits(logits):

@@ -53,13 +53,14 @@ class PredictingClassifier(AssemblingClassifier):
         """Return the network's logits of validated rows."""
         return predict_logits(self._network, X, chunk_rows, callbacks)
 
-    def _logits(self, X, predict_params):
-        """Return the network's logits of rows to predict."""
+    def _opinions(self, X, predict_params):
+        """Return the network's logits of rows to predict, and what other opinions say of them, or None."""
         check_is_fitted(self)
         chunk_rows, callbacks = self._predict_settings(predict_params)
         X = check_features(self, X)
         check_gaps(self.model_, X, self.columns_)
-        return check_finite(self._logits_of(X, callbacks, chunk_rows))
+        logits = check_finite(self._logits_of(X, callbacks, chunk_rows))
+        return logits, None if self.opinions_ is None else self.opinions_.proba(X)
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities, under the prior that training showed or the one in `target_prior`.
@@ -84,8 +85,7 @@ class PredictingClassifier(AssemblingClassifier):
         ValueError
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
-        logits = self._logits(X, predict_params)
-        return self._posterior.at(self._target_prior(), logits)
+        return self._posterior.at(self._target_prior(), *self._opinions(X, predict_params))
 
     def predict_log_proba(self, X, **predict_params):
         """Return the logarithm of ``predict_proba``.
@@ -150,7 +150,7 @@ class PredictingClassifier(AssemblingClassifier):
         """
         if self.decision is None:
             return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
-        proba = self._posterior.at(self.prior_, self._logits(X, predict_params))
+        proba = self._posterior.at(self.prior_, *self._opinions(X, predict_params))
         return self._labels(self._decision_now().labels(proba, self.prior_))
 
     def _decision_now(self):
@@ -166,6 +166,14 @@ class PredictingClassifier(AssemblingClassifier):
                 'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
             )
         return decision if decision.threshold is not None else decision.choose_threshold(self.prior_)
+
+    @property
+    def opinion_weights_(self):
+        """Weight of the network, and of each opinion beside it, by name."""
+        if not self.initialized_:
+            raise AttributeError("opinion_weights_ exists after fit.")
+        names = ["network"] if self.opinions_ is None else ["network", *self.opinions_.names]
+        return dict(zip(names, self._posterior.weights.tolist(), strict=True))
 
     @property
     def threshold_(self):

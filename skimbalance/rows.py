@@ -78,6 +78,19 @@ def weighted_counts(y, sample_weight, n_classes):
     return np.bincount(y, sample_weight, minlength=n_classes).astype(np.float64)
 
 
+def weighted_quantiles(values, weights, shares):
+    """Return quantiles under which a weight of 2 is the same as the value twice (averaged inverted CDF)."""
+    order = np.argsort(values, kind="stable")
+    values, weights = values[order], np.ones(len(values)) if weights is None else weights[order]
+    below = np.cumsum(weights)
+    rounding = 1e-12 * below[-1]
+    wanted = np.asarray(shares) * below[-1]
+    last = len(values) - 1
+    first_at = np.minimum(np.searchsorted(below, wanted - rounding), last)
+    first_above = np.minimum(np.searchsorted(below, wanted + rounding), last)
+    return (values[first_at] + values[first_above]) / 2
+
+
 def _sort_identical(X, y):
     """Return an order of the rows of [X, y] in which identical ones follow each other, and where each kind starts."""
     keys = _hash_rows(X, y)

@@ -267,7 +267,7 @@ def test_held_out_rows_of_all_choose_every_pairs_epoch(rare):
 @pytest.mark.parametrize("target_prior", [None, "fit", [0.7, 0.3]], ids=str)
 def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_prior, rare):
     X, y = rare
-    clf = quick(strategy=strategy, target_prior=target_prior).fit(X, y)
+    clf = quick(strategy=strategy, target_prior=target_prior, opinions=None).fit(X, y)
     logits = np.asarray(clf.model_(X), dtype=np.float64)
     mean = np.mean(
         [shift_prior(clf.loss_.predict_proba(logits[:, m]), clf.train_prior_, clf.prior_) for m in range(8)], axis=0

@@ -4,7 +4,8 @@ import numpy as np
 
 from skimbalance.columns import MOST_ONE_HOT
 from skimbalance.engine.startup import keras
-from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal, weighted_quantiles
+from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal
+from skimbalance.rows import weighted_quantiles
 
 ops = keras.ops
 

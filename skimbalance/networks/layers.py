@@ -5,6 +5,7 @@ import random
 import numpy as np
 
 from skimbalance.engine.startup import keras
+from skimbalance.rows import weighted_quantiles
 
 ops = keras.ops
 
@@ -165,19 +166,6 @@ def _reciprocal(spread, center):
     """Return 1 / spread, or 0 where float32 cannot tell the column from a constant one."""
     single = np.finfo(np.float32)
     return 1.0 / spread if spread > max(10 * single.eps * abs(center), single.tiny) else 0.0
-
-
-def weighted_quantiles(values, weights, shares):
-    """Return quantiles under which a weight of 2 is the same as the value twice (averaged inverted CDF)."""
-    order = np.argsort(values, kind="stable")
-    values, weights = values[order], np.ones(len(values)) if weights is None else weights[order]
-    below = np.cumsum(weights)
-    rounding = 1e-12 * below[-1]
-    wanted = np.asarray(shares) * below[-1]
-    last = len(values) - 1
-    first_at = np.minimum(np.searchsorted(below, wanted - rounding), last)
-    first_above = np.minimum(np.searchsorted(below, wanted + rounding), last)
-    return (values[first_at] + values[first_above]) / 2
 
 
 # The layers below carry a members axis in front of the rows, (n_members, n_rows, n_units), so that one batched matrix

@@ -30,6 +30,8 @@ class Recipe:
         Gradient steps that small tables are trained for, by more epochs.
     max_epochs : int, default=100
         Most epochs that `min_steps` may ask for.
+    opinions : tuple of str, default=()
+        Other classifiers that are asked beside the network under ``opinions="auto"``.
     optimizer : dict, default={}
         Settings of Adam under ``optimizer=None``.
     schedule : callable, default=None
@@ -50,6 +52,7 @@ class Recipe:
     epochs: int = 100
     min_steps: int = 0
     max_epochs: int = 100
+    opinions: tuple = ()
     optimizer: dict = field(default_factory=dict)
     schedule: Callable | None = None
 

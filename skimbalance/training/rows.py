@@ -70,6 +70,10 @@ class TrainingRows:
         else:
             self.positions = np.asfortranarray(np.tile(positions, (self._repeats, 1)))
 
+    def of_pairs(self, members):
+        """Return the distinct rows that each pair of members may see, (n_rows, n_pairs)."""
+        return self._kept[self.positions[: len(self) // self._repeats, :: members.in_pair]]
+
     def shown(self):
         """Return all rows of the table that are trained on, and their classes."""
         if len(self._kept) == len(self._table):

@@ -80,11 +80,22 @@ class EpochSelection:
         """Give every member its best weights."""
         program.write_weights(self._weights)
 
-    def held_out_posteriors(self, posterior):
-        """Return each pair's probabilities of the rows held out from it, their labels and weights, row by row."""
-        proba = self._posteriors(posterior, self.logits, at=posterior.data_prior)
+    def judge(self, posterior, opinions):
+        """Return what each pair, and classifiers grown on its rows, say of rows held out from it, pair after pair.
+
+        Returns
+        -------
+        proba : ndarray of shape (1 + n_opinions, n_rows, n_classes)
+            P(y | x) under the prior of the data: the network's, and the others'.
+        y, sample_weight : ndarray of shape (n_rows,)
+            Class indices and weights; without weights the second is None.
+        """
+        network = self._posteriors(posterior, self.logits, at=posterior.data_prior)
+        proba = [np.concatenate(network.transpose(1, 0, 2))]
+        if opinions is not None:
+            proba += [*opinions.proba_of_sets(list(self.held_out.X[:, :: self._members.in_pair].transpose(1, 0, 2)))]
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
-        return proba.reshape(-1, proba.shape[-1]), y.ravel(), None if weight is None else weight.ravel()
+        return np.stack(proba), y.T.ravel(), None if weight is None else weight.T.ravel()
 
     def _posteriors(self, posterior, logits, at):
         """Return the mean P(y | x) of each pair, (n_rows, n_pairs, n_classes)."""

@@ -1,0 +1,204 @@
+"""What do other classifiers say of a row, each under the prior of the data, and of rows that they have not seen?"""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.utils.validation import has_fit_parameter
+
+from skimbalance.opinions.boosting import Boosting
+from skimbalance.opinions.forest import Forest
+from skimbalance.posterior import shift_prior
+from skimbalance.rows import weighted_counts, weighted_quantiles
+
+#: Name of each opinion that ``opinions`` takes -> its classifier, of which one is grown for each set of rows.
+OPINIONS = {"forest": Forest(), "boosting": Boosting()}
+
+
+class Opinions:
+    """Classifiers that were grown on the rows of training: of each kind one for each set of rows.
+
+    Parameters
+    ----------
+    columns : Columns
+        What the columns of the table hold. Levels that are "other" are so for all opinions.
+    middle : ndarray of shape (n_features,)
+        What a gap is read as in a column that had none.
+    data_prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+
+    Attributes
+    ----------
+    names : list of str
+        What each kind is called.
+    """
+
+    def __init__(self, columns, middle, data_prior):
+        self.names, self._grown = [], []
+        self._columns, self._middle, self._data_prior = columns, middle, data_prior
+
+    def __repr__(self):
+        """Return the names."""
+        return f"<Opinions of {', '.join(self.names)}>"
+
+    def grow(self, name, kind, rows, sets, rng):
+        """Add a kind of classifiers, one for each set of rows: see `grow_opinions`."""
+        self.names.append(name)
+        self._grown.append([self._grow(kind, rows, own, rng) for own in sets.T])
+
+    def _grow(self, kind, rows, positions, rng):
+        """Return a classifier of a kind, grown on some distinct rows, and the class shares of these."""
+        positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
+        X, y, weight = rows.X[rows.index[positions]], rows.classes[positions], rows.weight[positions]
+        classifier = clone(kind)
+        if "random_state" in classifier.get_params():
+            classifier.set_params(random_state=int(rng.integers(2**31 - 1)))
+        if has_fit_parameter(classifier, "sample_weight"):
+            classifier.fit(self._read(X), y, sample_weight=weight)
+        elif np.ptp(weight) == 0:
+            classifier.fit(self._read(X), y)
+        else:
+            raise ValueError(
+                f"opinions holds {kind!r}, which takes no sample_weight, but rows of the table have different weights: "
+                "those given to fit, or the number of times that a row occurs. Take a classifier that does, or "
+                "leave it out."
+            )
+        counts = weighted_counts(y, weight, len(self._data_prior))
+        counts = np.maximum(counts, counts == 0)
+        return classifier, counts / counts.sum()
+
+    def proba(self, X):
+        """Return P(y | x) under the prior of the data: the mean over the sets of rows.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_rows, n_features)
+            Rows; gaps are NaN.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_opinions, n_rows, n_classes)
+            Probabilities of each kind; every row sums to one.
+        """
+        X = self._read(X)
+        return np.stack([np.mean([self._says(one, X) for one in grown], axis=0) for grown in self._grown])
+
+    def proba_of_sets(self, X):
+        """Return what the classifiers of each set say of rows of its own.
+
+        Parameters
+        ----------
+        X : list of ndarray of float32, shape (n_rows, n_features)
+            Rows for each set.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_opinions, n_rows of all sets, n_classes)
+            Probabilities, set after set.
+        """
+        X = [self._read(rows) for rows in X]
+        return np.stack(
+            [np.concatenate([self._says(*pair) for pair in zip(grown, X, strict=True)]) for grown in self._grown]
+        )
+
+    def _read(self, X):
+        """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
+        X = self._columns.with_others(X)
+        is_gap = np.isnan(X) & ~self._columns.gaps
+        return np.where(is_gap, self._middle, X) if is_gap.any() else X
+
+    def _says(self, grown, X):
+        """Return what one classifier says of rows, under the prior of the data."""
+        classifier, prior = grown
+        proba = np.zeros((len(X), len(prior)))
+        if len(X):
+            proba[:, classifier.classes_] = classifier.predict_proba(X)
+        return shift_prior(proba, prior, self._data_prior)
+
+
+def grow_opinions(kinds, rows, kept, sets, columns, data_prior, rng):
+    """Grow classifiers on the rows of training.
+
+    Parameters
+    ----------
+    kinds : dict of str to classifier
+        What `resolve_opinions` returned.
+    rows : Rows
+        Rows of the table.
+    kept : ndarray of int, shape (n_kept,)
+        Which of its distinct rows are trained on.
+    sets : ndarray of int, shape (n_rows, n_sets)
+        Which of them each set holds.
+    columns : Columns
+        What the columns of the table hold.
+    data_prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    rng : numpy.random.Generator
+        Source of seeds and samples.
+
+    Returns
+    -------
+    Opinions
+        What they say.
+
+    Raises
+    ------
+    ValueError
+        If a classifier takes no weights, and rows have different ones.
+    """
+    middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
+    opinions = Opinions(columns, np.array(middle, dtype=np.float32), data_prior)
+    for name, kind in kinds.items():
+        opinions.grow(name, kind, rows, sets, rng)
+    return opinions
+
+
+def _bounded(classes, positions, most, rng):
+    """Return at most so many of some positions: all of the rarer classes, as far as each has an equal share."""
+    if len(positions) <= most:
+        return positions
+    y, room, kept = classes[positions], most, []
+    present, counts = np.unique(y, return_counts=True)
+    for n_left, c in zip(range(len(present), 0, -1), present[np.argsort(counts)], strict=True):
+        kept.append(rng.permutation(positions[y == c])[: room // n_left])
+        room -= len(kept[-1])
+    return np.sort(np.concatenate(kept))
+
+
+def _median(column, weight):
+    """Return the weighted median of a column without gaps."""
+    return 0.0 if np.isnan(column).any() else weighted_quantiles(column, weight, (0.5,))[0]
+
+
+def resolve_opinions(asked):
+    """Return the classifiers that ``opinions`` names, by name.
+
+    Parameters
+    ----------
+    asked : None, str, classifier, or list of these
+        Names of `OPINIONS`, or classifiers of scikit-learn's kind.
+
+    Returns
+    -------
+    dict of str to classifier
+        Classifiers; those without a name have that of their class.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or something is no classifier.
+    """
+    asked = [] if asked is None else list(asked) if isinstance(asked, list | tuple) else [asked]
+    kinds = {}
+    for one in asked:
+        is_known = isinstance(one, str) and one in OPINIONS
+        if not is_known and not (
+            isinstance(one, BaseEstimator) and is_classifier(one) and hasattr(one, "predict_proba")
+        ):
+            raise ValueError(
+                f"opinions={one!r} is unknown; it takes {', '.join(map(repr, OPINIONS))}, classifiers of "
+                'scikit-learn with predict_proba, a list of these, "auto" or None.'
+            )
+        name = one if is_known else type(one).__name__
+        while name in kinds:
+            name += "_"
+        kinds[name] = OPINIONS[one] if is_known else one
+    return kinds
