@@ -117,6 +117,12 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         the largest class can be held out; False for networks of your own without a recipe, and smaller tables.
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
+    opinions : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
+        Other classifiers, whose posteriors are averaged with the network's at the prior of the data: a forest that
+        remembers single rows, boosted trees that split sharply (`skimbalance.opinions`), or any of scikit-learn's. One
+        is grown for each pair of members, on the same rows; their weights make rows held out from all most likely.
+        Where none are held out, the network weighs as much as the others together. "auto" is what the network's recipe
+        says: both for "realmlp", none for "mlp" and networks of your own. ``partial_fit`` asks the network alone.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False
@@ -147,7 +153,12 @@ class ImbalancedKerasClassifier(PredictingClassifier):
     columns_ : Columns
         What each column was read as; printed, a small table.
     model_ : keras.Model
-        Trained network, compiled. It returns what it was built to return, logits for the default network.
+        Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
+        nothing of other opinions.
+    opinions_ : Opinions or None
+        Other classifiers, grown.
+    opinion_weights_ : dict of str to float
+        Weight of the network and of each other opinion; they sum to one.
     loss_ : LogitsLoss
         Loss on logits, whose ``predict_proba`` turns them into probabilities.
     strategy_ : Strategy

@@ -133,7 +133,7 @@ class Columns:
                 )
 
     def with_others(self, matrix):
-        """Return the matrix with one code, the one behind all levels, for those that are "other"; itself without any."""
+        """Return the matrix with the code behind all levels for those that are "other"; itself without categories."""
         codes = np.flatnonzero(self.are_codes)
         if len(codes):
             matrix = matrix.copy()

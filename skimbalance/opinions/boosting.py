@@ -35,12 +35,16 @@ class Boosting(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
+    most_rows : int
+        Rows that it should be grown on at most: scikit-learn copies them several times.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     n_features_in_ : int
         Number of features.
-    edges_ : list of ndarray
-        Upper bounds of the bins of each column.
+    n_iter_ : int
+        Iterations.
+    edges_ : list of ndarray or None
+        Upper bounds of the bins of each column; None for gaps alone.
     boosting_ : HistGradientBoostingClassifier
         Boosted trees on bins.
 
@@ -52,6 +56,8 @@ class Boosting(ClassifierMixin, BaseEstimator):
     >>> Boosting(random_state=0).fit(X, y).predict_proba(X).shape
     (200, 2)
     """
+
+    most_rows = 100_000
 
     def __init__(self, learning_rate=0.2, max_iter=40, max_leaf_nodes=15, random_state=None):
         self.learning_rate, self.max_iter, self.max_leaf_nodes = learning_rate, max_iter, max_leaf_nodes
@@ -82,7 +88,7 @@ class Boosting(ClassifierMixin, BaseEstimator):
         )  # fmt: skip
         with _threads_for(X):
             self.boosting_.fit(self._bins(X), y, sample_weight)
-        self.classes_ = self.boosting_.classes_
+        self.classes_, self.n_iter_ = self.boosting_.classes_, self.boosting_.n_iter_
         return self
 
     def predict_proba(self, X):
@@ -105,14 +111,16 @@ class Boosting(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """Return the label of the largest probability of each row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
 
     def _bins(self, X):
         """Return the number of each value's bin, NaN for a gap."""
         bins = np.empty(X.shape, dtype=np.float64, order="F")
         for j, edges in enumerate(self.edges_):
-            bins[:, j] = np.searchsorted(edges, X[:, j])
-            bins[np.isnan(X[:, j]), j] = np.nan
+            bins[:, j] = 0.0 if edges is None else np.searchsorted(edges, X[:, j])
+            if edges is not None:
+                bins[np.isnan(X[:, j]), j] = np.nan
         return bins
 
     def __sklearn_tags__(self):
@@ -123,13 +131,16 @@ class Boosting(ClassifierMixin, BaseEstimator):
 
 
 def _edges(column, sample_weight):
-    """Return the upper bounds of a column's bins: between all values, or quantiles where there are too many."""
+    """Return the upper bounds of a column's bins: between all values, or quantiles where there are too many.
+
+    scikit-learn's boosting fails on a column of gaps alone, for which this is None.
+    """
     there = ~np.isnan(column)
     values = np.unique(column[there])
     if len(values) > _N_BINS:
         weight = None if sample_weight is None else np.asarray(sample_weight)[there]
         return np.unique(weighted_quantiles(column[there], weight, np.arange(1, _N_BINS) / _N_BINS))
-    return (values[1:].astype(np.float64) + values[:-1]) / 2
+    return (values[1:].astype(np.float64) + values[:-1]) / 2 if len(values) else None
 
 
 def _threads_for(X):

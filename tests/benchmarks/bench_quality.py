@@ -27,7 +27,12 @@ from scipy import stats
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, log_loss, precision_recall_curve, roc_auc_score
@@ -52,7 +57,15 @@ def models(n_classes):
     ours = partial(ImbalancedKerasClassifier, target_prior="fit", decision=f1)
     found = {
         "skimbalance": lambda seed: ours(random_state=seed),
+        "skimbalance, network alone": lambda seed: ours(opinions=None, random_state=seed),
         "skimbalance, mlp": lambda seed: ours(mlp, random_state=seed),
+        "network and extra-trees, plain mean": lambda seed: VotingClassifier(
+            [
+                ("network", ours(opinions=None, random_state=seed)),
+                ("trees", ExtraTreesClassifier(300, random_state=seed)),
+            ],
+            voting="soft",
+        ),
         "logistic regression": lambda seed: LogisticRegression(max_iter=1000),
         "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
         "extra-trees": lambda seed: ExtraTreesClassifier(300, random_state=seed),

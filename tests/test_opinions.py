@@ -1,0 +1,215 @@
+"""Are the other opinions honest posteriors of the same rows, weighed by rows that none of them knows?"""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.opinions import OPINIONS, Boosting, Forest
+from skimbalance.posterior import even_weights, fit_weights, shift_prior
+
+
+def quick(**parameters):
+    """Default network, for a few steps."""
+    return ImbalancedKerasClassifier(**{"epochs": 6, "random_state": 0, "target_prior": "fit", **parameters})
+
+
+def islands(n_samples, seed):
+    """Rows on a board of 12 x 12 fields, of which one in eight is of the rare class, and six useless columns."""
+    rng = np.random.default_rng(seed)
+    field = rng.integers(12, size=(n_samples, 2))
+    is_rare = np.random.default_rng(0).random((12, 12)) < 0.125
+    X = np.column_stack([field + 0.5 * rng.random(field.shape), rng.normal(size=(n_samples, 6))])
+    return X.astype(np.float32), is_rare[field[:, 0], field[:, 1]].astype(int)
+
+
+def with_gaps(X, seed=0):
+    """Return rows of which one value in ten is missing."""
+    return np.where(np.random.default_rng(seed).random(X.shape) < 0.1, np.float32(np.nan), X)
+
+
+# --- the classifiers ---
+
+
+@parametrize_with_checks([Forest(), Boosting()])
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("change", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("change_new", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
+def test_a_forest_says_what_scikit_learns_says_and_is_smaller(change, change_new):
+    X, y = islands(1500, 0)
+    forest = Forest(8, random_state=0).fit(change(X[:1000]), y[:1000])
+    theirs = ExtraTreesClassifier(8, max_features=4, random_state=0).fit(change(X[:1000]), y[:1000])
+    X = change_new(X)
+    np.testing.assert_allclose(forest.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
+    assert len(pickle.dumps(forest)) < len(pickle.dumps(theirs)) / 2.5
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(forest)).predict_proba(X), forest.predict_proba(X))
+
+
+def test_boosting_is_that_of_scikit_learn_where_bins_are_values():
+    X, y = islands(1000, 0)
+    X = with_gaps(np.round(X))
+    theirs = HistGradientBoostingClassifier(
+        learning_rate=0.2, max_iter=40, max_leaf_nodes=15, early_stopping=False, random_state=0
+    )
+    np.testing.assert_allclose(
+        Boosting(random_state=0).fit(X, y).predict_proba(X), theirs.fit(X, y).predict_proba(X), atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
+def test_a_column_of_gaps_alone_says_nothing(kind):
+    X, y = islands(400, 0)
+    X[:, 3] = np.nan
+    assert np.isfinite(clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)).all()
+
+
+# --- their weights ---
+
+
+def test_weights_are_the_most_likely_ones():
+    """Of a mixture of 60, 30 and 10 % the weights are found again, and they maximise what they say they do."""
+    rng = np.random.default_rng(0)
+    opinions = rng.dirichlet([1.0, 1.0], size=(3, 20_000))
+    chosen = rng.choice(3, size=20_000, p=[0.6, 0.3, 0.1])
+    y = (rng.random(20_000) < opinions[chosen, np.arange(20_000), 1]).astype(int)
+    weights = fit_weights(opinions, y, np.ones(len(y)))
+    np.testing.assert_allclose(weights, [0.6, 0.3, 0.1], atol=0.05)
+
+    def loss(w):
+        mean = np.tensordot(w, opinions, axes=1)[np.arange(len(y)), y]
+        return -np.log(mean).sum() - even_weights(2) @ np.log(w)
+
+    constraint = {"type": "eq", "fun": lambda w: w.sum() - 1}
+    best = minimize(loss, np.full(3, 1 / 3), bounds=[(1e-6, 1)] * 3, constraints=constraint).x
+    np.testing.assert_allclose(weights, best, atol=2e-3)
+
+
+def test_without_rows_the_network_weighs_as_much_as_all_others():
+    np.testing.assert_allclose(even_weights(0), [1.0])
+    np.testing.assert_allclose(even_weights(2), [0.5, 0.25, 0.25])
+
+
+# --- in the classifier ---
+
+
+class Witness(ClassifierMixin, BaseEstimator):
+    """Classifier that says what share of the rows it was grown on, and is asked about, it knows."""
+
+    asked = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_, self._rows = np.unique(y), {row.tobytes() for row in X}
+        self._share = np.bincount(y, sample_weight) / sample_weight.sum()
+        return self
+
+    def predict_proba(self, X):
+        type(self).asked.append(np.mean([row.tobytes() in self._rows for row in X]))
+        return np.tile(self._share, (len(X), 1))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"validation_split": 0.2},
+        {"strategy": "random_undersample"},
+        {"model": "mlp"},
+        {"calibration": "holdout"},
+        {"early_stopping": False, "decision": "mcc"},
+        {"n_members": 3},
+    ],
+    ids=str,
+)
+def test_opinions_are_judged_by_rows_that_they_do_not_know(parameters, larger):
+    Witness.asked.clear()
+    parameters = {f"model__{k}" if k == "n_members" else k: v for k, v in parameters.items()}
+    clf = quick(opinions=Witness(), **parameters).fit(*larger)
+    assert len(Witness.asked) == (3 if "model__n_members" in parameters else 4)
+    assert max(Witness.asked) == 0
+    weights = clf.opinion_weights_
+    assert list(weights) == ["network", "Witness"]
+    if parameters.get("early_stopping", True):
+        assert weights["network"] > 0.7  # rows that say more than shares do are more likely
+    else:
+        assert weights["network"] == 0.5
+
+
+def test_the_default_remembers_small_islands():
+    (X, y), (X_new, y_new) = islands(1500, 1), islands(1500, 2)
+    alone, asks = (ImbalancedKerasClassifier(random_state=0, opinions=opinions) for opinions in (None, "auto"))
+    found = [average_precision_score(y_new, clf.fit(X, y).predict_proba(X_new)[:, 1]) for clf in (alone, asks)]
+    assert found[1] > found[0] + 0.05
+    assert set(asks.opinion_weights_) == {"network", *OPINIONS}
+
+
+@pytest.mark.parametrize("strategy", ["none", "class_weight", "focal", "balanced_batches", "random_undersample"])
+def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
+    """Whatever the strategy shows the network: the forest's mean probability is that of the class all the same."""
+    X, y = larger
+    clf = quick(strategy=strategy, opinions="forest").fit(X, y)
+    network = clf._posterior.at(clf.prior_, clf._logits_of(X))
+    weights = clf.opinion_weights_
+    mean = weights["network"] * network + weights["forest"] * clf.opinions_.proba(X)[0]
+    np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
+    np.testing.assert_allclose(clf.opinions_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
+    clf.set_params(target_prior=None)
+    np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, clf.train_prior_), atol=1e-12)
+
+
+def test_chunks_ask_the_network_alone_and_a_warm_start_asks_anew(larger):
+    X, y = larger
+    clf = quick(warm_start=True).fit(X, y)
+    first = clf.opinions_
+    assert clf.fit(X, y).opinions_ is not first
+    clf.partial_fit(X[:300], y[:300])
+    assert clf.opinions_ is None
+    assert clf.opinion_weights_ == {"network": 1.0}
+    np.testing.assert_allclose(clf.predict_proba(X), clf._posterior.at(clf.prior_, clf._logits_of(X)))
+
+
+def test_large_tables_are_grown_on_a_sample_whose_shares_are_known(larger, monkeypatch):
+    monkeypatch.setattr(Forest, "most_rows", 100)
+    X, y = larger
+    clf = quick(opinions="forest").fit(X, y)
+    (grown,) = clf.opinions_._grown
+    for _, prior in grown:
+        np.testing.assert_allclose(prior, [0.5, 0.5], atol=0.02)
+    assert abs(clf.opinions_.proba(X)[0, :, 1].mean() - 0.1) < 0.05
+
+
+def test_others_are_named_chosen_in_a_grid_and_refused(larger):
+    X, y = larger
+    clf = quick(opinions=["forest", RandomForestClassifier(5), RandomForestClassifier(5)])
+    copied = pickle.loads(pickle.dumps(clone(clf).fit(X, y)))
+    assert list(copied.opinion_weights_) == ["network", "forest", "RandomForestClassifier", "RandomForestClassifier_"]
+    np.testing.assert_array_equal(copied.predict_proba(X), clf.fit(X, y).predict_proba(X))
+    grid = GridSearchCV(quick(), {"opinions": [None, "forest", GaussianNB()]}, cv=2).fit(X, y)
+    assert grid.n_features_in_ == 4
+    for wrong in ("trees", 3, RandomForestClassifier, ["forest", "trees"]):
+        with pytest.raises(ValueError, match="it takes 'forest', 'boosting', classifiers"):
+            quick(opinions=wrong).fit(X, y)
+    assert quick(opinions=KNeighborsClassifier()).fit(X, y).opinions_.names == ["KNeighborsClassifier"]
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        quick(opinions=KNeighborsClassifier()).fit(np.r_[X, X[:5]], np.r_[y, y[:5]])
+
+
+def test_an_opinion_that_fails_leaves_the_estimator_as_it_was(larger):
+    X, y = larger
+    clf = quick().fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(opinions=RandomForestClassifier(max_depth=-3))
+    with pytest.raises(ValueError, match="max_depth"):
+        clf.fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
