@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 # wide tables fewer, whose trees would take longer than their network.
 _MOST_TRIED = 32
 
-# Rows times trees that are led down at once.
-_AT_ONCE = 2**18
+# Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
+_AT_ONCE, _LEVELS = 2**18, 4
 
 
 class Forest(ClassifierMixin, BaseEstimator):
@@ -36,8 +36,10 @@ class Forest(ClassifierMixin, BaseEstimator):
         Number of features.
     roots_ : ndarray of int, shape (n_trees,)
         First node of each tree.
-    feature_, below_, above_ : ndarray of int, shape (n_nodes,)
-        Column that a node asks for, and its children; a leaf is its own child.
+    feature_ : ndarray of int, shape (n_nodes,)
+        Column that a node asks for.
+    children_ : ndarray of int, shape (2 * n_nodes,)
+        Nodes below and above each node; a leaf is its own child.
     threshold_ : ndarray of float32, shape (n_nodes,)
         Largest value that goes below.
     gaps_below_ : ndarray of bool, shape (n_nodes,)
@@ -89,11 +91,8 @@ class Forest(ClassifierMixin, BaseEstimator):
         counts = np.array([tree.node_count for tree in trees])
         self.roots_ = np.cumsum(counts) - counts
         self.feature_ = np.concatenate([np.maximum(tree.feature, 0) for tree in trees]).astype(np.int32)
-        self.below_, self.above_ = (
-            np.concatenate(
-                [_children(tree, side) + root for tree, root in zip(trees, self.roots_.tolist(), strict=True)]
-            )
-            for side in ("children_left", "children_right")
+        self.children_ = np.concatenate(
+            [_children(tree) + root for tree, root in zip(trees, self.roots_.tolist(), strict=True)]
         )
         self.threshold_ = _rounded_down(np.concatenate([tree.threshold for tree in trees]))
         self.gaps_below_ = np.concatenate([tree.missing_go_to_left for tree in trees]).astype(bool)
@@ -126,18 +125,20 @@ class Forest(ClassifierMixin, BaseEstimator):
     def _shares(self, X):
         """Return the mean class shares of the leaves that rows end in: all rows go down all trees, level by level."""
         flat, n_features, has_gaps = X.ravel(), X.shape[1], np.isnan(X).any()
-        nodes = ends = np.repeat(self.roots_, len(X))
+        nodes, ends = np.repeat(self.roots_, len(X)), np.empty(len(X) * len(self.roots_), dtype=np.intp)
         under_way = np.arange(len(ends))
         first = np.tile(np.arange(len(X)) * n_features, len(self.roots_))
         while len(under_way):
-            values = flat.take(first + self.feature_.take(nodes))
-            goes_below = values <= self.threshold_.take(nodes)
-            if has_gaps:
-                goes_below |= np.isnan(values) & self.gaps_below_.take(nodes)
-            reached = np.where(goes_below, self.below_.take(nodes), self.above_.take(nodes))
-            goes_on = reached != nodes
-            ends[under_way] = reached
-            under_way, nodes, first = under_way[goes_on], reached[goes_on], first[goes_on]
+            # Leaves lead to themselves, so that those who have arrived are sorted out every few levels only.
+            for _ in range(_LEVELS):
+                values = flat.take(first + self.feature_.take(nodes))
+                goes_above = values > self.threshold_.take(nodes)
+                if has_gaps:
+                    goes_above |= np.isnan(values) & ~self.gaps_below_.take(nodes)
+                before, nodes = nodes, self.children_.take(2 * nodes + goes_above)
+            goes_on = nodes != before
+            ends[under_way] = nodes
+            under_way, nodes, first = under_way[goes_on], nodes[goes_on], first[goes_on]
         return self.share_.take(ends, axis=0).reshape(len(self.roots_), len(X), -1).mean(axis=0, dtype=np.float64)
 
     def __sklearn_tags__(self):
@@ -147,10 +148,10 @@ class Forest(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _children(tree, side):
-    """Return the children of a tree's nodes on one side; a leaf is its own."""
-    children = getattr(tree, side)
-    return np.where(children < 0, np.arange(len(children)), children).astype(np.int32)
+def _children(tree):
+    """Return the nodes below and above each node of a tree, (2 * n_nodes,); a leaf is its own child."""
+    children = np.column_stack([tree.children_left, tree.children_right]).ravel()
+    return np.where(children < 0, np.repeat(np.arange(tree.node_count), 2), children).astype(np.int32)
 
 
 def _rounded_down(threshold):
