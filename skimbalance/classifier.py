@@ -475,33 +475,46 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         """Weigh the network and other opinions, and let the decision rule look at the rows it needs.
 
         Both take held-out rows where there are any. Without, the network weighs as much as all others together, and the
-        rule takes rows of training, of which each opinion is asked where it does not know them.
+        rule takes rows of training.
         """
-        if not self._decision.needs_rows:
+        posterior, opinions, needs_rows = self._posterior, self.opinions_, self._decision.needs_rows
+        judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
+        is_unseen = judges_pairs or held_out is not None
+        if opinions is not None:
+            posterior.weights = even_weights(len(opinions.names))
+        if not needs_rows:
             self._decision.choose_threshold(self.prior_)
-            if self.opinions_ is None:
-                return
-        posterior, opinions, is_unseen = self._posterior, self.opinions_, True
-        if selection is not None and selection.held_out.is_own and posterior.calibrator is None:
+        if not needs_rows and not (is_unseen and opinions is not None):
+            return
+        if judges_pairs:
             proba, y, weight = selection.judge(posterior, opinions)
-        elif held_out is not None:
-            y, weight = held_out.y, held_out.sample_weight
+        elif is_unseen:
             others = [] if opinions is None else opinions.proba(held_out.X)
             proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
-        elif opinions is None or applied.rows is not rows:
-            y, weight, is_unseen = rows.y, rows.sample_weight, False
-            proba = posterior.at(self.prior_, self._logits_of(rows.X))[None]
+            y, weight = held_out.y, held_out.sample_weight
         else:
-            left_out = rows.index[unknown.T]
-            others = opinions.proba_of_sets([rows.X[index] for index in left_out])
-            y, weight, is_unseen = rows.y[left_out.ravel()], rows.weight[unknown.T.ravel()], False
-            proba = np.stack([posterior.at(self.prior_, self._logits_of(rows.X[left_out.ravel()])), *others])
+            proba, y, weight = self._judge_training(rows, applied, unknown)
         weight = at_prior(y, weight, self.prior_)
-        if opinions is not None:
-            posterior.weights = fit_weights(proba, y, weight) if is_unseen else even_weights(len(opinions.names))
-        if self._decision.needs_rows:
-            of_rows = posterior.mean(proba[0], proba[1:]) if len(proba) == len(posterior.weights) else proba[0]
-            self._decision.choose_threshold(self.prior_, of_rows, weight)
+        if is_unseen and opinions is not None:
+            posterior.weights = fit_weights(proba, y, weight)
+        if needs_rows:
+            self._decision.choose_threshold(self.prior_, posterior.mean(proba[0], proba[1:]), weight)
+
+    def _judge_training(self, rows, applied, unknown):
+        """Return what all say of rows of training, each opinion of those that it does not know, labels and weights.
+
+        Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
+        """
+        X, y, weight = rows.X, rows.y, rows.sample_weight
+        asks = self.opinions_ is not None and applied.rows is rows and unknown.size
+        if asks:
+            distinct = unknown.T.ravel()
+            index = rows.index[distinct]
+            X, y, weight = rows.X[index], rows.y[index], rows.weight[distinct]
+        network = self._posterior.at(self.prior_, self._logits_of(X))
+        if asks:
+            return np.stack([network, *self.opinions_.proba_of_sets(np.split(X, unknown.shape[1]))]), y, weight
+        return np.stack([network] * len(self._posterior.weights)), y, weight
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

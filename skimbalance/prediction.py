@@ -85,7 +85,8 @@ class PredictingClassifier(AssemblingClassifier):
         ValueError
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
-        return self._posterior.at(self._target_prior(), *self._opinions(X, predict_params))
+        logits, others = self._opinions(X, predict_params)
+        return self._posterior.at(self._target_prior(), logits, others)
 
     def predict_log_proba(self, X, **predict_params):
         """Return the logarithm of ``predict_proba``.
@@ -150,7 +151,8 @@ class PredictingClassifier(AssemblingClassifier):
         """
         if self.decision is None:
             return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
-        proba = self._posterior.at(self.prior_, *self._opinions(X, predict_params))
+        logits, others = self._opinions(X, predict_params)
+        proba = self._posterior.at(self.prior_, logits, others)
         return self._labels(self._decision_now().labels(proba, self.prior_))
 
     def _decision_now(self):

@@ -327,7 +327,7 @@ def test_callback_classes_take_any_keyword(rare):
 def test_the_network_is_compiled_with_the_metrics(model, rare):
     X, y = rare
     clf = ImbalancedKerasClassifier(model, strategy="none", epochs=3, metrics=["AUC", "accuracy"], random_state=0)
-    clf.set_params(early_stopping=False).fit(X, y)
+    clf.set_params(early_stopping=False, opinions=None).fit(X, y)  # the network alone is what Keras evaluates
     for classifier in (clf, pickle.loads(pickle.dumps(clf))):
         scores = classifier.model_.evaluate(X, y, verbose=0, return_dict=True)
         assert set(scores) == {"loss", "auc", "accuracy"}
