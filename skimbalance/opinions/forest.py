@@ -21,8 +21,9 @@ class Forest(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_trees : int, default=16
-        Number of trees.
+    n_trees : int or "auto", default="auto"
+        Number of trees. "auto" is 16, and more on small tables, where they cost little and say more: as many as have
+        65,536 rows together, at most 64.
     random_state : int, RandomState instance or None, default=None
         Source of splits.
 
@@ -63,7 +64,7 @@ class Forest(ClassifierMixin, BaseEstimator):
 
     most_rows = 16_384
 
-    def __init__(self, n_trees=16, random_state=None):
+    def __init__(self, n_trees="auto", random_state=None):
         self.n_trees, self.random_state = n_trees, random_state
 
     def fit(self, X, y, sample_weight=None):
@@ -85,7 +86,8 @@ class Forest(ClassifierMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
         tried = round(max(min(0.5 * X.shape[1], _MOST_TRIED), X.shape[1] ** 0.5))
-        grown = ExtraTreesClassifier(self.n_trees, max_features=max(tried, 1), random_state=self.random_state)
+        n_trees = int(np.clip(65_536 // len(X), 16, 64)) if self.n_trees == "auto" else self.n_trees
+        grown = ExtraTreesClassifier(n_trees, max_features=max(tried, 1), random_state=self.random_state)
         trees = [tree.tree_ for tree in grown.fit(X, y, sample_weight).estimators_]
         self.classes_ = grown.classes_
         counts = np.array([tree.node_count for tree in trees])
