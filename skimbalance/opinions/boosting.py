@@ -1,13 +1,15 @@
-"""Boosted trees that split where classes change sharply: scikit-learn's, on bins that heed weights, on one thread."""
+"""Boosted trees that split where classes change sharply: grown by scikit-learn on bins that heed weights."""
 
 from functools import cache
 
 import numpy as np
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
+from skimbalance.opinions.trees import Trees
 from skimbalance.rows import weighted_quantiles
 
 _N_BINS = 255
@@ -43,10 +45,10 @@ class Boosting(ClassifierMixin, BaseEstimator):
         Number of features.
     n_iter_ : int
         Iterations.
-    edges_ : list of ndarray or None
-        Upper bounds of the bins of each column; None for gaps alone.
-    boosting_ : HistGradientBoostingClassifier
-        Boosted trees on bins.
+    baseline_ : ndarray of shape (n_outputs,)
+        Where every row starts: log-odds of the second class of two, or of each of more.
+    trees_ : Trees
+        Its trees, those of an iteration one behind the other.
 
     Examples
     --------
@@ -81,14 +83,17 @@ class Boosting(ClassifierMixin, BaseEstimator):
             Fitted estimator.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
-        self.edges_ = [_edges(column, sample_weight) for column in X.T]
-        self.boosting_ = HistGradientBoostingClassifier(
+        edges = [_edges(column, sample_weight) for column in X.T]
+        boosting = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
             max_bins=_N_BINS, early_stopping=False, random_state=self.random_state,
         )  # fmt: skip
         with _threads_for(X):
-            self.boosting_.fit(self._bins(X), y, sample_weight)
-        self.classes_, self.n_iter_ = self.boosting_.classes_, self.boosting_.n_iter_
+            boosting.fit(_bins(X, edges), y, sample_weight)
+        self.classes_, self.n_iter_ = boosting.classes_, boosting.n_iter_
+        # Private, in scikit-learn 1.6 to 1.9; its public trees are those of other estimators.
+        self.baseline_ = boosting._baseline_prediction.ravel()
+        self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in boosting._predictors for tree in of_iter])
         return self
 
     def predict_proba(self, X):
@@ -105,23 +110,18 @@ class Boosting(ClassifierMixin, BaseEstimator):
             Probabilities.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-        with _threads_for(X):
-            return self.boosting_.predict_proba(self._bins(X))
+        X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
+        n_outputs = len(self.baseline_)
+        sums = [v.reshape(-1, n_outputs, v.shape[1]).sum(axis=0, dtype=np.float64).T for v in self.trees_.values(X)]
+        logits = np.concatenate(sums) + self.baseline_
+        if n_outputs > 1:
+            return softmax(logits, axis=1)
+        return np.column_stack([expit(-logits), expit(logits)])
 
     def predict(self, X):
         """Return the label of the largest probability of each row."""
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
-
-    def _bins(self, X):
-        """Return the number of each value's bin, NaN for a gap."""
-        bins = np.empty(X.shape, dtype=np.float64, order="F")
-        for j, edges in enumerate(self.edges_):
-            bins[:, j] = 0.0 if edges is None else np.searchsorted(edges, X[:, j])
-            if edges is not None:
-                bins[np.isnan(X[:, j]), j] = np.nan
-        return bins
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags: X may hold gaps."""
@@ -141,6 +141,31 @@ def _edges(column, sample_weight):
         weight = None if sample_weight is None else np.asarray(sample_weight)[there]
         return np.unique(weighted_quantiles(column[there], weight, np.arange(1, _N_BINS) / _N_BINS))
     return (values[1:].astype(np.float64) + values[:-1]) / 2 if len(values) else None
+
+
+def _bins(X, edges):
+    """Return the number of each value's bin, NaN for a gap."""
+    bins = np.zeros(X.shape, dtype=np.float64, order="F")
+    for j, bounds in enumerate(edges):
+        if bounds is not None:
+            bins[:, j] = np.searchsorted(bounds, X[:, j])
+            bins[np.isnan(X[:, j]), j] = np.nan
+    return bins
+
+
+def _on_values(nodes, edges):
+    """Return the nodes of a tree on bins as one on values, as `Trees` takes it."""
+    threshold = np.full(len(nodes), np.inf)
+    for i in np.flatnonzero(nodes["is_leaf"] == 0):
+        threshold[i] = _bound(edges[nodes["feature_idx"][i]], nodes["num_threshold"][i])
+    left, right = (np.where(nodes["is_leaf"], 0, nodes[side]) for side in ("left", "right"))
+    return nodes["feature_idx"], threshold, left, right, nodes["missing_go_to_left"], nodes["value"][:, None]
+
+
+def _bound(edges, threshold):
+    """Return the largest value whose bin is not above a threshold; infinity, where only gaps are."""
+    bin_ = int(min(np.floor(threshold), len(edges)))
+    return edges[bin_] if bin_ < len(edges) else np.inf
 
 
 def _threads_for(X):

@@ -1,0 +1,83 @@
+"""Decision trees of scikit-learn as arrays: smaller, quick for a single row, and of use without scikit-learn."""
+
+import numpy as np
+
+# Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
+_AT_ONCE, _LEVELS = 2**18, 4
+
+
+class Trees:
+    """Trees laid one behind the other.
+
+    Parameters
+    ----------
+    trees : list of tuple of ndarray
+        Of each tree, for every node: the column it asks for, the largest value that goes left, its left and right child
+        (a leaf has any that are not positive), whether a gap goes left, and its value, (n_nodes, n_outputs).
+
+    Attributes
+    ----------
+    roots : ndarray of int, shape (n_trees,)
+        First node of each tree.
+    feature : ndarray of int32, shape (n_nodes,)
+        Column that a node asks for.
+    threshold : ndarray of float32, shape (n_nodes,)
+        Largest value that goes left.
+    children : ndarray of int32, shape (2 * n_nodes,)
+        Nodes to the left and to the right of each node; a leaf is its own child.
+    gaps_left : ndarray of bool, shape (n_nodes,)
+        Whether a gap goes left.
+    value : ndarray of float32, shape (n_nodes, n_outputs)
+        Value of a node.
+    """
+
+    def __init__(self, trees):
+        features, thresholds, left, right, gaps_left, values = zip(*trees, strict=True)
+        counts = np.array([len(feature) for feature in features])
+        self.roots = np.cumsum(counts) - counts
+        self.feature = np.maximum(np.concatenate(features), 0).astype(np.int32)
+        self.threshold = _rounded_down(np.concatenate(thresholds))
+        children = np.stack([np.concatenate(left), np.concatenate(right)], axis=1).astype(np.int64)
+        own = np.arange(len(children))[:, None]
+        children = np.where(children <= 0, own, children + np.repeat(self.roots, counts)[:, None])
+        self.children = children.astype(np.int32).ravel()
+        self.gaps_left = np.concatenate(gaps_left).astype(bool)
+        self.value = np.concatenate(values).astype(np.float32)
+
+    def values(self, X):
+        """Yield the values of the leaves that rows end in, (n_trees, n_rows, n_outputs), some rows at a time.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_rows, n_features)
+            Rows, contiguous; gaps are NaN.
+        """
+        n_rows = max(_AT_ONCE // len(self.roots), 1)
+        for begin in range(0, len(X), n_rows):
+            chunk = X[begin : begin + n_rows]
+            yield self.value.take(self._leaves(chunk), axis=0).reshape(len(self.roots), len(chunk), -1)
+
+    def _leaves(self, X):
+        """Return the leaves that rows end in, tree after tree: all rows go down all trees, level by level."""
+        flat, has_gaps = X.ravel(), np.isnan(X).any()
+        nodes, ends = np.repeat(self.roots, len(X)), np.empty(len(X) * len(self.roots), dtype=np.intp)
+        under_way = np.arange(len(ends))
+        first = np.tile(np.arange(len(X)) * X.shape[1], len(self.roots))
+        while len(under_way):
+            # Leaves lead to themselves, so that those who have arrived are sorted out every few levels only.
+            for _ in range(_LEVELS):
+                values = flat.take(first + self.feature.take(nodes))
+                goes_right = values > self.threshold.take(nodes)
+                if has_gaps:
+                    goes_right |= np.isnan(values) & ~self.gaps_left.take(nodes)
+                before, nodes = nodes, self.children.take(2 * nodes + goes_right)
+            goes_on = nodes != before
+            ends[under_way] = nodes
+            under_way, nodes, first = under_way[goes_on], nodes[goes_on], first[goes_on]
+        return ends
+
+
+def _rounded_down(threshold):
+    """Return the largest float32 not above each number: the same single-precision values lie below it."""
+    rounded = threshold.astype(np.float32)
+    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
