@@ -14,6 +14,7 @@ _PUBLIC = {
     "estimate_prior": "posterior",
     "mlp": "networks",
     "networks": None,
+    "opinions": None,
     "realmlp": "networks",
     "strategies": None,
 }
@@ -26,6 +27,7 @@ __all__ = [
     "estimate_prior",
     "mlp",
     "networks",
+    "opinions",
     "realmlp",
     "strategies",
 ]
