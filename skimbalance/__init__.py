@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ImbalancedKerasClassifier": "classifier",
     "Strategy": "strategies",
+    "StrategyComparison": "evaluation",
+    "compare_strategies": "evaluation",
     "decide": "decision",
     "estimate_prior": "posterior",
     "mlp": "networks",
@@ -22,7 +24,9 @@ _PUBLIC = {
 __all__ = [
     "ImbalancedKerasClassifier",
     "Strategy",
+    "StrategyComparison",
     "__version__",
+    "compare_strategies",
     "decide",
     "estimate_prior",
     "mlp",

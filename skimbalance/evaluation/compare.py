@@ -1,0 +1,235 @@
+"""Fit every remedy on the same folds, and keep what each says of the rows it has not seen."""
+
+import sys
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _check_sample_weight
+
+from skimbalance.decision import Decision, known_positive
+from skimbalance.evaluation.comparison import StrategyComparison
+from skimbalance.evaluation.scores import score_fold
+
+#: What is compared where nothing is said.
+USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
+
+
+def compare_strategies(
+    estimator, X, y, *, strategies=USUAL, cv=5, pos_label=None, costs=None, budget=0.05, sample_weight=None,
+    groups=None, n_jobs=None, random_state=None, verbose=1,
+):  # fmt: skip
+    """Compare remedies, and other models, on the same folds.
+
+    Parameters
+    ----------
+    estimator : ImbalancedKerasClassifier, or a pipeline or search that ends in one
+        What the strategies are set on.
+    X : {array-like, dataframe} of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,)
+        Labels.
+    strategies : list or dict, default=`USUAL`
+        What `strategy` takes: names, objects, lists of these; dicts of parameters of the classifier, such as
+        ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other classifiers of scikit-learn's kind, which
+        are taken as they are. A dict gives each a label.
+    cv : int, splitter or iterable, default=5
+        Folds; an int makes them stratified and shuffled.
+    pos_label : label, default=None
+        Positive label of two; None is 1 or True, or else the rarer one.
+    costs : dict or array-like, default=None
+        Costs of mistakes, as `decision` takes them; adds a score "cost", the mean for each row under the labels that a
+        model decides for.
+    budget : float in (0, 1), default=0.05
+        Share of the rows that can be looked at, for "recall at a budget".
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights, in fits and in scores.
+    groups : array-like of shape (n_samples,), default=None
+        Groups, for the splitter.
+    n_jobs : int, default=None
+        Fits that run side by side, in processes that each start TensorFlow; one process is usually the faster choice.
+    random_state : int, RandomState instance or None, default=None
+        Source of folds, and of all seeds that the models are given.
+    verbose : int, default=1
+        1 says how many fits are done, and how long the others will take.
+
+    Returns
+    -------
+    StrategyComparison
+        Scores, out-of-fold probabilities and decisions; printed, a table and what it says.
+
+    Raises
+    ------
+    ValueError
+        If the estimator does not end in a classifier with a `strategy`, or strategies are none or alike. A fit that
+        fails is a line of the result, with its error.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skimbalance import ImbalancedKerasClassifier, compare_strategies
+    >>> X, y = make_classification(n_samples=400, weights=[0.9], class_sep=2.0, random_state=0)
+    >>> clf = ImbalancedKerasClassifier("mlp", epochs=10)
+    >>> comparison = compare_strategies(clf, X, y, strategies=["none", "focal"], cv=3, random_state=0, verbose=0)
+    >>> list(comparison.scores_["none"])[:3]
+    ['average precision', 'ROC AUC', 'log-loss']
+    """
+    candidates = _candidates(estimator, strategies, random_state)
+    X, y, groups = indexable(X, y, groups)
+    classes, codes = np.unique(np.asarray(y), return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, codes[:, None], dtype=np.float64)
+    positive = _positive(codes, classes, pos_label)
+    matrix = None if costs is None else _cost_matrix(costs, classes, positive)
+    if isinstance(cv, int):
+        cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
+    splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+    scorer = partial(score_fold, positive=positive, budget=budget, costs=matrix)
+    calls = [
+        delayed(_fit_fold)(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
+        for model, prefix in candidates.values()
+        for split in splits
+    ]
+    folds = _run(calls, n_jobs, verbose)
+    of = {label: folds[i * len(splits) : (i + 1) * len(splits)] for i, label in enumerate(candidates)}
+    return StrategyComparison(of, splits, classes, codes, positive, None if costs is None else matrix)
+
+
+def _candidates(estimator, strategies, random_state):
+    """Return the models by label, each with the prefix of its classifier's parameters, None for other models."""
+    prefix = _prefix(estimator)
+    if prefix is None:
+        raise ValueError(
+            f"estimator={estimator!r} does not end in a classifier with a strategy; give an "
+            "ImbalancedKerasClassifier, or a pipeline or search that ends in one. Other models go among the strategies."
+        )
+    if isinstance(strategies, str):
+        strategies = [strategies]
+    labelled = strategies.items() if isinstance(strategies, dict) else ((_label(one), one) for one in strategies)
+    candidates = {}
+    for label, one in labelled:
+        if label in candidates:
+            raise ValueError(f"Two strategies have the label {label!r}; give them as a dict with a label for each.")
+        if isinstance(one, BaseEstimator) and hasattr(one, "predict_proba"):
+            model, own = clone(one), _prefix(one)
+        else:
+            settings = one if isinstance(one, dict) else {"strategy": one}
+            model, own = clone(estimator).set_params(**{prefix + name: v for name, v in settings.items()}), prefix
+        if random_state is not None:
+            seeds = {name: _seed(random_state) for name in model.get_params() if name.endswith("random_state")}
+            model.set_params(**{name: s for name, s in seeds.items() if model.get_params()[name] is None})
+        candidates[label] = model, own
+    if not candidates:
+        raise ValueError("strategies is empty; it takes at least one.")
+    return candidates
+
+
+def _seed(random_state):
+    """Return a seed for a model."""
+    return random_state if not isinstance(random_state, np.random.RandomState) else random_state.randint(2**31 - 1)
+
+
+def _prefix(estimator):
+    """Return what parameters of the classifier inside are preceded by, or None where there is none."""
+    if hasattr(estimator, "strategy") and hasattr(estimator, "target_prior"):
+        return ""
+    if getattr(estimator, "steps", None):
+        name, inner = estimator.steps[-1]
+    elif hasattr(estimator, "estimator"):
+        name, inner = "estimator", estimator.estimator
+    else:
+        return None
+    prefix = _prefix(inner)
+    return None if prefix is None else f"{name}__{prefix}"
+
+
+def _label(strategy):
+    """Return what a strategy is called where nobody has said."""
+    if isinstance(strategy, dict):
+        return ", ".join(f"{value}" if name == "strategy" else f"{name}={value}" for name, value in strategy.items())
+    if isinstance(strategy, list | tuple):
+        return " + ".join(map(_label, strategy))
+    if strategy is None or isinstance(strategy, str):
+        return strategy or "none"
+    if getattr(strategy, "steps", None):
+        return _label(strategy.steps[-1][1])
+    return type(strategy).__name__
+
+
+def _positive(codes, classes, pos_label):
+    """Return the position of the positive class of two, None for more."""
+    if len(classes) > 2:
+        return None
+    known = known_positive(pos_label, classes)
+    return int(np.bincount(codes).argmin()) if known is None else known
+
+
+def _cost_matrix(costs, classes, positive):
+    """Return costs as a matrix [true class, predicted class]."""
+    decision = Decision(costs, classes, 1 if positive is None else positive)
+    if decision.kind != "costs":
+        raise ValueError(f"costs={costs!r} are no costs; give {{'fp': cost, 'fn': cost}}, costs by label, or a matrix.")
+    return decision.value
+
+
+def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer):
+    """Fit a model on one fold, and return what it says of the other rows, its scores and its times."""
+    train, test = split
+    model, fit_params = clone(model), {}
+    if sample_weight is not None:
+        steps = getattr(model, "steps", None)
+        fit_params[f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"] = sample_weight[train]
+    began = time.perf_counter()
+    try:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **fit_params)
+        fitted = time.perf_counter()
+        rows = _safe_indexing(X, test)
+        labels = np.searchsorted(classes, model.predict(rows))
+        predicted = time.perf_counter()
+        if prefix is not None:
+            _inner(model).set_params(target_prior="fit")
+        proba = np.zeros((len(test), len(classes)))
+        proba[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows)
+        scores = scorer(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {
+        "scores": scores,
+        "proba": proba,
+        "labels": labels,
+        "seconds": fitted - began,
+        "predict seconds": predicted - fitted,
+        "warnings": sorted({str(warning.message) for warning in heard}),
+        "history": getattr(_inner(model), "history_", None),
+    }
+
+
+def _inner(model):
+    """Return the classifier inside a fitted pipeline or search, or the model itself."""
+    if hasattr(model, "best_estimator_"):
+        return _inner(model.best_estimator_)
+    return _inner(model.steps[-1][1]) if getattr(model, "steps", None) else model
+
+
+def _run(calls, n_jobs, verbose):
+    """Run the fits, and say how far they are."""
+    began, results = time.perf_counter(), []
+    for result in Parallel(n_jobs, return_as="generator")(calls):
+        results.append(result)
+        if verbose:
+            left = (time.perf_counter() - began) / len(results) * (len(calls) - len(results))
+            print(
+                f"\r{len(results)} of {len(calls)} fits, about {left:.0f} s left ", end="", file=sys.stderr, flush=True
+            )
+    if verbose:
+        print(f"\r{len(calls)} fits in {time.perf_counter() - began:.0f} s" + " " * 20, file=sys.stderr, flush=True)
+    return results

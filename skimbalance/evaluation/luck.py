@@ -1,0 +1,78 @@
+"""Is a difference between two models more than luck? Folds share training rows, which makes them alike."""
+
+import numpy as np
+from scipy import stats
+
+
+def corrected_interval(values, test_share, level=0.95):
+    r"""Return the mean of scores of folds, and an interval for it.
+
+    The variance of the mean is :math:`s^2 (1/n + \rho / (1 - \rho))` rather than :math:`s^2 / n`, as folds share rows
+    of training [1]_.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_splits,)
+        Scores, or differences of scores.
+    test_share : float in (0, 1)
+        Share of the rows that a fold tests, :math:`\rho`.
+    level : float, default=0.95
+        Probability of the interval.
+
+    Returns
+    -------
+    mean, low, high : float
+        Mean and ends of the interval; the ends are NaN for a single fold.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio (2003), "Inference for the Generalization Error", Machine Learning 52,
+       doi:10.1023/A:1024068626366.
+    """
+    mean, scale, dof = _posterior_of_mean(values, test_share)
+    if dof == 0:
+        return mean, np.nan, np.nan
+    half = scale * stats.t.ppf((1 + level) / 2, dof)
+    return mean, mean - half, mean + half
+
+
+def probabilities(differences, test_share, region=0.0):
+    """Return how probable it is that a model is worse, as good, or better: the correlated Bayesian t-test [1]_.
+
+    Parameters
+    ----------
+    differences : array-like of shape (n_splits,)
+        How much better it was than another, fold by fold.
+    test_share : float in (0, 1)
+        Share of the rows that a fold tests.
+    region : float, default=0.0
+        Differences up to this size count as none.
+
+    Returns
+    -------
+    worse, equivalent, better : float
+        Probabilities; they sum to one. NaN for a single fold.
+
+    References
+    ----------
+    .. [1] A. Benavoli, G. Corani, J. Demsar and M. Zaffalon (2017), "Time for a Change: a Tutorial for Comparing
+       Multiple Classifiers Through Bayesian Analysis", JMLR 18(77), section 4.
+    """
+    mean, scale, dof = _posterior_of_mean(differences, test_share)
+    if dof == 0:
+        return np.nan, np.nan, np.nan
+    if scale == 0:  # folds that agree to the bit
+        return float(mean < -region), float(abs(mean) <= region), float(mean > region)
+    worse = stats.t.cdf((-region - mean) / scale, dof)
+    better = stats.t.sf((region - mean) / scale, dof)
+    return float(worse), float(max(1 - worse - better, 0.0)), float(better)
+
+
+def _posterior_of_mean(values, test_share):
+    """Return location, scale and degrees of freedom of Student's distribution of a mean."""
+    values = np.asarray(values, dtype=np.float64)
+    n = len(values)
+    if n < 2:
+        return float(values.mean()), np.nan, 0
+    scale = values.std(ddof=1) * np.sqrt(1 / n + test_share / (1 - test_share))
+    return float(values.mean()), float(scale), n - 1

@@ -1,0 +1,212 @@
+"""Does a comparison give all remedies the same folds, score them honestly, and say how sure it is?"""
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import make_pipeline
+from scipy import stats
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, confusion_matrix, log_loss
+from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+
+from skimbalance import ImbalancedKerasClassifier, StrategyComparison, compare_strategies
+from skimbalance.evaluation.luck import corrected_interval, probabilities
+from skimbalance.evaluation.scores import score_fold
+from skimbalance.strategies import Focal
+
+
+def quick(**parameters):
+    """Plain network, for a few steps."""
+    return ImbalancedKerasClassifier("mlp", **{"epochs": 8, **parameters})
+
+
+def compare(X, y, strategies, estimator=None, **how):
+    """Compare on three folds, in silence."""
+    how = {"cv": 3, "random_state": 0, "verbose": 0, **how}
+    return compare_strategies(quick() if estimator is None else estimator, X, y, strategies=strategies, **how)
+
+
+# --- luck ---
+
+
+def test_the_interval_is_that_of_nadeau_and_bengio():
+    values = np.array([0.61, 0.55, 0.66, 0.58, 0.63])
+    mean, low, high = corrected_interval(values, 0.2)
+    half = stats.t.ppf(0.975, 4) * np.sqrt((1 / 5 + 0.2 / 0.8) * values.var(ddof=1))
+    np.testing.assert_allclose([mean, low, high], [values.mean(), values.mean() - half, values.mean() + half])
+    assert np.isnan(corrected_interval([0.5], 0.2)[1:]).all()
+
+
+def test_probabilities_are_those_of_the_corrected_test():
+    differences = np.array([0.03, 0.01, -0.01, 0.04, 0.02])
+    worse, equivalent, better = probabilities(differences, 0.2)
+    t = differences.mean() / np.sqrt((1 / 5 + 0.2 / 0.8) * differences.var(ddof=1))
+    np.testing.assert_allclose([worse, equivalent, better], [stats.t.cdf(-t, 4), 0, stats.t.cdf(t, 4)], atol=1e-12)
+    worse, equivalent, better = probabilities(differences, 0.2, region=0.5)
+    assert equivalent > 0.999
+    np.testing.assert_allclose(probabilities(-differences, 0.2, 0.01), probabilities(differences, 0.2, 0.01)[::-1])
+    assert probabilities([0.25, 0.25, 0.25], 0.3) == (0.0, 0.0, 1.0)
+
+
+def test_the_correction_keeps_false_alarms_rare():
+    """Two equal models, whose folds are alike (correlation 0.2): Student's t without it finds a difference in every
+    fourth comparison, and the corrected one in one of twenty.
+    """
+    rng = np.random.default_rng(0)
+    differences = rng.normal(size=(4000, 1)) * np.sqrt(0.2) + rng.normal(size=(4000, 5)) * np.sqrt(0.8)
+    alarms = [max(p[0], p[2]) > 0.975 for p in (probabilities(row, 0.2) for row in differences)]
+    naive = stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05
+    assert np.mean(alarms) < 0.07
+    assert naive.mean() > 2 * np.mean(alarms)
+
+
+# --- scores ---
+
+
+def test_log_loss_is_refinement_and_calibration():
+    rng = np.random.default_rng(0)
+    logit = rng.normal(scale=2, size=20_000) - 2
+    y = (rng.random(len(logit)) < 1 / (1 + np.exp(-logit))).astype(int)
+
+    def scores(z):
+        p = 1 / (1 + np.exp(-z))
+        return score_fold(y, np.column_stack([1 - p, p]), (p > 0.5).astype(int), None, 1, 0.05)
+
+    honest, distorted = scores(logit), scores(3 * logit + 2)
+    assert honest["calibration"] < 1e-3
+    assert distorted["refinement"] == pytest.approx(honest["refinement"], abs=1e-4)
+    assert distorted["calibration"] > 0.1
+    assert distorted["log-loss"] == pytest.approx(distorted["refinement"] + distorted["calibration"])
+    assert distorted["average precision"] == pytest.approx(honest["average precision"])
+
+
+@pytest.mark.parametrize("weighs", [False, True])
+def test_recall_at_a_budget_and_costs(weighs):
+    """Ten rows, of which two can be looked at; a weight of two is a row twice."""
+    score = np.linspace(0.9, 0.0, 10)
+    y, proba = np.array([1, 0, 1, 0, 0, 1, 0, 0, 0, 0]), np.column_stack([1 - score, score])
+    labels, costs = (score > 0.65).astype(int), np.array([[0.0, 1.0], [25.0, 0.0]])
+    weight = np.full(10, 2.0) if weighs else None
+    scores = score_fold(y, proba, labels, weight, 1, 0.2, costs)
+    assert scores["recall at 20%"] == pytest.approx(1 / 3)
+    assert scores["cost"] == pytest.approx((1 + 25) / 10)
+    doubled = score_fold(*(np.repeat(a, 2, axis=0) for a in (y, proba, labels)), None, 1, 0.2, costs)
+    assert doubled == pytest.approx(scores)
+
+
+# --- the comparison ---
+
+
+def test_all_see_the_same_folds_and_are_scored_at_the_prior_of_y(rare):
+    X, y = rare
+    cv = StratifiedKFold(3, shuffle=True, random_state=0)
+    found = compare(X, y, ["none", "class_weight", LogisticRegression(max_iter=2000)], cv=cv)
+    assert isinstance(found, StrategyComparison)
+    assert list(found.scores_) == ["none", "class_weight", "LogisticRegression"]
+    for fold, (train, test) in enumerate(cv.split(X, y)):
+        clf = quick(strategy="class_weight", random_state=0).fit(X[train], y[train])
+        np.testing.assert_array_equal(found.decisions_["class_weight"][test], clf.predict(X[test]))
+        proba = clf.set_params(target_prior="fit").predict_proba(X[test])
+        np.testing.assert_allclose(found.oof_proba_["class_weight"][test], proba)
+        scores = found.scores_["class_weight"]
+        assert scores["average precision"][fold] == pytest.approx(average_precision_score(y[test], proba[:, 1]))
+        assert scores["log-loss"][fold] == pytest.approx(log_loss(y[test], proba), rel=1e-4)
+
+
+def test_a_failure_is_a_line_and_not_the_end(rare):
+    X, y = rare
+    found = compare(X, y, {"plain": "none", "too many": SMOTE(k_neighbors=200), "focal, mild": Focal(gamma=0.5)})
+    assert list(found.errors_) == ["too many"]
+    assert list(found.scores_) == ["plain", "focal, mild"]
+    assert "'too many' failed" in found.in_words()
+    assert "too many: " in repr(found)
+    assert "too many" in found._repr_html_()
+    assert found.summary()["error"]["too many"].startswith("ValueError")
+    with pytest.raises(ValueError, match="Every candidate failed"):
+        compare(X, y, [SMOTE(k_neighbors=200)]).best()
+
+
+@pytest.mark.parametrize("wrap", ["pipeline", "search"])
+def test_pipelines_and_searches_that_end_in_the_classifier(wrap, rare):
+    X, y = rare
+    estimator = make_pipeline(StandardScaler(), quick())
+    if wrap == "search":
+        estimator = GridSearchCV(estimator, {"imbalancedkerasclassifier__optimizer__learning_rate": [1e-3, 1e-2]}, cv=2)
+        estimator.set_params(estimator__imbalancedkerasclassifier__optimizer="adam")
+    found = compare(X, y, ["none", {"strategy": "focal", "gamma": 1.0, "decision": "f1"}], estimator, cv=2)
+    assert list(found.scores_) == ["none", "focal, gamma=1.0, decision=f1"]
+    assert found.scores_["none"]["average precision"].mean() > 0.5
+
+
+def test_weights_costs_and_groups(rare):
+    X, y = rare
+    groups = np.arange(len(y)) % 20
+    found = compare(
+        X, y, ["none", HistGradientBoostingClassifier()], cv=GroupKFold(4), groups=groups,
+        sample_weight=np.where(y == 1, 2.0, 1.0), costs={"fp": 1, "fn": 20},
+    )  # fmt: skip
+    table = confusion_matrix(y, found.decisions_["none"], sample_weight=np.where(y == 1, 2.0, 1.0))
+    weight = [np.where(y[test] == 1, 2.0, 1.0).sum() for _, test in GroupKFold(4).split(X, y, groups)]
+    assert np.average(found.scores_["none"]["cost"], weights=weight) == pytest.approx(
+        (table[0, 1] + 20 * table[1, 0]) / table.sum()
+    )
+    assert found.best("cost") in found.scores_
+    assert found.versus("none", "HistGradientBoostingClassifier", "cost")["difference"] == pytest.approx(
+        (found.scores_["none"]["cost"] - found.scores_["HistGradientBoostingClassifier"]["cost"]).mean()
+    )
+
+
+def test_repeated_folds_and_more_classes(rare_multiclass):
+    X, y = rare_multiclass
+    labels = np.array(["a", "b", "c"])[y]
+    found = compare(X, labels, ["none", "class_weight"], cv=RepeatedStratifiedKFold(n_splits=2, n_repeats=2))
+    assert found.pos_label_ is None
+    np.testing.assert_allclose(found.oof_proba_["none"].sum(axis=1), 1)
+    assert len(found.scores_["none"]["F1"]) == 4
+    assert set(found.decisions_["none"]) <= set(labels)
+    assert "3 classes" in repr(found)
+
+
+def test_what_it_says(rare):
+    X, y = rare
+    labels = np.where(y == 1, "fraud", "fine")
+    found = compare(X, labels, {"good": "none", "blind": quick(strategy="none", epochs=1, optimizer="sgd")})
+    assert found.pos_label_ == "fraud"
+    assert "10.0% of them 'fraud'" in repr(found)
+    assert "always says 'fine' would have had 90.0%" in found.in_words()
+    told = found.versus("blind")
+    assert told["difference"] > 0
+    assert told["worse"] + told["equivalent"] + told["better"] == pytest.approx(1)
+    summary = found.summary()
+    assert list(summary.index) == ["good", "blind"]
+    assert summary["difference"]["good"] == 0
+    assert set(found.seconds_["good"]) == {"fit", "compilation", "predict"}
+    assert len(found.histories_["good"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("estimator", "strategies", "message"),
+    [
+        (LogisticRegression(), ["none"], "does not end in a classifier with a strategy"),
+        (None, ["none", "none"], "Two strategies have the label 'none'"),
+        (None, [], "strategies is empty"),
+    ],
+)
+def test_bad_input(estimator, strategies, message, rare):
+    with pytest.raises(ValueError, match=message):
+        compare(*rare, strategies, estimator)
+
+
+def test_bad_labels_and_costs(rare):
+    X, y = rare
+    with pytest.raises(ValueError, match="one class"):
+        compare(X, np.zeros_like(y), ["none"])
+    with pytest.raises(ValueError, match="are no costs"):
+        compare(X, y, ["none"], costs="f1")
+
+
+def test_progress_is_told(rare, capsys):
+    compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
+    assert "1 of 2 fits" in capsys.readouterr().err
