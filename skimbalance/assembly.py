@@ -8,7 +8,7 @@ import numpy as np
 from skimbalance.checks import check_class_weight
 from skimbalance.engine.keras_internals import decays_of, metrics_of, rate_of
 from skimbalance.engine.startup import keep_python_random, keras
-from skimbalance.heldout import hold_out_sets, plan_hold_out
+from skimbalance.heldout import plan_hold_out
 from skimbalance.networks import (
     NETWORKS,
     LossOnOutputs,
@@ -23,7 +23,7 @@ from skimbalance.networks import (
     recipe_of,
     set_decays,
 )
-from skimbalance.opinions import grow_opinions, resolve_opinions
+from skimbalance.opinions import resolve_opinions
 from skimbalance.scikeras_bridge import SciKerasClassifier, named_metrics
 from skimbalance.strategies import (
     CrossEntropy,
@@ -213,20 +213,9 @@ class AssemblingClassifier(SciKerasClassifier):
         class_counts = self.class_count_ if partial else None
         return apply_strategy(strategy, plan, self.classes_, settings["shuffle"], class_counts, given=self.strategy)
 
-    def _opinions_of_fit(self, applied, plan, shown, members, recipe, rng):
-        """Return what is asked beside the network, and the rows that each set of it does not know, or None.
-
-        Each is grown on the rows that a pair of members is trained on; where all members see the same rows, on three of
-        four quarters.
-        """
-        kinds = resolve_opinions(recipe.opinions if is_auto(self.opinions) else self.opinions)
-        if not kinds:
-            return None, None
-        sets, out = shown.of_pairs(members), None
-        if not plan.own_share:
-            train, out = hold_out_sets(applied.rows.classes[applied.kept], 4, 0.25, rng)
-            sets, out = applied.kept[train], applied.kept[out]
-        return grow_opinions(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng), out
+    def _other_kinds(self, recipe):
+        """Return the classifiers that are to be asked beside the network, by name."""
+        return resolve_opinions(recipe.opinions if is_auto(self.opinions) else self.opinions)
 
     def _selection(self, plan, shown, network, recipe, rng, partial):
         """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""

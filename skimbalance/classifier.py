@@ -14,12 +14,11 @@ from skimbalance.checks import (
 )
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
-from skimbalance.heldout import at_prior, holds_enough
+from skimbalance.judging import JudgingClassifier
 from skimbalance.networks import Network, check_gaps, metrics_on, pack_network, unpack_network
-from skimbalance.posterior import Posterior, even_weights, fit_calibrator, fit_weights
-from skimbalance.prediction import PredictingClassifier
+from skimbalance.posterior import Posterior
 from skimbalance.rows import Rows, weighted_counts
-from skimbalance.strategies import handles_multi_class, needs_calibration
+from skimbalance.strategies import handles_multi_class
 from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
@@ -32,7 +31,7 @@ from skimbalance.training import (
 )
 
 
-class ImbalancedKerasClassifier(PredictingClassifier):
+class ImbalancedKerasClassifier(JudgingClassifier):
     """Keras classifier for tables in which one class is rare.
 
     A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
@@ -395,6 +394,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self._target_prior()
         self._decision = self._new_decision(self._positive)
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
+        kinds = {} if partial else self._other_kinds(recipe)
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         if not goes_on:
             self.columns_.settle(rows.X, rows.index)
@@ -412,10 +412,10 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         loss = self._loss_of_fit(applied.loss, came_with)
         self._compile(network, optimizer, loss, came_with)
         self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
-        self.opinions_ = None
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
             self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
+            self.opinions_ = None
             return
         shown = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
@@ -424,9 +424,7 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out))
         self.train_prior_ = self._posterior.train_prior
         check_converged(read(network.model.weights), self._posterior, self.n_iter_)
-        unknown = None
-        if not partial:
-            self.opinions_, unknown = self._opinions_of_fit(applied, plan, shown, network.members, recipe, rng_opinions)
+        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions)
         self._weigh_opinions(rows, applied, held_out, selection, unknown)
 
     def _count(self, y, sample_weight, adds):
@@ -460,61 +458,6 @@ class ImbalancedKerasClassifier(PredictingClassifier):
         best = n_before + kept - training.initial_epoch + 1
         self.best_epoch_ = best if len(best) > 1 else int(best[0])
         return [training.progress(epoch) for epoch in kept]
-
-    def _calibrator(self, strategy, held_out):
-        """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
-        vars(self).pop("calibrator_", None)
-        wants = self.calibration or needs_calibration(strategy)
-        if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
-            return None
-        weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
-        self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
-        return self.calibrator_
-
-    def _weigh_opinions(self, rows, applied, held_out, selection, unknown):
-        """Weigh the network and other opinions, and let the decision rule look at the rows it needs.
-
-        Both take held-out rows where there are any. Without, the network weighs as much as all others together, and the
-        rule takes rows of training.
-        """
-        posterior, opinions, needs_rows = self._posterior, self.opinions_, self._decision.needs_rows
-        judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
-        is_unseen = judges_pairs or held_out is not None
-        if opinions is not None:
-            posterior.weights = even_weights(len(opinions.names))
-        if not needs_rows:
-            self._decision.choose_threshold(self.prior_)
-        if not needs_rows and not (is_unseen and opinions is not None):
-            return
-        if judges_pairs:
-            proba, y, weight = selection.judge(posterior, opinions)
-        elif is_unseen:
-            others = [] if opinions is None else opinions.proba(held_out.X)
-            proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
-            y, weight = held_out.y, held_out.sample_weight
-        else:
-            proba, y, weight = self._judge_training(rows, applied, unknown)
-        weight = at_prior(y, weight, self.prior_)
-        if is_unseen and opinions is not None:
-            posterior.weights = fit_weights(proba, y, weight)
-        if needs_rows:
-            self._decision.choose_threshold(self.prior_, posterior.mean(proba[0], proba[1:]), weight)
-
-    def _judge_training(self, rows, applied, unknown):
-        """Return what all say of rows of training, each opinion of those that it does not know, labels and weights.
-
-        Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
-        """
-        X, y, weight = rows.X, rows.y, rows.sample_weight
-        asks = self.opinions_ is not None and applied.rows is rows and unknown.size
-        if asks:
-            distinct = unknown.T.ravel()
-            index = rows.index[distinct]
-            X, y, weight = rows.X[index], rows.y[index], rows.weight[distinct]
-        network = self._posterior.at(self.prior_, self._logits_of(X))
-        if asks:
-            return np.stack([network, *self.opinions_.proba_of_sets(np.split(X, unknown.shape[1]))]), y, weight
-        return np.stack([network] * len(self._posterior.weights)), y, weight
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""

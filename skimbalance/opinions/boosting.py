@@ -4,12 +4,10 @@ from functools import cache
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
-from skimbalance.opinions.trees import Trees
+from skimbalance.opinions.trees import TreeClassifier, Trees
 from skimbalance.rows import weighted_quantiles
 
 _N_BINS = 255
@@ -18,7 +16,7 @@ _N_BINS = 255
 _WORTH_THREADS = 2_000_000
 
 
-class Boosting(ClassifierMixin, BaseEstimator):
+class Boosting(TreeClassifier):
     """scikit-learn's histogram gradient boosting, with few iterations.
 
     It sees each value as the number of its bin. Bins are bounded by weighted quantiles, so that a weight of 2 is the
@@ -65,24 +63,8 @@ class Boosting(ClassifierMixin, BaseEstimator):
         self.learning_rate, self.max_iter, self.max_leaf_nodes = learning_rate, max_iter, max_leaf_nodes
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
-        """Grow the trees.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
-        y : array-like of shape (n_samples,)
-            Labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of rows.
-
-        Returns
-        -------
-        self : Boosting
-            Fitted estimator.
-        """
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+    def _grow(self, X, y, sample_weight):
+        """Grow the trees, and lay them into arrays."""
         edges = [_edges(column, sample_weight) for column in X.T]
         boosting = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
@@ -91,43 +73,18 @@ class Boosting(ClassifierMixin, BaseEstimator):
         with _threads_for(X):
             boosting.fit(_bins(X, edges), y, sample_weight)
         self.classes_, self.n_iter_ = boosting.classes_, boosting.n_iter_
-        # Private, in scikit-learn 1.6 to 1.9; its public trees are those of other estimators.
+        # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
         self.baseline_ = boosting._baseline_prediction.ravel()
         self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in boosting._predictors for tree in of_iter])
-        return self
 
-    def predict_proba(self, X):
-        """Return class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_samples, n_classes)
-            Probabilities.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
+    def _proba(self, X):
+        """Return the probabilities of the sums of the leaves' log-odds."""
         n_outputs = len(self.baseline_)
         sums = [v.reshape(-1, n_outputs, v.shape[1]).sum(axis=0, dtype=np.float64).T for v in self.trees_.values(X)]
         logits = np.concatenate(sums) + self.baseline_
         if n_outputs > 1:
             return softmax(logits, axis=1)
         return np.column_stack([expit(-logits), expit(logits)])
-
-    def predict(self, X):
-        """Return the label of the largest probability of each row."""
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: X may hold gaps."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def _edges(column, sample_weight):

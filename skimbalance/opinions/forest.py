@@ -1,18 +1,16 @@
 """A forest that remembers single rows: grown by scikit-learn, kept as arrays."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skimbalance.opinions.trees import Trees
+from skimbalance.opinions.trees import TreeClassifier, Trees
 
 # Half of the columns are tried at a node, rather than their square root: the metric is to ignore those without use. Of
 # wide tables fewer, whose trees would take longer than their network.
 _MOST_TRIED = 32
 
 
-class Forest(ClassifierMixin, BaseEstimator):
+class Forest(TreeClassifier):
     """Extremely randomised trees grown to pure leaves: scikit-learn's, in a third of the memory.
 
     A smooth network misses what single rows tell where classes lie in small islands, or rows have near-duplicates. Such
@@ -56,24 +54,8 @@ class Forest(ClassifierMixin, BaseEstimator):
     def __init__(self, n_trees="auto", random_state=None):
         self.n_trees, self.random_state = n_trees, random_state
 
-    def fit(self, X, y, sample_weight=None):
-        """Grow the trees.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
-        y : array-like of shape (n_samples,)
-            Labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of rows.
-
-        Returns
-        -------
-        self : Forest
-            Fitted estimator.
-        """
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+    def _grow(self, X, y, sample_weight):
+        """Grow the trees, and lay them into arrays."""
         tried = round(max(min(0.5 * X.shape[1], _MOST_TRIED), X.shape[1] ** 0.5))
         n_trees = int(np.clip(65_536 // len(X), 16, 64)) if self.n_trees == "auto" else self.n_trees
         grown = ExtraTreesClassifier(n_trees, max_features=max(tried, 1), random_state=self.random_state)
@@ -85,32 +67,7 @@ class Forest(ClassifierMixin, BaseEstimator):
                 for t in trees
             ]
         )
-        return self
 
-    def predict_proba(self, X):
-        """Return class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_samples, n_classes)
-            Mean class shares of the leaves that rows end in.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
+    def _proba(self, X):
+        """Return the mean class shares of the leaves that rows end in."""
         return np.concatenate([shares.mean(axis=0, dtype=np.float64) for shares in self.trees_.values(X)])
-
-    def predict(self, X):
-        """Return the label of the largest probability of each row."""
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: X may hold gaps."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

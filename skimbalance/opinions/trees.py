@@ -1,6 +1,8 @@
 """Decision trees of scikit-learn as arrays: smaller, quick for a single row, and of use without scikit-learn."""
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 # Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
 _AT_ONCE, _LEVELS = 2**18, 4
@@ -75,6 +77,58 @@ class Trees:
             ends[under_way] = nodes
             under_way, nodes, first = under_way[goes_on], nodes[goes_on], first[goes_on]
         return ends
+
+
+class TreeClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier that scikit-learn grows, and that answers from arrays: ``_grow`` sets them, ``_proba`` reads them."""
+
+    def fit(self, X, y, sample_weight=None):
+        """Grow the trees.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; gaps are NaN.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of rows.
+
+        Returns
+        -------
+        self : TreeClassifier
+            Fitted estimator.
+        """
+        self._grow(validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan"), y, sample_weight)
+        return self
+
+    def predict_proba(self, X):
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; gaps are NaN.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            Probabilities.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
+        return self._proba(X)
+
+    def predict(self, X):
+        """Return the label of the largest probability of each row."""
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: X may hold gaps."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def _rounded_down(threshold):

@@ -40,6 +40,11 @@ class AppliedStrategy:
     batch_prior: np.ndarray | None
     loss: LogitsLoss | None
 
+    @property
+    def classes(self):
+        """Class index of each distinct row that is trained on."""
+        return self.rows.classes[self.kept]
+
     def class_weight(self, progress):
         """Return what a row of each class costs, (n_classes,), at a share of the epochs."""
         return self.strategy.class_weight(self.counts, progress)

@@ -1,0 +1,84 @@
+"""What do rows that training has not seen say? Of calibration, of other opinions, and of the threshold."""
+
+import numpy as np
+
+from skimbalance.heldout import at_prior, hold_out_sets, holds_enough
+from skimbalance.opinions import grow_opinions
+from skimbalance.posterior import even_weights, fit_calibrator, fit_weights
+from skimbalance.prediction import PredictingClassifier
+from skimbalance.strategies import needs_calibration
+
+
+class JudgingClassifier(PredictingClassifier):
+    """Classifier that learns from rows which its network does not know."""
+
+    def _calibrator(self, strategy, held_out):
+        """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
+        vars(self).pop("calibrator_", None)
+        wants = self.calibration or needs_calibration(strategy)
+        if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
+            return None
+        weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
+        self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
+        return self.calibrator_
+
+    def _ask_others(self, kinds, applied, plan, shown, members, rng):
+        """Grow other opinions; return the distinct rows that each set of them does not know, where they are its own.
+
+        Each is grown on the rows that a pair of members is trained on; where all members see the same rows, on three of
+        four quarters.
+        """
+        self.opinions_ = unknown = None
+        if not kinds:
+            return None
+        if plan.own_share:
+            sets = shown.of_pairs(members)
+        else:
+            sets, unknown = (applied.kept[of] for of in hold_out_sets(applied.classes, 4, 0.25, rng))
+        self.opinions_ = grow_opinions(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng)
+        return unknown
+
+    def _weigh_opinions(self, rows, applied, held_out, selection, unknown):
+        """Weigh the network and other opinions, and let the decision rule look at the rows it needs.
+
+        Both take held-out rows where there are any. Without, the network weighs as much as all others together, and the
+        rule takes rows of training.
+        """
+        posterior, opinions, needs_rows = self._posterior, self.opinions_, self._decision.needs_rows
+        judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
+        is_unseen = judges_pairs or held_out is not None
+        if opinions is not None:
+            posterior.weights = even_weights(len(opinions.names))
+        if not needs_rows:
+            self._decision.choose_threshold(self.prior_)
+        if not needs_rows and not (is_unseen and opinions is not None):
+            return
+        if judges_pairs:
+            proba, y, weight = selection.judge(posterior, opinions)
+        elif is_unseen:
+            others = [] if opinions is None else opinions.proba(held_out.X)
+            proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
+            y, weight = held_out.y, held_out.sample_weight
+        else:
+            proba, y, weight = self._judge_training(rows, applied, unknown)
+        weight = at_prior(y, weight, self.prior_)
+        if is_unseen and opinions is not None:
+            posterior.weights = fit_weights(proba, y, weight)
+        if needs_rows:
+            self._decision.choose_threshold(self.prior_, posterior.mean(proba[0], proba[1:]), weight)
+
+    def _judge_training(self, rows, applied, unknown):
+        """Return what all say of rows of training, each opinion of those that it does not know, labels and weights.
+
+        Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
+        """
+        X, y, weight = rows.X, rows.y, rows.sample_weight
+        asks = self.opinions_ is not None and applied.rows is rows and unknown.size
+        if asks:
+            distinct = unknown.T.ravel()
+            index = rows.index[distinct]
+            X, y, weight = rows.X[index], rows.y[index], rows.weight[distinct]
+        network = self._posterior.at(self.prior_, self._logits_of(X))
+        if asks:
+            return np.stack([network, *self.opinions_.proba_of_sets(np.split(X, unknown.shape[1]))]), y, weight
+        return np.stack([network] * len(self._posterior.weights)), y, weight
