@@ -32,7 +32,7 @@ def corrected_interval(values, test_share, level=0.95):
     mean, scale, dof = _posterior_of_mean(values, test_share)
     if dof == 0:
         return mean, np.nan, np.nan
-    half = scale * stats.t.ppf((1 + level) / 2, dof)
+    half = float(scale * stats.t.ppf((1 + level) / 2, dof))
     return mean, mean - half, mean + half
 
 
