@@ -50,7 +50,7 @@ def __getattr__(name):
 
 def __dir__():
     """List public names, for tab completion."""
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*(name for name in globals() if name.startswith("__")), *_PUBLIC})
 
 
 register_with_keras()

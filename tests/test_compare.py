@@ -207,6 +207,27 @@ def test_bad_labels_and_costs(rare):
         compare(X, y, ["none"], costs="f1")
 
 
+def test_pictures_show_the_scores(rare):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    X, y = rare
+    found = compare(X, y, ["none", LogisticRegression(max_iter=2000)])
+    axes = found.plot()
+    assert [ax.get_title() for ax in axes] == ["average precision", "log-loss", "F1", "balanced accuracy"]
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == found.ordered()[::-1]
+    dots = [line.get_xdata()[0] for line in axes[0].lines]
+    np.testing.assert_allclose(dots, [found.scores_[of]["average precision"].mean() for of in found.ordered()[::-1]])
+    (ax,) = found.plot("precision_recall")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[-1] == "chance (0.100)"
+    assert {label.split(" (")[0] for label in labels[:-1]} == set(found.scores_)
+    given = pyplot.subplots()[1]
+    assert found.plot("precision_recall", ax=given)[0] is given
+    for wrong, message in (({"kind": "roc"}, "is unknown"), ({"ax": given}, "takes one for each")):
+        with pytest.raises(ValueError, match=message):
+            found.plot(**wrong)
+    pyplot.close("all")
+
+
 def test_progress_is_told(rare, capsys):
     compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
     assert "1 of 2 fits" in capsys.readouterr().err

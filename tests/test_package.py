@@ -20,6 +20,7 @@ def test_import_does_not_load_tensorflow_and_completion_works():
         "import sys, skimbalance\n"
         "names = dir(skimbalance)\n"
         "assert 'ImbalancedKerasClassifier' in names and 'Strategy' in names, names\n"
+        "assert {n for n in names if n[:2] != '__'} == set(skimbalance.__all__) - {'__version__'}, names\n"
         "print([m for m in ('tensorflow', 'keras', 'sklearn', 'scikeras') if m in sys.modules])"
     )
     assert out.strip() == "[]"

@@ -6,6 +6,7 @@ import numpy as np
 
 from skimbalance.evaluation.luck import corrected_interval, probabilities
 from skimbalance.evaluation.scores import LESS_IS_BETTER
+from skimbalance.plotting import plot_comparison
 
 _SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
 
@@ -127,11 +128,9 @@ class StrategyComparison:
             it is that it is "worse", "equivalent" or "better"; seconds; the error of one that failed. A dict of columns
             where pandas is not installed.
         """
-        sign = -1 if score in LESS_IS_BETTER else 1
-        labels = sorted(self.scores_, key=lambda label: -sign * self.scores_[label][score].mean())
         lines = []
-        for label in labels:
-            _, low, high = corrected_interval(self.scores_[label][score], self._test_share)
+        for label in self.ordered(score):
+            _, low, high = self.interval(label, score)
             lines.append(
                 {"strategy": label}
                 | {name: float(values.mean()) for name, values in self.scores_[label].items()}
@@ -148,6 +147,39 @@ class StrategyComparison:
         except ImportError:
             return columns
         return pd.DataFrame(columns).set_index("strategy")
+
+    def ordered(self, score="average precision"):
+        """Return the labels of the candidates that did not fail, the best by a score first."""
+        sign = -1 if score in LESS_IS_BETTER else 1
+        return sorted(self.scores_, key=lambda label: -sign * self.scores_[label][score].mean())
+
+    def interval(self, label, score="average precision"):
+        """Return the mean of a candidate's score over the folds, and the ends of its corrected 95 % interval."""
+        return corrected_interval(self.scores_[label][score], self._test_share)
+
+    def out_of_fold(self, label):
+        """Return for all rows that were tested whether they are positive, and their probabilities."""
+        proba = self.oof_proba_[label]
+        tested = ~np.isnan(proba[:, 0])
+        return (self._codes == self._positive)[tested], proba[tested]
+
+    def plot(self, kind="scores", ax=None):
+        """Draw the comparison; needs matplotlib (the extra "plot").
+
+        Parameters
+        ----------
+        kind : {"scores", "precision_recall"}, default="scores"
+            A dot and a corrected 95 % interval for each candidate and score, or precision over recall of out-of-fold
+            probabilities (two classes).
+        ax : matplotlib Axes or array of these, default=None
+            Where to draw; None makes a figure. "scores" takes four.
+
+        Returns
+        -------
+        ndarray of matplotlib Axes
+            What was drawn on.
+        """
+        return plot_comparison(self, kind, ax)
 
     def in_words(self, score="average precision"):
         """Return what the comparison says, in a few sentences."""
@@ -180,7 +212,7 @@ class StrategyComparison:
         """Return the lines that are shown: header, candidates, those that failed."""
         names = [name for name in next(iter(self.scores_.values()), {}) if name.startswith(_SHOWN)]
         rows = [["strategy", *names, "fit, s"]]
-        for label in sorted(self.scores_, key=lambda label: -self.scores_[label]["average precision"].mean()):
+        for label in self.ordered() if self.scores_ else []:
             means = [f"{self.scores_[label][name].mean():.3f}" for name in names]
             rows.append([label, *means, f"{self.seconds_[label]['fit']:.1f}"])
         return rows, [[label, error.split("\n")[0][:100]] for label, error in self.errors_.items()]
