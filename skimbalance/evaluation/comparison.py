@@ -41,7 +41,7 @@ class StrategyComparison:
 
     def __init__(self, folds, splits, classes, codes, positive, costs):
         self.classes_, self._codes, self._positive, self._costs = classes, codes, positive, costs
-        self.pos_label_ = None if positive is None else classes[positive]
+        self.pos_label_ = None if positive is None else classes.tolist()[positive]
         self._test_share = float(np.mean([len(test) / (len(train) + len(test)) for train, test in splits]))
         self.scores_, self.oof_proba_, self.decisions_, self.errors_ = {}, {}, {}, {}
         self.warnings_, self.seconds_, self.histories_ = {}, {}, {}
@@ -196,8 +196,8 @@ class StrategyComparison:
                 f"These folds cannot tell it from {_listed(unclear)}: take what is simplest or fastest among them."
             )
         largest = np.bincount(self._codes).max() / len(self._codes)
-        label = self.classes_[np.bincount(self._codes).argmax()]
-        said.append(f"By accuracy, a model that always says {label.item()!r} would have had {largest:.1%}.")
+        label = self.classes_.tolist()[np.bincount(self._codes).argmax()]
+        said.append(f"By accuracy, a model that always says {label!r} would have had {largest:.1%}.")
         calibration = self.scores_[best]["calibration"].mean()
         if calibration > 0.1 * self.scores_[best]["log-loss"].mean():
             said.append(
@@ -234,7 +234,7 @@ class StrategyComparison:
         if self._positive is None:
             return f"{len(self._codes):,} rows, {len(self.classes_)} classes, {n_splits} folds; means over classes."
         share = np.mean(self._codes == self._positive)
-        return f"{len(self._codes):,} rows, {share:.1%} of them {self.pos_label_.item()!r}, {n_splits} folds."
+        return f"{len(self._codes):,} rows, {share:.1%} of them {self.pos_label_!r}, {n_splits} folds."
 
     def _repr_html_(self):
         """Return the table and what it says, for notebooks."""

@@ -88,7 +88,7 @@ def _plot_precision_recall(comparison, ax):
     share = is_positive.mean()
     ax.axhline(share, color="#777777", linewidth=0.8, linestyle=":", label=f"chance ({share:.3f})")
     ax.set(
-        xlabel=f"recall: share of {comparison.pos_label_.item()!r} that is found",
+        xlabel=f"recall: share of {comparison.pos_label_!r} that is found",
         ylabel="precision: share of what is found that is so",
         xlim=(0, 1.01), ylim=(0, 1.03),
     )  # fmt: skip
