@@ -7,7 +7,7 @@ from imblearn.pipeline import make_pipeline
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, confusion_matrix, log_loss
+from sklearn.metrics import average_precision_score, confusion_matrix, f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
@@ -156,6 +156,24 @@ def test_weights_costs_and_groups(rare):
     assert found.best("cost") in found.scores_
     assert found.versus("none", "HistGradientBoostingClassifier", "cost")["difference"] == pytest.approx(
         (found.scores_["none"]["cost"] - found.scores_["HistGradientBoostingClassifier"]["cost"]).mean()
+    )
+
+
+@pytest.mark.parametrize("told", ["comparison", "classifier", "nobody"])
+def test_rules_and_scores_mean_the_same_label(told, rare):
+    """Labels by name, of which the frequent one is looked for unless nobody says so."""
+    X, y = rare
+    labels = np.where(y == 1, "no", "yes")
+    clf = quick(decision="f1", pos_label="yes" if told == "classifier" else None)
+    found = compare(X, labels, ["none"], clf, pos_label="yes" if told == "comparison" else None)
+    assert not found.errors_
+    assert found.pos_label_ == ("no" if told == "nobody" else "yes")
+    best = clf.set_params(strategy="none", random_state=0, pos_label=found.pos_label_)
+    train, test = next(iter(StratifiedKFold(3, shuffle=True, random_state=0).split(X, labels)))
+    best.fit(X[train], labels[train])
+    np.testing.assert_array_equal(found.decisions_["none"][test], best.predict(X[test]))
+    assert found.scores_["none"]["F1"][0] == pytest.approx(
+        f1_score(labels[test], best.predict(X[test]), pos_label=found.pos_label_)
     )
 
 

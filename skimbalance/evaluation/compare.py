@@ -41,7 +41,8 @@ def compare_strategies(
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled.
     pos_label : label, default=None
-        Positive label of two; None is 1 or True, or else the rarer one.
+        Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. Classifiers that are
+        told none take it too, so that rules and scores mean the same label.
     costs : dict or array-like, default=None
         Costs of mistakes, as `decision` takes them; adds a score "cost", the mean for each row under the labels that a
         model decides for.
@@ -79,14 +80,21 @@ def compare_strategies(
     >>> list(comparison.scores_["none"])[:3]
     ['average precision', 'ROC AUC', 'log-loss']
     """
-    candidates = _candidates(estimator, strategies, random_state)
     X, y, groups = indexable(X, y, groups)
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, codes[:, None], dtype=np.float64)
+    prefix = _prefix_of_classifier(estimator)
+    if pos_label is None:
+        pos_label = estimator.get_params()[f"{prefix}pos_label"]
     positive = _positive(codes, classes, pos_label)
+    candidates = _candidates(estimator, prefix, strategies, random_state)
+    if positive is not None:
+        for model, own in candidates.values():
+            if own is not None and model.get_params()[f"{own}pos_label"] is None:
+                model.set_params(**{f"{own}pos_label": classes.tolist()[positive]})
     matrix = None if costs is None else _cost_matrix(costs, classes, positive)
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
@@ -99,17 +107,22 @@ def compare_strategies(
     ]
     folds = _run(calls, n_jobs, verbose)
     of = {label: folds[i * len(splits) : (i + 1) * len(splits)] for i, label in enumerate(candidates)}
-    return StrategyComparison(of, splits, classes, codes, positive, None if costs is None else matrix)
+    return StrategyComparison(of, splits, classes, codes, positive)
 
 
-def _candidates(estimator, strategies, random_state):
-    """Return the models by label, each with the prefix of its classifier's parameters, None for other models."""
+def _prefix_of_classifier(estimator):
+    """Return what parameters of the classifier that an estimator ends in are preceded by."""
     prefix = _prefix(estimator)
     if prefix is None:
         raise ValueError(
             f"estimator={estimator!r} does not end in a classifier with a strategy; give an "
             "ImbalancedKerasClassifier, or a pipeline or search that ends in one. Other models go among the strategies."
         )
+    return prefix
+
+
+def _candidates(estimator, prefix, strategies, random_state):
+    """Return the models by label, each with the prefix of its classifier's parameters, None for other models."""
     if isinstance(strategies, str):
         strategies = [strategies]
     labelled = strategies.items() if isinstance(strategies, dict) else ((_label(one), one) for one in strategies)
@@ -123,8 +136,8 @@ def _candidates(estimator, strategies, random_state):
             settings = one if isinstance(one, dict) else {"strategy": one}
             model, own = clone(estimator).set_params(**{prefix + name: v for name, v in settings.items()}), prefix
         if random_state is not None:
-            seeds = {name: _seed(random_state) for name in model.get_params() if name.endswith("random_state")}
-            model.set_params(**{name: s for name, s in seeds.items() if model.get_params()[name] is None})
+            seedless = [n for n, value in model.get_params().items() if n.endswith("random_state") and value is None]
+            model.set_params(**{name: _seed(random_state) for name in seedless})
         candidates[label] = model, own
     if not candidates:
         raise ValueError("strategies is empty; it takes at least one.")

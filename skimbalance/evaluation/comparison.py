@@ -39,8 +39,8 @@ class StrategyComparison:
         Positive label of two.
     """
 
-    def __init__(self, folds, splits, classes, codes, positive, costs):
-        self.classes_, self._codes, self._positive, self._costs = classes, codes, positive, costs
+    def __init__(self, folds, splits, classes, codes, positive):
+        self.classes_, self._codes, self._positive = classes, codes, positive
         self.pos_label_ = None if positive is None else classes.tolist()[positive]
         self._test_share = float(np.mean([len(test) / (len(train) + len(test)) for train, test in splits]))
         self.scores_, self.oof_proba_, self.decisions_, self.errors_ = {}, {}, {}, {}
@@ -79,8 +79,7 @@ class StrategyComparison:
         """Return the label of the candidate with the best mean of a score."""
         if not self.scores_:
             raise ValueError(f"Every candidate failed: {self.errors_}")
-        means = {label: scores[score].mean() for label, scores in self.scores_.items()}
-        return (min if score in LESS_IS_BETTER else max)(means, key=means.get)
+        return self.ordered(score)[0]
 
     def versus(self, other, label=None, score="average precision", region=0.0):
         """Return how much better one candidate is than another, and how sure that is.
@@ -212,7 +211,7 @@ class StrategyComparison:
         """Return the lines that are shown: header, candidates, those that failed."""
         names = [name for name in next(iter(self.scores_.values()), {}) if name.startswith(_SHOWN)]
         rows = [["strategy", *names, "fit, s"]]
-        for label in self.ordered() if self.scores_ else []:
+        for label in self.ordered():
             means = [f"{self.scores_[label][name].mean():.3f}" for name in names]
             rows.append([label, *means, f"{self.seconds_[label]['fit']:.1f}"])
         return rows, [[label, error.split("\n")[0][:100]] for label, error in self.errors_.items()]

@@ -38,7 +38,7 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     one_hot, weight = np.eye(n_classes)[y], sample_weight
     of = slice(None) if positive is None else positive
     log_loss, refinement = _log_loss(y, np.log(_clipped(proba)), weight), _recalibrated_log_loss(y, proba, weight)
-    average = "macro" if positive is None else "binary"
+    of_f1 = {"average": "macro"} if positive is None else {"pos_label": positive}
     scores = {
         "average precision": average_precision_score(one_hot[:, of], proba[:, of], sample_weight=weight),
         "ROC AUC": roc_auc_score(one_hot[:, of], proba[:, of], sample_weight=weight),
@@ -46,9 +46,7 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
         "refinement": refinement,
         "calibration": log_loss - refinement,
         "Brier": float(np.average(np.square(proba - one_hot).sum(axis=1), weights=weight) / 2),
-        "F1": f1_score(y, labels, average=average, sample_weight=weight, zero_division=0.0, pos_label=positive)
-        if positive is not None
-        else f1_score(y, labels, average=average, sample_weight=weight, zero_division=0.0),
+        "F1": f1_score(y, labels, **of_f1, sample_weight=weight, zero_division=0.0),
         "balanced accuracy": balanced_accuracy_score(y, labels, sample_weight=weight),
         "accuracy": float(np.average(labels == y, weights=weight)),
     }

@@ -42,7 +42,7 @@ SCORES = {
 
 def _plot_scores(comparison, ax):
     """Draw a dot and an interval for each candidate and score, the best at the top."""
-    labels = list(comparison.ordered())[::-1]
+    labels = comparison.ordered()[::-1]
     if ax is None:
         size = (3.0 * len(SCORES), 1.0 + 0.35 * len(labels))
         ax = _pyplot().subplots(1, len(SCORES), figsize=size, sharey=True, layout="constrained")[1]
