@@ -180,8 +180,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         ``predict_proba`` is the posterior under them, unless `target_prior` is set. Where they change in the course of
         training, those of the epoch that was kept (the mean over members that keep different ones).
     threshold_ : float
-        Probability of the positive class, at the prior of y, from which ``predict`` says positive. Two classes and a
-        `decision` only.
+        Probability of the positive class, at the prior of y, from which ``predict`` says positive. Two classes only.
     calibrator_ : LogisticRegression
         Model from logits to labels. With ``calibration="holdout"`` only.
     target_type_, X_shape_, X_dtype_, y_dtype_, y_ndim_, n_outputs_, n_outputs_expected_ : object

@@ -185,6 +185,34 @@ def _parse_matrix(decision, n_classes):
     return "costs", costs
 
 
+def cost_matrix(costs, classes, positive=1):
+    """Return costs of mistakes as a matrix.
+
+    Parameters
+    ----------
+    costs : dict or array-like of shape (n_classes, n_classes)
+        As `Decision` takes them.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    positive : int, default=1
+        Position of the positive class of two.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes)
+        [true class, predicted class].
+
+    Raises
+    ------
+    ValueError
+        For a rule that is no costs.
+    """
+    decision = Decision(costs, classes, positive)
+    if decision.kind != "costs":
+        raise ValueError(f"costs={costs!r} are no costs; give {{'fp': cost, 'fn': cost}}, costs by label, or a matrix.")
+    return decision.value
+
+
 def decide(proba, *, costs, classes=None, pos_label=None):
     """Return the labels of least expected cost, for costs that differ from row to row.
 

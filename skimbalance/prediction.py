@@ -181,12 +181,20 @@ class PredictingClassifier(AssemblingClassifier):
     def threshold_(self):
         """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
         try:
-            threshold = self._decision_now().threshold if self.initialized_ else None
+            threshold = self._threshold() if self.initialized_ and self.n_classes_ == 2 else None
         except ValueError as error:
             raise AttributeError(str(error)) from None
         if threshold is None:
-            raise AttributeError(
-                "threshold_ exists after fit, for two classes and a decision other than None (and than costs that "
-                "reward mistakes)."
-            )
+            raise AttributeError("threshold_ exists after fit, for two classes and costs that do not reward mistakes.")
         return threshold
+
+    def _threshold(self):
+        """Return the threshold at the prior of y; that of an argmax lies where the prior it is taken at is even."""
+        decision = self._decision_now()
+        if decision.kind != "argmax":
+            return decision.threshold
+        target = self._target_prior()
+        if target is None:  # nothing was trained
+            return None
+        odds = (self.prior_ / target)[[1 - decision.positive, decision.positive]]
+        return float(odds[1] / odds.sum())

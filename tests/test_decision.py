@@ -64,6 +64,8 @@ def test_decisions_work_on_the_prior_of_y_whatever_is_shown(strategy, target_pri
         predicted = clf.set_params(decision=decision).predict(X)
         np.testing.assert_array_equal(predicted, natural >= threshold)
         assert clf.threshold_ == pytest.approx(threshold)
+    np.testing.assert_array_equal(clf.set_params(decision=None).predict(X), natural >= clf.threshold_)
+    np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X)[:, 1] >= 0.5)
 
 
 def test_costs_give_the_bayes_decision(rare_multiclass):
@@ -110,7 +112,7 @@ def test_a_rule_that_needs_rows_needs_a_fit(rare):
     costs = {"fp": 1, "fn": 4}
     assert ImbalancedKerasClassifier("mlp", decision=costs).initialize(X, y).threshold_ == pytest.approx(0.2)
     clf = model(X, y)
-    assert not hasattr(clf, "threshold_")
+    assert not hasattr(clf.set_params(decision=[[1, 0], [0, 1]]), "threshold_"), "a reward for mistakes"
     clf.set_params(decision="f1")
     with pytest.raises(ValueError, match="set after fit, but its threshold follows from rows; call fit with it"):
         clf.predict(X)

@@ -12,9 +12,10 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _check_sample_weight
 
-from skimbalance.decision import Decision, known_positive
+from skimbalance.decision import cost_matrix, known_positive
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.scores import score_fold
+from skimbalance.nesting import inner_classifier, prefix_of_classifier
 
 #: What is compared where nothing is said.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
@@ -86,7 +87,7 @@ def compare_strategies(
         raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, codes[:, None], dtype=np.float64)
-    prefix = _prefix_of_classifier(estimator)
+    prefix = _known_prefix(estimator)
     if pos_label is None:
         pos_label = estimator.get_params()[f"{prefix}pos_label"]
     positive = _positive(codes, classes, pos_label)
@@ -95,7 +96,7 @@ def compare_strategies(
         for model, own in candidates.values():
             if own is not None and model.get_params()[f"{own}pos_label"] is None:
                 model.set_params(**{f"{own}pos_label": classes.tolist()[positive]})
-    matrix = None if costs is None else _cost_matrix(costs, classes, positive)
+    matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
@@ -110,9 +111,9 @@ def compare_strategies(
     return StrategyComparison(of, splits, classes, codes, positive)
 
 
-def _prefix_of_classifier(estimator):
+def _known_prefix(estimator):
     """Return what parameters of the classifier that an estimator ends in are preceded by."""
-    prefix = _prefix(estimator)
+    prefix = prefix_of_classifier(estimator)
     if prefix is None:
         raise ValueError(
             f"estimator={estimator!r} does not end in a classifier with a strategy; give an "
@@ -131,7 +132,7 @@ def _candidates(estimator, prefix, strategies, random_state):
         if label in candidates:
             raise ValueError(f"Two strategies have the label {label!r}; give them as a dict with a label for each.")
         if isinstance(one, BaseEstimator) and hasattr(one, "predict_proba"):
-            model, own = clone(one), _prefix(one)
+            model, own = clone(one), prefix_of_classifier(one)
         else:
             settings = one if isinstance(one, dict) else {"strategy": one}
             model, own = clone(estimator).set_params(**{prefix + name: v for name, v in settings.items()}), prefix
@@ -147,20 +148,6 @@ def _candidates(estimator, prefix, strategies, random_state):
 def _seed(random_state):
     """Return a seed for a model."""
     return random_state if not isinstance(random_state, np.random.RandomState) else random_state.randint(2**31 - 1)
-
-
-def _prefix(estimator):
-    """Return what parameters of the classifier inside are preceded by, or None where there is none."""
-    if hasattr(estimator, "strategy") and hasattr(estimator, "target_prior"):
-        return ""
-    if getattr(estimator, "steps", None):
-        name, inner = estimator.steps[-1]
-    elif hasattr(estimator, "estimator"):
-        name, inner = "estimator", estimator.estimator
-    else:
-        return None
-    prefix = _prefix(inner)
-    return None if prefix is None else f"{name}__{prefix}"
 
 
 def _label(strategy):
@@ -184,14 +171,6 @@ def _positive(codes, classes, pos_label):
     return int(np.bincount(codes).argmin()) if known is None else known
 
 
-def _cost_matrix(costs, classes, positive):
-    """Return costs as a matrix [true class, predicted class]."""
-    decision = Decision(costs, classes, 1 if positive is None else positive)
-    if decision.kind != "costs":
-        raise ValueError(f"costs={costs!r} are no costs; give {{'fp': cost, 'fn': cost}}, costs by label, or a matrix.")
-    return decision.value
-
-
 def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer):
     """Fit a model on one fold, and return what it says of the other rows, its scores and its times."""
     train, test = split
@@ -209,7 +188,7 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
         labels = np.searchsorted(classes, model.predict(rows))
         predicted = time.perf_counter()
         if prefix is not None:
-            _inner(model).set_params(target_prior="fit")
+            inner_classifier(model).set_params(target_prior="fit")
         proba = np.zeros((len(test), len(classes)))
         proba[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows)
         scores = scorer(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
@@ -222,15 +201,8 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
         "seconds": fitted - began,
         "predict seconds": predicted - fitted,
         "warnings": sorted({str(warning.message) for warning in heard}),
-        "history": getattr(_inner(model), "history_", None),
+        "history": getattr(inner_classifier(model), "history_", None),
     }
-
-
-def _inner(model):
-    """Return the classifier inside a fitted pipeline or search, or the model itself."""
-    if hasattr(model, "best_estimator_"):
-        return _inner(model.best_estimator_)
-    return _inner(model.steps[-1][1]) if getattr(model, "steps", None) else model
 
 
 def _run(calls, n_jobs, verbose):
