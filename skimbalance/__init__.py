@@ -8,9 +8,14 @@ __version__ = "0.1.0"
 
 #: Public name -> module it lives in. Importing the package loads none of them, and so not TensorFlow.
 _PUBLIC = {
+    "GainDisplay": "plotting",
+    "HistoryDisplay": "plotting",
     "ImbalancedKerasClassifier": "classifier",
+    "NetBenefitDisplay": "plotting",
+    "ReliabilityDisplay": "plotting",
     "Strategy": "strategies",
     "StrategyComparison": "evaluation",
+    "ThresholdDisplay": "plotting",
     "compare_strategies": "evaluation",
     "decide": "decision",
     "estimate_prior": "posterior",
@@ -22,9 +27,14 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "GainDisplay",
+    "HistoryDisplay",
     "ImbalancedKerasClassifier",
+    "NetBenefitDisplay",
+    "ReliabilityDisplay",
     "Strategy",
     "StrategyComparison",
+    "ThresholdDisplay",
     "__version__",
     "compare_strategies",
     "decide",

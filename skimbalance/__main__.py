@@ -5,6 +5,9 @@ import html
 import io
 import sys
 
+#: Pictures on the page of a comparison, besides scores, where there are two classes.
+_OF_TWO = ("precision_recall", "threshold", "reliability", "net_benefit")
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; font-size: 14px; } td, th { padding: .3rem .7rem; text-align: right; }
@@ -102,7 +105,8 @@ def _read(options):
 
 def _page(found, title):
     """Return a comparison as one page that needs no other file."""
-    kinds = ["scores", *["precision_recall"] * (found.pos_label_ is not None)] if found.scores_ else []
+    kinds = ["scores", *_OF_TWO] if found.pos_label_ is not None else ["scores"]
+    kinds = kinds if found.scores_ else []
     pictures = "".join(f"<div>{_svg(found, kind)}</div>" for kind in kinds)
     title = html.escape(title)
     return (

@@ -1,4 +1,4 @@
-"""Where in a pipeline or a search is the classifier that has a strategy?"""
+"""Where in a pipeline or a search is the classifier that has a strategy, and by what does the whole decide?"""
 
 
 def inner_classifier(model):
@@ -14,10 +14,38 @@ def inner_classifier(model):
     estimator
         The innermost one.
     """
+    return _levels(model)[-1]
+
+
+def _levels(model):
+    """Return a fitted model and what is inside of it, from the outermost to the innermost."""
     for name in ("best_estimator_", "estimator_"):
         if hasattr(model, name):
-            return inner_classifier(getattr(model, name))
-    return inner_classifier(model.steps[-1][1]) if getattr(model, "steps", None) else model
+            return [model, *_levels(getattr(model, name))]
+    return [model, *_levels(model.steps[-1][1])] if getattr(model, "steps", None) else [model]
+
+
+def used_threshold(model):
+    """Return from which probability on a fitted model calls the positive label of two, at the prior of y.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted classifier, or a pipeline or search that ends in one. Those of this package have a ``threshold_``,
+        `TunedThresholdClassifierCV` a ``best_threshold_``, and all others take one half.
+
+    Returns
+    -------
+    float or None
+        None for more classes, and where a threshold was tuned at another prior than that of y.
+    """
+    *outer, inner = _levels(model)
+    if len(model.classes_) != 2:
+        return None
+    tuned = [of.best_threshold_ for of in outer if hasattr(of, "best_threshold_")]
+    if tuned:
+        return None if has_strategy(inner) and inner.target_prior != "fit" else float(tuned[0])
+    return getattr(inner, "threshold_", 0.5)
 
 
 def prefix_of_classifier(estimator):

@@ -235,10 +235,11 @@ def test_pictures_show_the_scores(rare):
     assert [label.get_text() for label in axes[0].get_yticklabels()] == found.ordered()[::-1]
     dots = [line.get_xdata()[0] for line in axes[0].lines]
     np.testing.assert_allclose(dots, [found.scores_[of]["average precision"].mean() for of in found.ordered()[::-1]])
-    (ax,) = found.plot("precision_recall")
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[-1] == "chance (0.100)"
-    assert {label.split(" (")[0] for label in labels[:-1]} == set(found.scores_)
+    for kind in ("precision_recall", "reliability", "threshold", "net_benefit", "history"):
+        labels = [text.get_text() for text in found.plot(kind)[-1].get_legend().get_texts()]
+        drawn = found.histories_ if kind == "history" else found.scores_
+        assert drawn.keys() <= {label.split(" (")[0].split("\n")[0] for label in labels}, kind
+    assert "chance (0.100)" in [text.get_text() for text in found.plot("precision_recall")[0].get_legend().get_texts()]
     given = pyplot.subplots()[1]
     assert found.plot("precision_recall", ax=given)[0] is given
     for wrong, message in (({"kind": "roc"}, "is unknown"), ({"ax": given}, "takes one for each")):
@@ -266,7 +267,7 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys):
     assert "auto, decision=f1" in shown
     assert "cost" in shown
     text = page.read_text(encoding="utf-8")
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 5
     assert "http" not in text.split("<svg")[0]
     for wrong, message in (("--target=x", "no column 'x'"), ("--pos-label=maybe", "No row has the label 'maybe'")):
         with pytest.raises(SystemExit, match=message):

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 from skimbalance.decision import cost_matrix, known_positive
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.scores import score_fold
-from skimbalance.nesting import inner_classifier, prefix_of_classifier
+from skimbalance.nesting import inner_classifier, prefix_of_classifier, used_threshold
 
 #: What is compared where nothing is said.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
@@ -108,7 +108,7 @@ def compare_strategies(
     ]
     folds = _run(calls, n_jobs, verbose)
     of = {label: folds[i * len(splits) : (i + 1) * len(splits)] for i, label in enumerate(candidates)}
-    return StrategyComparison(of, splits, classes, codes, positive)
+    return StrategyComparison(of, splits, classes, codes, positive, matrix, sample_weight)
 
 
 def _known_prefix(estimator):
@@ -187,6 +187,7 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
         rows = _safe_indexing(X, test)
         labels = np.searchsorted(classes, model.predict(rows))
         predicted = time.perf_counter()
+        threshold = used_threshold(model)
         if prefix is not None:
             inner_classifier(model).set_params(target_prior="fit")
         proba = np.zeros((len(test), len(classes)))
@@ -201,6 +202,7 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
         "seconds": fitted - began,
         "predict seconds": predicted - fitted,
         "warnings": sorted({str(warning.message) for warning in heard}),
+        "threshold": threshold,
         "history": getattr(inner_classifier(model), "history_", None),
     }
 

@@ -33,18 +33,26 @@ class StrategyComparison:
         "compilation".
     histories_ : dict of str to list of dict
         Losses and scores over the epochs, fold by fold, of those that have any.
+    thresholds_ : dict of str to float
+        Probability, at the prior of y, from which the positive label of two is called: the median over the folds.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     pos_label_ : label or None
         Positive label of two.
+    costs_ : ndarray of shape (n_classes, n_classes) or None
+        Costs of mistakes, [true class, predicted class].
     """
 
-    def __init__(self, folds, splits, classes, codes, positive):
+    #: Scores of which less is better.
+    less_is_better = LESS_IS_BETTER
+
+    def __init__(self, folds, splits, classes, codes, positive, costs=None, sample_weight=None):
         self.classes_, self._codes, self._positive = classes, codes, positive
+        self.costs_, self._weight = costs, sample_weight
         self.pos_label_ = None if positive is None else classes.tolist()[positive]
         self._test_share = float(np.mean([len(test) / (len(train) + len(test)) for train, test in splits]))
         self.scores_, self.oof_proba_, self.decisions_, self.errors_ = {}, {}, {}, {}
-        self.warnings_, self.seconds_, self.histories_ = {}, {}, {}
+        self.warnings_, self.seconds_, self.histories_, self.thresholds_ = {}, {}, {}, {}
         for label, of_label in folds.items():
             self._add(label, of_label, splits)
 
@@ -72,6 +80,8 @@ class StrategyComparison:
             "predict": float(np.median([fold["predict seconds"] for fold in folds])),
         }
         self.warnings_[label] = sorted({message for fold in folds for message in fold["warnings"]})
+        if folds[0]["threshold"] is not None:
+            self.thresholds_[label] = float(np.median([fold["threshold"] for fold in folds]))
         if folds[0]["history"] is not None:
             self.histories_[label] = [fold["history"] for fold in folds]
 
@@ -157,21 +167,24 @@ class StrategyComparison:
         return corrected_interval(self.scores_[label][score], self._test_share)
 
     def out_of_fold(self, label):
-        """Return for all rows that were tested whether they are positive, and their probabilities."""
-        proba = self.oof_proba_[label]
-        tested = ~np.isnan(proba[:, 0])
-        return (self._codes == self._positive)[tested], proba[tested]
+        """Return of the rows that were tested: labels, probabilities of the positive label of two, and weights."""
+        proba = self.oof_proba_[label][:, self._positive]
+        tested = ~np.isnan(proba)
+        return self.classes_[self._codes[tested]], proba[tested], None if self._weight is None else self._weight[tested]
 
     def plot(self, kind="scores", ax=None):
         """Draw the comparison; needs matplotlib (the extra "plot").
 
         Parameters
         ----------
-        kind : {"scores", "precision_recall"}, default="scores"
-            A dot and a corrected 95 % interval for each candidate and score, or precision over recall of out-of-fold
-            probabilities (two classes).
+        kind : str, default="scores"
+            "scores": a dot and a corrected 95 % interval for each candidate and score. For two classes, of out-of-fold
+            probabilities at the prior of y, a curve for each candidate: "precision_recall"; "reliability"
+            (`ReliabilityDisplay`); "threshold" (`ThresholdDisplay`: F1, or the cost where there are costs, with a dot
+            at the threshold that is used); "net_benefit" (`NetBenefitDisplay`). "history": losses and average precision
+            over the epochs, a line a fold.
         ax : matplotlib Axes or array of these, default=None
-            Where to draw; None makes a figure. "scores" takes four.
+            Where to draw; None makes a figure. "scores" takes four, "history" two.
 
         Returns
         -------

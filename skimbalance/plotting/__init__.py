@@ -1,5 +1,18 @@
-"""What does a comparison look like? matplotlib is loaded only where something is drawn."""
+"""What does a classifier, or a comparison, look like? matplotlib is loaded only where something is drawn."""
 
 from skimbalance.plotting.comparison import KINDS, plot_comparison
+from skimbalance.plotting.gain import GainDisplay
+from skimbalance.plotting.history import HistoryDisplay
+from skimbalance.plotting.net_benefit import NetBenefitDisplay
+from skimbalance.plotting.reliability import ReliabilityDisplay
+from skimbalance.plotting.threshold import ThresholdDisplay
 
-__all__ = ["KINDS", "plot_comparison"]
+__all__ = [
+    "KINDS",
+    "GainDisplay",
+    "HistoryDisplay",
+    "NetBenefitDisplay",
+    "ReliabilityDisplay",
+    "ThresholdDisplay",
+    "plot_comparison",
+]

@@ -1,10 +1,14 @@
-"""Pictures of a comparison: scores with their intervals, and curves of precision and recall."""
+"""Pictures of a comparison: scores with their intervals, and the displays with a curve for each candidate."""
 
 import numpy as np
 
-# Okabe and Ito's colours, which the colour-blind tell apart, and lines to tell those of more candidates.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_STYLES = ("-", "--", ":", "-.")
+from skimbalance.plotting.display import COLORS, FAINT, GREY, STYLES, finish, new_axes, one_legend
+from skimbalance.plotting.net_benefit import NetBenefitDisplay
+from skimbalance.plotting.reliability import ReliabilityDisplay
+from skimbalance.plotting.threshold import ThresholdDisplay
+
+#: Scores that "scores" draws.
+SCORES = ("average precision", "log-loss", "F1", "balanced accuracy")
 
 
 def plot_comparison(comparison, kind, ax=None):
@@ -14,10 +18,10 @@ def plot_comparison(comparison, kind, ax=None):
     ----------
     comparison : StrategyComparison
         What was compared.
-    kind : {"scores", "precision_recall"}
-        What to draw.
+    kind : str
+        What to draw, one of `KINDS`.
     ax : matplotlib Axes or array of these, default=None
-        Where to draw; None makes a figure. "scores" takes as many as there are `SCORES`.
+        Where to draw; None makes a figure. "scores" takes as many as there are `SCORES`, "history" two.
 
     Returns
     -------
@@ -28,36 +32,28 @@ def plot_comparison(comparison, kind, ax=None):
         raise ValueError(f"kind={kind!r} is unknown; it takes {', '.join(map(repr, KINDS))}.")
     if not comparison.scores_:
         raise ValueError(f"There is nothing to draw, as every candidate failed: {comparison.errors_}")
-    return KINDS[kind](comparison, ax)
-
-
-#: Scores that "scores" draws, and which end of each is the better one.
-SCORES = {
-    "average precision": "more",
-    "log-loss": "less",
-    "F1": "more",
-    "balanced accuracy": "more",
-}
+    if comparison.pos_label_ is None and kind in OF_TWO_CLASSES:
+        raise ValueError(f'kind="{kind}" is for two classes; take "scores" for more.')
+    return np.ravel(KINDS[kind](comparison, ax))
 
 
 def _plot_scores(comparison, ax):
     """Draw a dot and an interval for each candidate and score, the best at the top."""
     labels = comparison.ordered()[::-1]
     if ax is None:
-        size = (3.0 * len(SCORES), 1.0 + 0.35 * len(labels))
-        ax = _pyplot().subplots(1, len(SCORES), figsize=size, sharey=True, layout="constrained")[1]
+        ax = new_axes((3.0 * len(SCORES), 1.0 + 0.35 * len(labels)), len(SCORES), sharey=True)
     axes = np.ravel(ax)
     if len(axes) != len(SCORES):
         raise ValueError(f"ax holds {len(axes)} axes; kind='scores' takes one for each of {list(SCORES)}.")
-    for axis, (score, better) in zip(axes, SCORES.items(), strict=True):
+    for axis, score in zip(axes, SCORES, strict=True):
         for place, label in enumerate(labels):
             mean, low, high = comparison.interval(label, score)
-            color = _COLORS[0] if label == comparison.best(score) else "#777777"
+            color = COLORS[0] if label == comparison.best(score) else GREY
             if np.isfinite(low):
                 axis.hlines(place, low, high, color=color, linewidth=1.5)
             axis.plot(mean, place, "o", color=color)
-        axis.set(title=score, xlabel=f"{better} is better")
-        axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axis.set(title=score, xlabel=f"{'less' if score in comparison.less_is_better else 'more'} is better")
+        axis.grid(axis="x", color=FAINT, linewidth=0.6)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
     axes[0].set_yticks(range(len(labels)), labels)
@@ -68,43 +64,100 @@ def _plot_precision_recall(comparison, ax):
     """Draw precision over recall of out-of-fold probabilities, with the curves on which F1 is the same."""
     from sklearn.metrics import precision_recall_curve
 
-    if comparison.pos_label_ is None:
-        raise ValueError('kind="precision_recall" is for two classes; take "scores" for more.')
-    if ax is None:
-        ax = _pyplot().subplots(figsize=(8.6, 4.8), layout="constrained")[1]
-    positive = list(comparison.classes_).index(comparison.pos_label_)
+    ax = new_axes((8.6, 4.8)) if ax is None else ax
     for f1 in (0.2, 0.4, 0.6, 0.8):
         recall = np.linspace(f1 / (2 - f1), 1, 200)
-        ax.plot(recall, f1 * recall / (2 * recall - f1), color="#dddddd", linewidth=0.8, zorder=0)
+        ax.plot(recall, f1 * recall / (2 * recall - f1), color=FAINT, linewidth=0.8, zorder=0)
         ax.annotate(
             f"F1 = {f1}", (1.02, f1 / (2 - f1)), color="#999999", fontsize=8, va="center", annotation_clip=False
         )
-    for i, label in enumerate(comparison.ordered()):
-        is_positive, proba = comparison.out_of_fold(label)
-        precision, recall, _ = precision_recall_curve(is_positive, proba[:, positive])
+    for label, style, y, proba, weight in _curves(comparison):
+        is_positive = y == comparison.pos_label_
+        precision, recall, _ = precision_recall_curve(is_positive, proba, sample_weight=weight)
         mean = comparison.scores_[label]["average precision"].mean()
-        style = {"color": _COLORS[i % len(_COLORS)], "linestyle": _STYLES[i // len(_COLORS) % len(_STYLES)]}
         ax.plot(recall, precision, drawstyle="steps-post", label=f"{label} ({mean:.3f})", **style)
-    share = is_positive.mean()
-    ax.axhline(share, color="#777777", linewidth=0.8, linestyle=":", label=f"chance ({share:.3f})")
-    ax.set(
+    share = np.average(is_positive, weights=weight)
+    ax.axhline(share, color=GREY, linewidth=0.8, linestyle=":", label=f"chance ({share:.3f})")
+    finish(
+        ax, beside=1.12, xlim=(0, 1.01), ylim=(0, 1.03),
         xlabel=f"recall: share of {comparison.pos_label_!r} that is found",
         ylabel="precision: share of what is found that is so",
-        xlim=(0, 1.01), ylim=(0, 1.03),
     )  # fmt: skip
-    ax.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.12, 1), frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
-    return np.ravel(ax)
+    ax.get_legend().set_title("average precision")
+    return ax
+
+
+def _plot_reliability(comparison, ax):
+    """Draw the reliability of every candidate's out-of-fold probabilities."""
+    for label, style, *rows in _curves(comparison):
+        ax = _draw(ReliabilityDisplay, comparison, rows, ax, name=label, **style)
+    return ax
+
+
+def _plot_threshold(comparison, ax):
+    """Draw F1 over the threshold, or the cost of a row where costs are known, with the rule of each candidate."""
+    costs, score = comparison.costs_, "F1" if comparison.costs_ is None else "cost"
+    if costs is not None and comparison.pos_label_ == comparison.classes_[0]:
+        costs = costs[::-1, ::-1]
+    for label, style, *rows in _curves(comparison):
+        of_label = {"threshold": comparison.thresholds_.get(label), "costs": costs, "label": label}
+        ax = _draw(ThresholdDisplay, comparison, rows, ax, show=score, **of_label, **style)
+    return ax
+
+
+def _plot_net_benefit(comparison, ax):
+    """Draw the decision curve of every candidate."""
+    for label, style, *rows in _curves(comparison):
+        ax = _draw(NetBenefitDisplay, comparison, rows, ax, name=label, **style)
+    return ax
+
+
+def _draw(display, comparison, rows, ax, **options):
+    """Draw one candidate's rows, and return the axes."""
+    y, proba, weight = rows
+    pos_label = comparison.pos_label_
+    return display.from_predictions(y, proba, sample_weight=weight, pos_label=pos_label, ax=ax, **options).ax_
+
+
+def _plot_history(comparison, ax):
+    """Draw the loss of held-out rows (of training, where none are) and their average precision, a line a fold."""
+    if not comparison.histories_:
+        raise ValueError("There is nothing to draw: no candidate has a history of training.")
+    axes = np.ravel(new_axes((10.0, 4.0), 2) if ax is None else ax)
+    if len(axes) != 2:
+        raise ValueError(f"ax holds {len(axes)} axes; kind='history' takes one for losses and one for scores.")
+    for i, (label, folds) in enumerate(comparison.histories_.items()):
+        for fold, history in enumerate(folds):
+            for on, key in zip(axes, ("val_loss" if "val_loss" in history else "loss", "val_average_precision"),
+                               strict=True):  # fmt: skip
+                values = history.get(key, ())
+                on.plot(
+                    np.arange(1, len(values) + 1), values, linewidth=0.9, label=None if fold else label, **_style(i)
+                )
+    for on, name in zip(axes, ("loss", "average precision of held-out rows"), strict=True):
+        finish(on, xlabel="epoch", ylabel=name)
+    one_legend(axes)
+    return axes
+
+
+def _curves(comparison):
+    """Yield for each candidate, best first, its label, its style, and the labels, probabilities and weights of rows."""
+    for i, label in enumerate(comparison.ordered()):
+        yield label, _style(i), *comparison.out_of_fold(label)
+
+
+def _style(i):
+    """Return how the curve of the i-th candidate is drawn."""
+    return {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i // len(COLORS) % len(STYLES)]}
 
 
 #: What can be drawn.
-KINDS = {"scores": _plot_scores, "precision_recall": _plot_precision_recall}
-
-
-def _pyplot():
-    """Return matplotlib's pyplot, or say how to get it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'skimbalance[plot]'.") from error
-    return plt
+KINDS = {
+    "scores": _plot_scores,
+    "precision_recall": _plot_precision_recall,
+    "reliability": _plot_reliability,
+    "threshold": _plot_threshold,
+    "net_benefit": _plot_net_benefit,
+    "history": _plot_history,
+}
+OF_TWO_CLASSES = ("precision_recall", "reliability", "threshold", "net_benefit")

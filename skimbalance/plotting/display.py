@@ -1,0 +1,234 @@
+"""What do all displays share? Whose probabilities they show, of which label, and how axes and legends look."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from skimbalance.decision import known_positive
+from skimbalance.nesting import has_strategy, inner_classifier
+
+# Okabe and Ito's colours, which the colour-blind tell apart, and lines to tell those of more curves.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", ":", "-.")
+GREY, FAINT = "#777777", "#dddddd"
+
+#: Share of positive rows below which probabilities are drawn on a logarithmic axis.
+RARE = 0.1
+
+
+class ProbabilityDisplay:
+    """Picture of probabilities of a label and of what was true; the base of those for one label against the rest."""
+
+    #: Whether a classifier with a strategy is asked at the prior of y, whatever its `target_prior` is: what depends on
+    #: a threshold is.
+    _at_prior_of_y = True
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, pos_label=None, sample_weight=None, name=None, ax=None, **options):
+        """Draw what a fitted classifier says of rows that it has not seen.
+
+        Parameters
+        ----------
+        estimator : classifier with ``predict_proba``, or a pipeline or search that ends in one
+            Fitted.
+        X : {array-like, dataframe} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Labels.
+        pos_label : label, default=None
+            Label that is looked for; None is the classifier's own, or 1 or True. Of more than two classes it is told
+            from all others.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        name : str, default=None
+            Name in the legend; None is that of the class.
+        ax : matplotlib Axes, default=None
+            Where to draw; ``display.ax_`` of another display puts a curve beside its own. None makes a figure.
+        **options : dict
+            What `from_predictions` takes besides.
+
+        Returns
+        -------
+        display
+            With `ax_`, `figure_` and what was drawn.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If it is not said which label is looked for.
+        """
+        check_is_fitted(estimator)
+        clf = inner_classifier(estimator)
+        classes = estimator.classes_.tolist()
+        if pos_label is None:
+            pos_label = getattr(clf, "pos_label_", None)
+        positive = _position(pos_label, classes)
+        proba = cls._proba(estimator, clf, X)[:, positive]
+        options = {**cls._options_of(estimator, clf, positive), **options}
+        return cls.from_predictions(
+            y, proba, pos_label=classes[positive], sample_weight=sample_weight,
+            name=type(clf).__name__ if name is None else name, ax=ax, **options,
+        )  # fmt: skip
+
+    @classmethod
+    def _proba(cls, estimator, clf, X):
+        """Return the probabilities to draw, and leave the estimator as it was."""
+        if not has_strategy(clf):
+            return estimator.predict_proba(X)
+        shown = clf.target_prior
+        if cls._at_prior_of_y:
+            clf.target_prior = "fit"
+        elif shown is None and not np.allclose(clf.train_prior_, clf.prior_):
+            warnings.warn(
+                f"The probabilities of {type(clf).__name__} refer to the class shares that training showed, "
+                f"{np.round(clf.train_prior_, 3).tolist()}, and the labels to others, "
+                f'{np.round(clf.prior_, 3).tolist()}: set target_prior="fit" to compare like with like.',
+                UserWarning, stacklevel=3,
+            )  # fmt: skip
+        try:
+            return estimator.predict_proba(X)
+        finally:
+            clf.target_prior = shown
+
+    @classmethod
+    def _options_of(cls, estimator, clf, positive):
+        """Return options of `from_predictions` that a fitted estimator, or the classifier inside, knows."""
+        return {}
+
+    def _axes(self, ax, size=(8.0, 4.5)):
+        """Set `ax_` and `figure_`, and return the axes."""
+        if ax is None:
+            ax = new_axes(size)
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+def as_rows(y_true, y_proba, pos_label, sample_weight):
+    """Return which rows are positive, their probabilities, their weights, and the label that is looked for.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_proba : array-like of shape (n_samples,)
+        Probabilities of the positive label.
+    pos_label : label or None
+        That label; None is 1 or True.
+    sample_weight : array-like of shape (n_samples,) or None
+        Weights.
+
+    Returns
+    -------
+    is_positive : ndarray of bool, shape (n_samples,)
+    proba, weight : ndarray of float64, shape (n_samples,)
+    pos_label : label
+    """
+    if np.ndim(y_proba) != 1:
+        raise ValueError(
+            f"y_proba has shape {np.shape(y_proba)}; it takes the probabilities of the positive label alone, such as "
+            "clf.predict_proba(X)[:, 1]."
+        )
+    y_true, proba = column_or_1d(y_true), np.asarray(y_proba, dtype=np.float64)
+    check_consistent_length(y_true, proba, sample_weight)
+    if not (np.isfinite(proba).all() and proba.min() >= 0 and proba.max() <= 1):
+        raise ValueError(f"y_proba lies in [{proba.min()}, {proba.max()}]; it takes probabilities, in [0, 1].")
+    classes = np.unique(y_true).tolist()
+    if pos_label is None:
+        pos_label = [1, True][classes in ([False], [True], [False, True])] if len(classes) == 1 else (
+            classes[_position(None, classes)])  # fmt: skip
+    is_positive = y_true == pos_label
+    if not 0 < is_positive.sum() < len(is_positive):
+        raise ValueError(
+            f"{is_positive.sum()} of {len(is_positive)} rows have the label {pos_label!r}; a curve takes rows with and "
+            f"without it. The labels are {classes[:20]}."
+        )
+    weight = np.ones(len(proba)) if sample_weight is None else _check_sample_weight(sample_weight, proba[:, None])
+    return is_positive, proba, weight, pos_label
+
+
+def _position(pos_label, classes):
+    """Return the position of the label that is looked for."""
+    if len(classes) > 2 and pos_label in classes:
+        return classes.index(pos_label)
+    positive = known_positive(pos_label, classes)
+    if positive is None:
+        raise ValueError(
+            f"Which label is looked for? The labels are {classes[:20]}; say so by pos_label={classes[-1]!r}, "
+            "for example."
+        )
+    return positive
+
+
+def cumulated(is_positive, proba, weight):
+    """Return what is found at each threshold that a probability is.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_thresholds,)
+        From the highest down; a row is called positive from its threshold on.
+    found, false_alarms : ndarray of shape (n_thresholds,)
+        Shares of all rows, by weight.
+    """
+    order = np.argsort(-proba, kind="stable")
+    p, weight, is_positive = proba[order], weight[order] / weight.sum(), is_positive[order]
+    last = np.r_[np.flatnonzero(np.diff(p)), len(p) - 1]
+    return p[last], np.cumsum(weight * is_positive)[last], np.cumsum(weight * ~is_positive)[last]
+
+
+def new_axes(size, n_axes=1, **how):
+    """Return axes of a new figure, in our colours."""
+    pyplot = import_pyplot()
+    axes = pyplot.subplots(1, n_axes, figsize=size, layout="constrained", **how)[1]
+    for ax in np.ravel(axes):
+        ax.set_prop_cycle(color=COLORS)
+    return axes
+
+
+def finish(ax, beside=1.02, **labels):
+    """Name the axes, and put a legend where it covers nothing: beside them, where the figure makes room for it."""
+    ax.set(**labels)
+    ax.spines[["top", "right"]].set_visible(False)
+    makes_room = ax.figure.get_layout_engine() is not None
+    place = {"loc": "upper left", "bbox_to_anchor": (beside, 1)} if makes_room else {"loc": "best"}
+    ax.legend(**place, frameon=False, fontsize="small")
+
+
+def one_legend(axes):
+    """Leave one legend, at the last axes, of all that is named on any of them."""
+    entries = {}
+    for ax in axes:
+        entries |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        ax.get_legend().remove()
+    axes[-1].legend(
+        entries.values(), entries.keys(), loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize="small"
+    )
+
+
+def named(name, facts):
+    """Return the entry of a curve in the legend: facts below its name."""
+    return f"{name}\n{facts}" if name else facts
+
+
+def is_first(ax, reference):
+    """Return whether axes have no line of reference of this name yet, that all curves share."""
+    return all(line.get_gid() != reference for line in ax.lines)
+
+
+def probability_scale(scale, share):
+    """Return the scale of an axis of probabilities."""
+    if scale not in ("auto", "linear", "log"):
+        raise ValueError(f'scale={scale!r} is unknown; it takes "auto", "linear" or "log".')
+    return ("log" if share < RARE else "linear") if scale == "auto" else scale
+
+
+def import_pyplot():
+    """Return matplotlib's pyplot, or say how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib: pip install 'skimbalance[plot]'.") from error
+    return plt

@@ -1,0 +1,212 @@
+"""Do probabilities mean what they say? Frequencies of a label beside the probabilities that it was given."""
+
+import numpy as np
+from scipy import stats
+
+from skimbalance.plotting.display import (
+    COLORS,
+    FAINT,
+    GREY,
+    ProbabilityDisplay,
+    as_rows,
+    finish,
+    import_pyplot,
+    is_first,
+    named,
+    probability_scale,
+)
+
+
+class ReliabilityDisplay(ProbabilityDisplay):
+    """Frequency of a label over the probability that it was given, with the band in which chance leaves honest ones.
+
+    Use `from_estimator` or `from_predictions`. Rows are gathered in bins of equal information, in each of which the sum
+    of p (1 - p) is the same: where one label is rare, bins of equally many rows would nearly all hold none of it.
+    `from_estimator` shows ``predict_proba`` as it is.
+
+    Parameters
+    ----------
+    prob_true, prob_pred : ndarray of shape (n_bins,)
+        Frequency, and mean probability, of each bin.
+    low, high : ndarray of shape (n_bins,)
+        Frequencies between which a bin of honest probabilities lies in 95 of 100 tables: the consistency band [1]_.
+    proba, sample_weight : ndarray of shape (n_samples,)
+        Probabilities and weights of the rows.
+    brier_score, calibration_error : float
+        Mean square error of the probabilities, and mean distance between frequency and probability over the rows'
+        bins.
+    prevalence : float
+        Share of the rows that have the label.
+    pos_label : label
+        Label that is looked for.
+    name : str, default=None
+        Name in the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+        Where it is drawn.
+    density_ax_ : matplotlib Axes
+        Those of the densities below.
+    line_ : matplotlib Line2D
+        The curve.
+
+    References
+    ----------
+    .. [1] J. Broecker and L. A. Smith (2007), "Increasing the Reliability of Reliability Diagrams", Weather and
+       Forecasting 22(3), doi:10.1175/WAF993.1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay
+    >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
+    >>> clf = ImbalancedKerasClassifier("mlp", target_prior="fit", epochs=10, random_state=0).fit(X[:500], y[:500])
+    >>> display = ReliabilityDisplay.from_estimator(clf, X[500:], y[500:])  # doctest: +SKIP
+    """
+
+    _at_prior_of_y = False
+
+    def __init__(
+        self, prob_true, prob_pred, low, high, proba, sample_weight, *, brier_score, calibration_error, prevalence,
+        pos_label, name=None,
+    ):  # fmt: skip
+        self.prob_true, self.prob_pred, self.low, self.high = prob_true, prob_pred, low, high
+        self.proba, self.sample_weight, self.prevalence = proba, sample_weight, prevalence
+        self.brier_score, self.calibration_error = brier_score, calibration_error
+        self.pos_label, self.name = pos_label, name
+
+    @classmethod
+    def from_predictions(
+        cls, y_true, y_proba, *, pos_label=None, sample_weight=None, n_bins=10, name=None, ax=None, scale="auto",
+        **line_kwargs,
+    ):  # fmt: skip
+        """Draw given probabilities.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_proba : array-like of shape (n_samples,)
+            Probabilities of the positive label.
+        pos_label : label, default=None
+            That label; None is 1 or True.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        n_bins : int, default=10
+            Number of bins.
+        name, ax, scale, **line_kwargs
+            As `plot` takes them.
+
+        Returns
+        -------
+        ReliabilityDisplay
+        """
+        is_positive, proba, weight, pos_label = as_rows(y_true, y_proba, pos_label, sample_weight)
+        if n_bins < 1:
+            raise ValueError(f"n_bins={n_bins!r} is no number of bins; it takes an integer of 1 or more.")
+        of_bin = _bins(proba, weight, n_bins)
+        total = np.bincount(of_bin, weight)
+        true, predicted = np.bincount(of_bin, weight * is_positive) / total, np.bincount(of_bin, weight * proba) / total
+        variance = np.bincount(of_bin, weight**2 * proba * (1 - proba)) / total**2
+        low, high = _band(predicted, variance)
+        return cls(
+            true, predicted, low, high, proba, weight,
+            brier_score=float(np.average(np.square(proba - is_positive), weights=weight)),
+            calibration_error=float(np.average(np.abs(true - predicted), weights=total)),
+            prevalence=float(np.average(is_positive, weights=weight)), pos_label=pos_label, name=name,
+        ).plot(ax, scale=scale, **line_kwargs)  # fmt: skip
+
+    def plot(self, ax=None, *, name=None, scale="auto", **line_kwargs):
+        """Draw the curve, its band, and the density of probabilities below.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default=None
+            Name in the legend.
+        scale : {"auto", "linear", "log"}, default="auto"
+            Scale of both axes; "auto" is logarithmic where less than a tenth of the rows have the label.
+        **line_kwargs : dict
+            What matplotlib's ``plot`` takes for the curve.
+
+        Returns
+        -------
+        ReliabilityDisplay
+        """
+        log = probability_scale(scale, self.prevalence) == "log"
+        ax = self._axes(_new_axes() if ax is None else ax)
+        lowest = self._lowest() if log else 0.0
+        facts = f"Brier {self.brier_score:.3f}, error {self.calibration_error:.3f}"
+        label = named(self.name if name is None else name, facts)
+        line_kwargs = {"marker": "o", "markersize": 4, "label": label} | line_kwargs
+        (self.line_,) = ax.plot(self.prob_pred, np.maximum(self.prob_true, lowest), **line_kwargs)
+        color = self.line_.get_color()
+        ax.fill_between(
+            self.prob_pred, np.maximum(self.low, lowest), np.maximum(self.high, lowest), color=color, alpha=0.15,
+            linewidth=0, zorder=0,
+        )  # fmt: skip
+        if is_first(ax, "honest"):
+            label = "perfectly calibrated"
+            ax.plot([1e-9, 1], [1e-9, 1], color=GREY, linewidth=0.8, linestyle=":", gid="honest", label=label)
+            ax.set(xscale="log" if log else "linear", yscale="log" if log else "linear")
+            ax.set(xlim=(lowest, 1), ylim=(lowest, 1))
+        elif log:
+            lowest = min(lowest, ax.get_xlim()[0])
+            ax.set(xlim=(lowest, 1), ylim=(lowest, 1))
+        finish(ax, ylabel=f"share that is {self.pos_label!r}")
+        self._plot_density(color, log)
+        return self
+
+    def _lowest(self):
+        """Return where logarithmic axes begin: a little below the lowest number above zero."""
+        shown = np.r_[self.prob_pred, self.prob_true, self.high]
+        return float(max(shown[shown > 0].min() / 3, 1e-6))
+
+    def _plot_density(self, color, log):
+        """Draw the share of rows over probabilities, on axes below that all curves share."""
+        ax = self.ax_
+        below = [other for other in ax.get_shared_x_axes().get_siblings(ax) if other.get_gid() == _below(ax)]
+        self.density_ax_ = density = below[0] if below else ax.inset_axes([0, -0.32, 1, 0.26], sharex=ax)
+        density.set_gid(_below(ax))
+        lowest = ax.get_xlim()[0]
+        edges = np.geomspace(lowest, 1, 41) if log else np.linspace(0, 1, 41)
+        share = np.histogram(np.maximum(self.proba, edges[0]), edges, weights=self.sample_weight)[0]
+        density.stairs(share / self.sample_weight.sum(), edges, color=color)
+        density.set(yscale="log", xlabel=f"probability of {self.pos_label!r}", ylabel="rows")
+        density.spines[["top", "right"]].set_visible(False)
+        density.grid(axis="y", color=FAINT, linewidth=0.5)
+        ax.tick_params(axis="x", labelbottom=False)
+
+
+def _new_axes():
+    """Return axes for frequencies, with axes for densities below."""
+    pyplot = import_pyplot()
+    ax, below = pyplot.subplots(2, 1, figsize=(8.0, 5.4), height_ratios=[4, 1], sharex=True, layout="constrained")[1]
+    ax.set_prop_cycle(color=COLORS)
+    below.set_gid(_below(ax))
+    return ax
+
+
+def _below(ax):
+    """Return what the axes of densities below others are known by."""
+    return f"density below {id(ax)}"
+
+
+def _bins(proba, weight, n_bins):
+    """Return the bin of each row, from 0 on: bins hold equal sums of p (1 - p), and rows of one probability stay."""
+    inverse = np.unique(proba, return_inverse=True)[1]
+    information = np.bincount(inverse, weight * (proba * (1 - proba) + 1e-12))
+    middle = np.cumsum(information) - information / 2
+    bins = np.minimum((n_bins * middle / information.sum()).astype(np.intp), n_bins - 1)
+    return np.unique(bins, return_inverse=True)[1][inverse]
+
+
+def _band(predicted, variance):
+    """Return the 2.5 and 97.5 % quantiles of frequencies of this mean and variance, by the binomial that has both."""
+    spread = predicted * (1 - predicted)
+    n = np.maximum(np.round(spread / np.maximum(variance, 1e-300)), 1).clip(max=1e9)
+    sure = spread <= 0
+    low, high = (stats.binom.ppf(q, n, predicted) / n for q in (0.025, 0.975))
+    return np.where(sure, predicted, low), np.where(sure, predicted, high)
