@@ -7,6 +7,7 @@ Here are class weights, oversampling and focal loss side by side, judged by prec
 precision.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.metrics import (
@@ -19,7 +20,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import train_test_split
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import GainDisplay, ImbalancedKerasClassifier
 
 # %%
 # Made-up transactions with a signal to find: frauds come more often at night, far from home, shortly after another
@@ -90,15 +91,17 @@ print(table.to_string(float_format="{:.3f}".format))
 # P(fraud) is the probability in a population in which half of all transactions are frauds, so that its mean is far
 # above the one in a hundred there are.
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("\nInstall matplotlib to see the precision-recall curves: pip install 'skimbalance[plot]'.")
-else:
-    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
-    for name, model in models.items():
-        PrecisionRecallDisplay.from_estimator(model, X_test, y_test, name=name, ax=axes)
-    axes.set(title="4,000 transactions held out, 1 % frauds", xlabel="Recall", ylabel="Precision")
-    axes.legend(loc="upper right", fontsize="small")
-    figure.savefig("fraud_precision_recall.png", dpi=120)
-    print("\nThe precision-recall curves are in fraud_precision_recall.png.")
+plt.style.use("tableau-colorblind10")
+figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+for name, model in models.items():
+    PrecisionRecallDisplay.from_estimator(model, X_test, y_test, name=name, ax=ax)
+ax.set(title="4,000 transactions held out, 1 % frauds", xlabel="Recall", ylabel="Precision")
+ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize="small")
+
+# %%
+# A desk that can look at one transaction in fifty asks for the gain of its budget: which share of the frauds are among
+# the two per cent that look most like one. Remedies that rank alike find alike.
+
+display = GainDisplay.from_estimator(models["none"], X_test, y_test, budget=0.02, name="none")
+GainDisplay.from_estimator(models["class weights"], X_test, y_test, budget=0.02, name="class weights", ax=display.ax_)
+plt.show()

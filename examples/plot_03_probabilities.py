@@ -8,11 +8,12 @@ Here is how average precision, log-loss and a reliability plot look before and a
 probabilities are known.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, log_loss
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay
 
 # %%
 # Rows of a logistic model with a bend, 3 % of them positive, and the probability that each one truly had.
@@ -70,19 +71,13 @@ print(table.to_string(float_format="{:.3f}".format))
 # The shift is the same for all rows, so it changes no ranking: average precision is what it was. Log-loss and the mean
 # probability are those of the plain network again, up to what the remedy's noise has cost.
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("\nInstall matplotlib to see the reliability plot: pip install 'skimbalance[plot]'.")
-else:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained", sharey=True)
-    for ax, title, probabilities in zip(axes, ("as trained", 'target_prior="fit"'), (shown, natural), strict=True):
-        ax.plot([1e-3, 1], [1e-3, 1], color="grey", linestyle=":", label="calibrated")
-        for name, p in probabilities.items():
-            bins = np.array_split(np.argsort(p), 25)
-            ax.plot([p[i].mean() for i in bins], [truth[i].mean() for i in bins], marker=".", label=name)
-        ax.set(xscale="log", yscale="log", xlim=(1e-3, 1), ylim=(1e-3, 1), xlabel="Predicted P(positive)", title=title)
-    axes[0].set_ylabel("True P(positive)")
-    axes[1].legend(fontsize="small", loc="lower right")
-    figure.savefig("reliability.png", dpi=120)
-    print("\nThe reliability plot is in reliability.png.")
+plt.style.use("tableau-colorblind10")
+figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+for ax, title, probabilities in zip(axes, ("as trained", 'target_prior="fit"'), (shown, natural), strict=True):
+    for name, p in probabilities.items():
+        ReliabilityDisplay.from_predictions(y_test, p, name=name, ax=ax)
+    ax.set(title=title, xlim=(1e-4, 1), ylim=(1e-4, 1))
+    ax.get_legend().remove()
+names = [str(line.get_label()).split("\n")[0] for line in axes[1].lines]
+axes[1].legend(axes[1].lines, names, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize="small")
+plt.show()

@@ -7,12 +7,13 @@ probabilities, the cheapest label of each row follows from its own costs: alarm 
 than an alarm costs. No single threshold does as well.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
-from skimbalance import ImbalancedKerasClassifier, decide
+from skimbalance import ImbalancedKerasClassifier, NetBenefitDisplay, ThresholdDisplay, decide
 
 ALARM = 5.0  # what it costs to look into a payment
 
@@ -72,3 +73,17 @@ lost = {
 }
 for name, money in lost.items():
     print(f"{name:<40} {money:9,.0f} lost")
+
+# %%
+# For costs that are the same in every row, ``decision`` takes them, and the display shows what each threshold would
+# have cost on average, with the one that follows from the costs marked.
+
+costs = {"fp": ALARM, "fn": mean_amount - ALARM}
+ThresholdDisplay.from_estimator(clf.set_params(decision=costs), X_test, y_test, name="payments")
+
+# %%
+# Nobody knows what a fraud costs to the cent. The decision curve shows for which costs the model is worth having at
+# all: where it is above looking into every payment, and into none.
+
+NetBenefitDisplay.from_estimator(clf, X_test, y_test, name="payments")
+plt.show()

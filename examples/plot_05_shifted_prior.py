@@ -6,10 +6,12 @@ A model is trained where 2 % of the rows are positive, and used where 15 % are. 
 be estimated from the probabilities alone, and ``target_prior`` takes it without a new fit.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import f1_score, log_loss
 
 from skimbalance import ImbalancedKerasClassifier, estimate_prior
+from skimbalance.posterior import shift_prior
 
 # %%
 # Rows of either class look the same in both places; only their frequency differs.
@@ -22,7 +24,7 @@ def make_rows(n_samples, share, seed):
     return rng.normal(size=(n_samples, 4)) + y[:, None] * np.array([1.2, -0.8, 0.6, 0.0]), y
 
 
-X, y = make_rows(20_000, share=0.02, seed=0)
+X, y = make_rows(10_000, share=0.02, seed=0)
 X_new, y_new = make_rows(10_000, share=0.15, seed=1)
 
 clf = ImbalancedKerasClassifier(random_state=0).fit(X, y)
@@ -43,17 +45,12 @@ for name, target in (("as trained", None), ("prior of training", "fit"), ("estim
 # Average precision is the same under all three, since the shift keeps the ranking.
 print("\nThe ranking, and so average precision, is the same under all three.")
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    pass
-else:
-    priors = np.linspace(0.01, 0.5, 50)
-    losses = [log_loss(y_new, clf.set_params(target_prior=[1 - p, p]).predict_proba(X_new)) for p in priors]
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.plot(priors, losses)
-    axes.axvline(estimated[1], color="C1", label="estimated, without labels")
-    axes.axvline(y_new.mean(), color="grey", linestyle=":", label="true share of positives")
-    axes.set(xlabel="target_prior of the positive class", ylabel="Log-loss on the new rows")
-    axes.legend()
-    figure.savefig("shifted_prior.png", dpi=120)
+priors = np.linspace(0.01, 0.5, 50)
+losses = [log_loss(y_new, shift_prior(proba, estimated, [1 - p, p])) for p in priors]
+figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+ax.plot(priors, losses, color="#0072B2")
+ax.axvline(estimated[1], color="#D55E00", label="estimated, without labels")
+ax.axvline(y_new.mean(), color="#777777", linestyle=":", label="true share of positives")
+ax.set(xlabel="target_prior of the positive class", ylabel="log-loss of the new rows")
+ax.legend(frameon=False)
+plt.show()

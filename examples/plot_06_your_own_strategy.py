@@ -7,12 +7,15 @@ like most others, and pays more for the rare class the longer training goes on. 
 ``train_prior_`` follows from what the hooks return.
 """
 
+import warnings
+
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import train_test_split
 
-from skimbalance import ImbalancedKerasClassifier, Strategy
+from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay, Strategy
 
 
 class ThinAndRamp(Strategy):
@@ -51,10 +54,8 @@ X, X_test, y, y_test = train_test_split(X, y, stratify=y, random_state=0)
 # Its parameters are reached as ``strategy__share``, in a grid too, and it combines with others in a list. That it moves
 # the prior twice, by rows and by weights, is intended here, so its warning is silenced.
 
-import warnings  # noqa: E402
-
 warnings.filterwarnings("ignore", message=".*moves the class prior more than once")
-
+display = None
 for strategy in ("none", "class_weight", ThinAndRamp(), ThinAndRamp(share=0.6)):
     clf = ImbalancedKerasClassifier(strategy=strategy, target_prior="fit", random_state=0).fit(X, y)
     proba = clf.predict_proba(X_test)
@@ -62,3 +63,10 @@ for strategy in ("none", "class_weight", ThinAndRamp(), ThinAndRamp(share=0.6)):
         f"{strategy!s:<24} shows {clf.train_prior_[1]:5.1%} positives; average precision "
         f"{average_precision_score(y_test, proba[:, 1]):.3f}, log-loss {log_loss(y_test, proba):.3f}"
     )
+    display = ReliabilityDisplay.from_estimator(clf, X_test, y_test, name=str(strategy), ax=display and display.ax_)
+
+# %%
+# The shift to the prior of ``y`` needs no code of the strategy's own. What no shift undoes is that a frequent row looks
+# otherwise where 60 % of the typical ones are missing: that curve lies lowest.
+
+plt.show()

@@ -175,6 +175,7 @@ def test_several_curves_share_axes_and_one_of_each_reference(display, payments):
         assert second.density_ax_ is first.density_ax_
     given = pyplot.subplots()[1]
     assert display.from_predictions(y, p, pos_label="fraud", ax=given).figure_ is given.figure
+    assert len(given.figure.axes) == 1, "axes that are given stay alone"
 
 
 @pytest.mark.parametrize("display", OF_ROWS)

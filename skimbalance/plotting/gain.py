@@ -105,7 +105,8 @@ class GainDisplay(ProbabilityDisplay):
         if kind not in ("gain", "lift"):
             raise ValueError(f'kind={kind!r} is unknown; it takes "gain" or "lift".')
         ax, name = self._axes(ax), self.name if name is None else name
-        label = named(name, f"{self.gain_at_budget:.0%} in {self.budget:.3g} of rows, lift {self.lift_at_budget:.1f}")
+        budget = f"{100 * self.budget:.3g}%"
+        label = named(name, f"{self.gain_at_budget:.0%} in {budget} of rows, lift {self.lift_at_budget:.1f}")
         is_lift = kind == "lift"
         best_share = np.r_[0.0, np.linspace(self.prevalence, 1, 50)]
         best = np.minimum(best_share / self.prevalence, 1)
@@ -114,7 +115,7 @@ class GainDisplay(ProbabilityDisplay):
         if is_first(ax, "best"):
             ax.plot(best_share, best, color=GREY, linewidth=0.8, linestyle="--", label="best there is", gid="best")
             ax.plot([0, 1], [1, 1] if is_lift else [0, 1], color=GREY, linewidth=0.8, linestyle=":", label="chance")
-            ax.axvline(self.budget, color=GREY, linewidth=0.8, label=f"budget ({self.budget:.3g})")
+            ax.axvline(self.budget, color=GREY, linewidth=0.8, label=f"budget, {budget} of rows")
             ax.set(xlim=(0, 1), ylim=(0, 1.05 * best.max()))
         finish(
             ax, xlabel="share of the rows that are looked at",

@@ -16,6 +16,9 @@ from skimbalance.plotting.display import (
     probability_scale,
 )
 
+# What axes of densities are known by, from the axes above them.
+_DENSITY = "density below {}"
+
 
 class ReliabilityDisplay(ProbabilityDisplay):
     """Frequency of a label over the probability that it was given, with the band in which chance leaves honest ones.
@@ -46,8 +49,8 @@ class ReliabilityDisplay(ProbabilityDisplay):
     ----------
     ax_, figure_ : matplotlib Axes and Figure
         Where it is drawn.
-    density_ax_ : matplotlib Axes
-        Those of the densities below.
+    density_ax_ : matplotlib Axes or None
+        Those of the densities below; axes that are given get none.
     line_ : matplotlib Line2D
         The curve.
 
@@ -136,7 +139,8 @@ class ReliabilityDisplay(ProbabilityDisplay):
         ReliabilityDisplay
         """
         log = probability_scale(scale, self.prevalence) == "log"
-        ax = self._axes(_new_axes() if ax is None else ax)
+        ax, self.density_ax_ = (ax, _below(ax)) if ax is not None else _new_axes()
+        self.ax_, self.figure_ = ax, ax.figure
         lowest = self._lowest() if log else 0.0
         facts = f"Brier {self.brier_score:.3f}, error {self.calibration_error:.3f}"
         label = named(self.name if name is None else name, facts)
@@ -155,8 +159,11 @@ class ReliabilityDisplay(ProbabilityDisplay):
         elif log:
             lowest = min(lowest, ax.get_xlim()[0])
             ax.set(xlim=(lowest, 1), ylim=(lowest, 1))
-        finish(ax, ylabel=f"share that is {self.pos_label!r}")
-        self._plot_density(color, log)
+        label = f"probability of {self.pos_label!r}"
+        finish(ax, ylabel=f"share that is {self.pos_label!r}", xlabel=label if self.density_ax_ is None else "")
+        if self.density_ax_ is not None:
+            self._plot_density(color, log)
+            self.density_ax_.set_xlabel(label)
         return self
 
     def _lowest(self):
@@ -166,18 +173,14 @@ class ReliabilityDisplay(ProbabilityDisplay):
 
     def _plot_density(self, color, log):
         """Draw the share of rows over probabilities, on axes below that all curves share."""
-        ax = self.ax_
-        below = [other for other in ax.get_shared_x_axes().get_siblings(ax) if other.get_gid() == _below(ax)]
-        self.density_ax_ = density = below[0] if below else ax.inset_axes([0, -0.32, 1, 0.26], sharex=ax)
-        density.set_gid(_below(ax))
+        ax, density = self.ax_, self.density_ax_
         lowest = ax.get_xlim()[0]
         edges = np.geomspace(lowest, 1, 41) if log else np.linspace(0, 1, 41)
         share = np.histogram(np.maximum(self.proba, edges[0]), edges, weights=self.sample_weight)[0]
         density.stairs(share / self.sample_weight.sum(), edges, color=color)
-        density.set(yscale="log", xlabel=f"probability of {self.pos_label!r}", ylabel="rows")
+        density.set(yscale="log", ylabel="rows")
         density.spines[["top", "right"]].set_visible(False)
         density.grid(axis="y", color=FAINT, linewidth=0.5)
-        ax.tick_params(axis="x", labelbottom=False)
 
 
 def _new_axes():
@@ -185,13 +188,13 @@ def _new_axes():
     pyplot = import_pyplot()
     ax, below = pyplot.subplots(2, 1, figsize=(8.0, 5.4), height_ratios=[4, 1], sharex=True, layout="constrained")[1]
     ax.set_prop_cycle(color=COLORS)
-    below.set_gid(_below(ax))
-    return ax
+    below.set_gid(_DENSITY.format(id(ax)))
+    return ax, below
 
 
 def _below(ax):
-    """Return what the axes of densities below others are known by."""
-    return f"density below {id(ax)}"
+    """Return the axes of densities that another display has made below its own, or None."""
+    return next((other for other in ax.figure.axes if other.get_gid() == _DENSITY.format(id(ax))), None)
 
 
 def _bins(proba, weight, n_bins):
