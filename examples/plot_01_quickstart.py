@@ -30,7 +30,7 @@ options = parser.parse_args()
 if options.csv:
     X = pd.read_csv(options.csv).dropna(subset=[options.target])
     y = X.pop(options.target)
-    X = X.astype({column: "category" for column in X.select_dtypes(exclude="number")})  # as boosting wants them
+    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), "category"))  # as boosting wants them
 else:
     X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     y = pd.Series(np.where(progression >= progression.quantile(0.9), "fast", "slow"))

@@ -1,5 +1,6 @@
 """Does a comparison give all remedies the same folds, score them honestly, and say how sure it is?"""
 
+import keras
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
@@ -157,6 +158,28 @@ def test_weights_costs_and_groups(rare):
     assert found.versus("none", "HistGradientBoostingClassifier", "cost")["difference"] == pytest.approx(
         (found.scores_["none"]["cost"] - found.scores_["HistGradientBoostingClassifier"]["cost"]).mean()
     )
+
+
+def test_scores_of_ones_own_and_parameters_of_fit(rare):
+    """Weights by `params` are those of the fold's rows, and only scorers see the prior that is shown."""
+    X, y = rare
+    weight, seen = np.where(y == 1, 3.0, 1.0), []
+
+    class Told(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append("heard")
+
+    found = compare(
+        X, y, ["class_weight", LogisticRegression(max_iter=2000)], scoring=["roc_auc", "neg_log_loss"],
+        params={"sample_weight": weight, "callbacks": [Told()]},
+    )  # fmt: skip
+    assert not found.errors_
+    assert len(seen) == 3, "the classifier's folds, and not the other model's"
+    scores = found.scores_["class_weight"]
+    np.testing.assert_allclose(scores["roc_auc"], scores["ROC AUC"])
+    assert np.all(-scores["neg_log_loss"] > scores["log-loss"])
+    assert found.best("neg_log_loss") in found.scores_
+    assert set(compare(X, y, ["none"], cv=2, scoring="f1_macro").scores_["none"]) > {"f1_macro", "F1"}
 
 
 @pytest.mark.parametrize("told", ["comparison", "classifier", "nobody"])

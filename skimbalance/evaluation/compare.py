@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
 from skimbalance.decision import cost_matrix, known_positive
 from skimbalance.evaluation.comparison import StrategyComparison
@@ -22,8 +23,8 @@ USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_un
 
 
 def compare_strategies(
-    estimator, X, y, *, strategies=USUAL, cv=5, pos_label=None, costs=None, budget=0.05, sample_weight=None,
-    groups=None, n_jobs=None, random_state=None, verbose=1,
+    estimator, X, y, *, strategies=USUAL, scoring=None, cv=5, pos_label=None, costs=None, budget=0.05,
+    sample_weight=None, groups=None, params=None, n_jobs=None, random_state=None, verbose=1,
 ):  # fmt: skip
     """Compare remedies, and other models, on the same folds.
 
@@ -39,6 +40,9 @@ def compare_strategies(
         What `strategy` takes: names, objects, lists of these; dicts of parameters of the classifier, such as
         ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other classifiers of scikit-learn's kind, which
         are taken as they are. A dict gives each a label.
+    scoring : str, callable, list or dict, default=None
+        Scores besides the usual ones, as `cross_validate` takes them: more is better, and models answer as they are
+        set, at their own `target_prior`.
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled.
     pos_label : label, default=None
@@ -53,6 +57,9 @@ def compare_strategies(
         Weights, in fits and in scores.
     groups : array-like of shape (n_samples,), default=None
         Groups, for the splitter.
+    params : dict, default=None
+        What `fit` of `estimator` is given besides, such as callbacks; what has one value a row is cut to the fold.
+        Other classifiers get none of it.
     n_jobs : int, default=None
         Fits that run side by side, in processes that each start TensorFlow; one process is usually the faster choice.
     random_state : int, RandomState instance or None, default=None
@@ -100,9 +107,22 @@ def compare_strategies(
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    scorer = partial(score_fold, positive=positive, budget=budget, costs=matrix)
+    scorers = _scorers(estimator, scoring)
+    usual = partial(score_fold, positive=positive, budget=budget, costs=matrix)
     calls = [
-        delayed(_fit_fold)(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
+        delayed(_fit_fold)(
+            model,
+            prefix,
+            X,
+            y,
+            codes,
+            classes,
+            sample_weight,
+            split,
+            usual,
+            scorers,
+            params=None if prefix is None else params,
+        )
         for model, prefix in candidates.values()
         for split in splits
     ]
@@ -171,10 +191,19 @@ def _positive(codes, classes, pos_label):
     return int(np.bincount(codes).argmin()) if known is None else known
 
 
-def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer):
+def _scorers(estimator, scoring):
+    """Return scores that the user has named as a function (estimator, X, y) -> dict, or None."""
+    if scoring is None:
+        return None
+    if isinstance(scoring, str) or callable(scoring):
+        scoring = {scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"): scoring}
+    return check_scoring(estimator, scoring)
+
+
+def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, usual, scorers, params):
     """Fit a model on one fold, and return what it says of the other rows, its scores and its times."""
     train, test = split
-    model, fit_params = clone(model), {}
+    model, fit_params = clone(model), _check_method_params(X, params or {}, train)
     if sample_weight is not None:
         steps = getattr(model, "steps", None)
         fit_params[f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"] = sample_weight[train]
@@ -188,15 +217,16 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, scorer)
         labels = np.searchsorted(classes, model.predict(rows))
         predicted = time.perf_counter()
         threshold = used_threshold(model)
+        named = {} if scorers is None else scorers(model, rows, _safe_indexing(y, test))
         if prefix is not None:
             inner_classifier(model).set_params(target_prior="fit")
         proba = np.zeros((len(test), len(classes)))
         proba[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows)
-        scores = scorer(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
+        scores = usual(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     return {
-        "scores": scores,
+        "scores": scores | named,
         "proba": proba,
         "labels": labels,
         "seconds": fitted - began,
