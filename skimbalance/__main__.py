@@ -3,6 +3,7 @@
 import argparse
 import html
 import io
+import os
 import sys
 
 #: Pictures on the page of a comparison, besides scores, where there are two classes.
@@ -12,7 +13,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; font-size: 14px; } td, th { padding: .3rem .7rem; text-align: right; }
 td:first-child, th:first-child { text-align: left; } tbody tr:nth-child(odd) { background: #f4f4f4; }
-svg { max-width: 100%; height: auto; } .wide { overflow-x: auto; }
+h1 { overflow-wrap: anywhere; } svg { max-width: 100%; height: auto; } .wide { overflow-x: auto; }
 """
 
 
@@ -22,9 +23,11 @@ def main(arguments=None):
     from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
     X, y, pos_label = _read(options)
-    strategies = (
-        [*options.strategies, {"strategy": "auto", "decision": "f1"}] if y.nunique() == 2 else options.strategies
-    )
+    strategies = {name: name for name in options.strategies}
+    if y.nunique() == 2:
+        strategies["auto, F1 rule"] = {"strategy": "auto", "decision": "f1"}
+    if options.costs is not None:
+        strategies["auto, cost rule"] = {"strategy": "auto", "decision": options.costs}
     clf = ImbalancedKerasClassifier(options.model, pos_label=pos_label)
     found = compare_strategies(
         clf, X, y, strategies=strategies, cv=options.folds, pos_label=pos_label, costs=options.costs, random_state=0
@@ -32,7 +35,7 @@ def main(arguments=None):
     print(found)
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
-            file.write(_page(found, f"{options.file}: {options.target}"))
+            file.write(_page(found, f"{options.target} in {os.path.basename(options.file)}"))
         print(f"\nWritten to {options.out}")
     return 0 if found.scores_ else 1
 
@@ -122,7 +125,7 @@ def _svg(found, kind):
     import matplotlib as mpl
 
     text = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "backend": "agg"}):
+    with mpl.rc_context({"svg.fonttype": "none", "backend": "agg", "path.simplify_threshold": 1.0}):
         figure = found.plot(kind)[0].figure
         figure.savefig(text, format="svg")
     mpl.pyplot.close(figure)

@@ -154,7 +154,7 @@ def test_weights_costs_and_groups(rare):
     assert np.average(found.scores_["none"]["cost"], weights=weight) == pytest.approx(
         (table[0, 1] + 20 * table[1, 0]) / table.sum()
     )
-    assert found.best("cost") in found.scores_
+    assert f"Mistakes of {found.best('cost')!r} cost least" in found.in_words()
     assert found.versus("none", "HistGradientBoostingClassifier", "cost")["difference"] == pytest.approx(
         (found.scores_["none"]["cost"] - found.scores_["HistGradientBoostingClassifier"]["cost"]).mean()
     )
@@ -287,7 +287,8 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys):
     assert main([*arguments, "--out", str(page), "--costs", "fp=1,fn=25"]) == 0
     shown = capsys.readouterr().out
     assert "10.0% of them 'yes'" in shown
-    assert "auto, decision=f1" in shown
+    assert "auto, F1 rule" in shown
+    assert "auto, cost rule" in shown
     assert "cost" in shown
     text = page.read_text(encoding="utf-8")
     assert text.count("<svg") == 5

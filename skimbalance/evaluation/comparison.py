@@ -207,6 +207,9 @@ class StrategyComparison:
             said.append(
                 f"These folds cannot tell it from {_listed(unclear)}: take what is simplest or fastest among them."
             )
+        if self.costs_ is not None and score != "cost":
+            cheapest = self.best("cost")
+            said.append(f"Mistakes of {cheapest!r} cost least, {self.scores_[cheapest]['cost'].mean():.3g} a row.")
         largest = np.bincount(self._codes).max() / len(self._codes)
         label = self.classes_.tolist()[np.bincount(self._codes).argmax()]
         said.append(f"By accuracy, a model that always says {label!r} would have had {largest:.1%}.")

@@ -184,7 +184,8 @@ class ThresholdDisplay(ProbabilityDisplay):
             below = np.flatnonzero(self.thresholds >= self.threshold)
             if len(below):
                 line = self.lines_[show[0]]
-                ax.plot(self.threshold, self.scores[show[0]][below[-1]], "o", color=line.get_color(), markersize=6)
+                dot = {"marker": "o", "markersize": 7, "markeredgecolor": "white", "zorder": 3}
+                ax.plot(self.threshold, self.scores[show[0]][below[-1]], color=line.get_color(), **dot)
         elif is_first(ax, f"used {nth}"):
             ax.axvline(
                 self.threshold, color=GREY, linestyle=STYLES[nth % len(STYLES)], linewidth=1, gid=f"used {nth}",
