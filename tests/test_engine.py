@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import threading
 import time
 import weakref
@@ -180,6 +181,20 @@ def test_xla_computes_the_same_where_there_is_a_gpu(monkeypatch):
 
 
 # --- blocks ---
+
+
+def test_a_few_rows_do_not_wait_for_xla(rare, monkeypatch):
+    """A service that has loaded a classifier answers its first row at once, as it would among many."""
+    X, y = rare
+    clf = ImbalancedKerasClassifier(epochs=3, opinions=None, random_state=0).fit(X, y)
+    expected = clf.predict_proba(X)
+    monkeypatch.setattr("skimbalance.engine.forward.programs", ProgramCache())
+    loaded = pickle.loads(pickle.dumps(clf))
+    with monkeypatch.context() as without:
+        without.setattr("skimbalance.engine.forward.as_arrays", None)
+        for rows in (slice(1), slice(5, 37)):
+            np.testing.assert_allclose(loaded.predict_proba(X[rows]), expected[rows], atol=1e-6)
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
 
 
 def test_calls_end_soon_enough_to_be_interrupted():

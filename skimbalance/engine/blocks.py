@@ -12,6 +12,10 @@ from skimbalance.engine.keras_internals import layers_of
 _BLOCK_ROWS = (4096, 16384, 65536)
 PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
+# Up to so many rows, members are as quick without XLA, which takes half a second to compile: longer than the first row
+# may take in a service that has just loaded a classifier. Their logits differ from those of more rows by rounding.
+FEW_ROWS = 32
+
 # Multiplications that a call may take, about half a second on one core: until it returns, Ctrl-C is not heard.
 _MAX_PRODUCTS_OF_A_CALL = 2_000_000_000
 
@@ -93,7 +97,7 @@ def n_groups_of(network, optimizer):
 def to_block(X):
     """Fill up rows to predict to one of few sizes, each of which XLA compiles once."""
     n_rows, largest = len(X), PREDICTION_BLOCK_ROWS[-1]
-    fitting = [size for size in PREDICTION_BLOCK_ROWS if size >= n_rows]
+    fitting = [size for size in (FEW_ROWS, *PREDICTION_BLOCK_ROWS) if size >= n_rows]
     return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
 
 

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skimbalance.engine.architecture import architecture
-from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, filled_up, to_block
+from skimbalance.engine.blocks import FEW_ROWS, PREDICTION_BLOCK_ROWS, filled_up, to_block
 from skimbalance.engine.cache import programs
 from skimbalance.engine.compiled import as_arrays, as_operation
 from skimbalance.engine.keras_internals import detach, takes_training
@@ -51,16 +51,17 @@ class Forward:
         is_own : bool
             Which of both.
         """
-        fill_up, function = to_block if self._xla else to_multiple, self._function(is_own)
+        fill_up, function = to_block if self._xla else to_multiple, self._function(is_own, len(X) > FEW_ROWS)
         return _in_chunks(X, self.chunk_rows, lambda rows: function(state, fill_up(rows)))
 
-    def _function(self, is_own):
-        """Return the compiled function, for rows alike for all members or for those of each one's own."""
-        if is_own not in self._compiled:
-            self._compiled[is_own] = self._compile(is_own)
-        return self._compiled[is_own]
+    def _function(self, is_own, has_many):
+        """Return the compiled function of rows, alike for all members or of each one's own, for few rows or many."""
+        key = is_own, self._xla and has_many
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(*key)
+        return self._compiled[key]
 
-    def _compile(self, is_own):
+    def _compile(self, is_own, xla):
         network, template = self._network, self._network.model
         if is_own:
             with keep_python_random():
@@ -74,7 +75,7 @@ class Forward:
             return network.logits(outputs)
 
         compile_one = as_operation
-        if self._xla:
+        if xla:
             forward, compile_one = tf.function(forward, autograph=False, jit_compile=True), as_arrays
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(network.model)]
         front = (None, network.members.n) if is_own else (None,)
