@@ -197,7 +197,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     -----
     ``predict`` is the argmax of ``predict_proba``, so it follows the remedy: by default, every class is found as often
     as the others, however rare it is. A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored
-    with a warning, so that one grid may span strategies.
+    with a warning, once a process, so that one grid may span strategies. A search's ``best_params_`` may name it all
+    the same; `strategy_` shows what was applied.
 
     References
     ----------

@@ -1,5 +1,7 @@
 """Does the classifier work inside the tools its users have: pipelines, grids, calibration, stacking, plots?"""
 
+import warnings
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -96,6 +98,28 @@ def test_grid_over_names_with_flat_and_nested_parameters(rare):
     assert len(scores.cv_results_["mean_test_score"]) == 4
     nested = {"strategy": ["smote"], "strategy__k_neighbors": [2, 3]}
     assert "strategy__k_neighbors" in GridSearchCV(small(epochs=2), nested, cv=2).fit(*rare).best_params_
+
+
+def test_a_grid_says_once_which_parameters_a_strategy_ignores(small_table, monkeypatch):
+    """As a fresh process shows it; ``strategy_`` tells what ``best_params_`` does not."""
+    monkeypatch.setattr("skimbalance.strategies._said", set())
+    grid = {"strategy": ["class_weight", "focal", ["none"]], "gamma": [1.0, 2.0], "alpha": [None, 0.3]}
+    clf, y = small(epochs=1), small_table[1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.resetwarnings()
+        GridSearchCV(clf, grid, scoring="f1", cv=2, error_score="raise").fit(small_table[0], y)
+        clf.set_params(strategy="class_weight", gamma=3.0).fit(*small_table)
+    said = [str(one.message).partition(" has no")[0] for one in caught if "is ignored" in str(one.message)]
+    assert sorted(said) == [
+        f"{name} is ignored: strategy={strategy}"
+        for name in ("alpha=0.3", "gamma=1.0")
+        for strategy in ("'class_weight'", "['none']")
+    ]
+    assert repr(clf.strategy_) == "ClassWeight()"
+    for _ in range(2):  # where somebody asks for all, all are there, and name the line that called fit
+        with pytest.warns(UserWarning, match="gamma=3.0 is ignored.* strategy_") as caught:
+            clf.fit(*small_table)
+        assert caught[0].filename == __file__
 
 
 def test_halving_search(rare):

@@ -113,11 +113,7 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
     for name, value in (flat or {}).items():
         takers = [part for part in parts if name in part.get_params(deep=False)]
         if value is not None and not takers:
-            warnings.warn(
-                f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}.",
-                UserWarning,
-                stacklevel=5,
-            )
+            _say_ignored(name, value, strategy)
         for part in takers if value is not None else []:
             part.set_params(**{name: value})
     if class_weight is not None:
@@ -198,6 +194,32 @@ def _checked_copy(strategy):
         f"strategy={strategy!r} is of type {type(strategy).__name__}; it takes None, a name out of "
         f"{sorted(STRATEGIES)}, a skimbalance.Strategy, an imbalanced-learn sampler, or a list of these."
     )
+
+
+#: What has been said of ignored parameters in this process: parameter and remedies.
+_said = set()
+
+
+def _say_ignored(name, value, strategy):
+    """Warn of a parameter that no remedy has; once a process, as a grid meets it in every fit.
+
+    Python's own registry forgets whenever filters change, as they do around every fit of a search. Where somebody has
+    set a filter for the warning, the filter decides, fit by fit.
+    """
+    message = (
+        f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}. A search may name it in "
+        "best_params_ all the same; strategy_ of a fitted classifier shows what was applied."
+    )
+    remedies = strategy if isinstance(strategy, list | tuple) else [strategy]
+    what = (name, *(remedy if isinstance(remedy, str) else type(remedy).__name__ for remedy in remedies))
+    is_filtered = any(
+        issubclass(UserWarning, category) and (text is None or text.match(message))
+        for _, text, category, *_ in warnings.filters
+    )
+    if is_filtered or what not in _said:
+        warnings.warn(message, UserWarning, stacklevel=7)
+    if not is_filtered:
+        _said.add(what)
 
 
 def _refuse_nested(strategy, nested):
