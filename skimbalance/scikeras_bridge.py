@@ -12,6 +12,7 @@ from difflib import get_close_matches
 import numpy as np
 from scikeras._utils import route_params, unflatten_params
 from scikeras.wrappers import BaseWrapper, KerasClassifier
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder
 
@@ -51,11 +52,17 @@ _OF_OTHER_LIBRARIES = {
     "cat_features": "Take categorical_features.",
     "scale_pos_weight": 'Take class_weight={label: weight} or strategy="class_weight".',
 }
+#: Attributes of ``KerasClassifier`` that nothing reads, and what stands for them.
+_UNUSED = {
+    "feature_encoder": "put a transformer before the classifier (sklearn.pipeline.Pipeline)",
+    "target_encoder": "encode y before fit, where labels of any kind are taken as they are",
+    "scorer": "override score, or name a score where it is asked for (scoring=)",
+}
 _PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
 
 
 class _ClassifierMixinFirst(type):
-    """Put ClassifierMixin before BaseEstimator in the MRO, where line 1209 has it last."""
+    """Put ClassifierMixin before BaseEstimator in the MRO, where line 1209 has it last; list what users call."""
 
     def mro(cls):
         """Return the corrected method resolution order."""
@@ -63,6 +70,17 @@ class _ClassifierMixinFirst(type):
         order.remove(ClassifierMixin)
         order.insert(order.index(BaseEstimator), ClassifierMixin)
         return order
+
+    def __dir__(cls):
+        """List names for ``help`` and tab completion."""
+        return list(filter(_is_for_users, super().__dir__()))
+
+
+def _is_for_users(name):
+    """Whether users call or read an attribute: what is private, or upstream's and unused, fills pages of ``help``."""
+    if name.startswith("set_") and name.endswith("_request"):
+        return get_config()["enable_metadata_routing"]  # without it, scikit-learn's methods raise an error
+    return not name.startswith("_") and name not in _UNUSED
 
 
 class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
@@ -77,6 +95,10 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         signature = inspect.signature(cls.__init__)
         named = [p for p in list(signature.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
         cls.__signature__ = signature.replace(parameters=named)
+
+    def __dir__(self):
+        """List names for tab completion."""
+        return list(filter(_is_for_users, super().__dir__()))
 
     # Line 1165: `__repr__` prints tabs and every default; lines 1096 to 1141: `score` validates y by SciKeras' rules.
     __repr__ = BaseEstimator.__repr__
@@ -254,10 +276,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _check_routing(self):
         """Refuse routed parameters and overrides that reach nothing, which upstream accepts silently."""
-        for name, instead in (
-            ("feature_encoder", "put a transformer before the classifier (sklearn.pipeline.Pipeline)"),
-            ("target_encoder", "encode y before fit, where labels of any kind are taken as they are"),
-        ):
+        for name, instead in _UNUSED.items():
             if getattr(type(self), name) is not getattr(KerasClassifier, name):
                 raise TypeError(f"{type(self).__name__} overrides {name}, which nothing calls: {instead}.")
         for prefix, names in (("fit", _FIT_NAMES), ("predict", _PREDICT_NAMES), ("compile", _COMPILE_NAMES)):

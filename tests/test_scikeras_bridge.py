@@ -2,6 +2,8 @@
 
 import importlib.util
 import pickle
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from keras.layers import Dense
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 
 from skimbalance import ImbalancedKerasClassifier
@@ -204,11 +207,27 @@ def test_subclasses_build_their_own_network(rare):
         WithOneMore("mlp").fit(X, y)
 
 
-@pytest.mark.parametrize("name", ["feature_encoder", "target_encoder"])
-def test_encoders_that_nothing_would_call_are_refused(name, rare):
+@pytest.mark.parametrize("name", ["feature_encoder", "target_encoder", "scorer"])
+def test_what_nothing_would_call_is_refused(name, rare):
     subclass = type("Encoding", (ImbalancedKerasClassifier,), {name: property(lambda self: None)})
     with pytest.raises(TypeError, match=f"Encoding overrides {name}, which nothing calls"):
         subclass().fit(*rare)
+
+
+def test_help_and_completion_show_what_users_call(rare):
+    """SciKeras' and scikit-learn's internals fill 215 lines of ``help`` otherwise."""
+    lines = pydoc.render_doc(ImbalancedKerasClassifier, renderer=pydoc.plaintext).splitlines()
+    assert len(lines) - len(ImbalancedKerasClassifier.__doc__.splitlines()) < 300
+    entries = [re.match(r" \|  (\w+)", line) for line in lines[lines.index(" |  Methods defined here:") :]]
+    entries = {entry[1] for entry in entries if entry}
+    assert {"fit", "predict_proba", "threshold_", "set_params", "score"} < entries
+    assert not {"scorer", "target_encoder", "set_fit_request", "__getstate__", "__signature__"} & entries
+    clf = make().fit(*rare)
+    assert {"strategy", "fit", "model_", "train_prior_"} < set(dir(clf))
+    assert not [name for name in dir(clf) if name.startswith("_") or name in ("scorer", "set_fit_request")]
+    assert "train_prior_" in clf._repr_html_()
+    with config_context(enable_metadata_routing=True):
+        assert "set_fit_request" in dir(clf)
 
 
 def test_arguments_of_the_builder_need_no_prefix(rare):
