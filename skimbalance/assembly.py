@@ -15,6 +15,7 @@ from skimbalance.networks import (
     Members,
     Recipe,
     are_equal,
+    build_when_saved,
     copy_network,
     copy_optimizer,
     metrics_on,
@@ -178,6 +179,7 @@ class AssemblingClassifier(SciKerasClassifier):
             return
         self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive)
         model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)
+        build_when_saved(model)
 
     def _optimizer_of_fit(self, model):
         """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""

@@ -169,6 +169,28 @@ def test_copies_predict_the_same(parameters, make_copy, rare):
     assert clone(again).get_params().keys() == clf.get_params().keys()
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"model": "mlp", "strategy": "focal", "metrics": ["AUC"]}, {"model": "mlp", "run_eagerly": True}],
+    ids=["default", "mlp", "keras loop"],
+)
+def test_a_saved_network_loads_without_a_warning(parameters, rare, tmp_path):
+    """Its optimizer included; the classifier, and the size of its pickle, are as if it had not been saved."""
+    X, y = rare
+    clf = ImbalancedKerasClassifier(**{"epochs": 2, "random_state": 0, **parameters}).fit(X, y)
+    again, path = pickle.loads(pickle.dumps(clf)), tmp_path / "network.keras"
+    for of in (again, clf):
+        before = len(pickle.dumps(of))
+        of.model_.save(path)
+        assert abs(len(pickle.dumps(of)) - before) < 200
+        network = keras.saving.load_model(path)
+        assert len(network.optimizer.variables) > 2 * len(network.trainable_variables)
+        np.testing.assert_array_equal(network(X), of.model_(X))
+    unsaved = ImbalancedKerasClassifier(**{"epochs": 2, "random_state": 0, **parameters}).fit(X, y)
+    expected = unsaved.partial_fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(clf.partial_fit(X, y).predict_proba(X), expected)
+
+
 @pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
 def test_copies_leave_pythons_generator_alone(make_copy, rare):
     """Keras draws a seed from it for every layer it builds."""

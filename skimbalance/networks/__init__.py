@@ -2,6 +2,7 @@
 
 from skimbalance.networks.builders import NETWORKS, mlp, realmlp
 from skimbalance.networks.copying import (
+    build_when_saved,
     clone_network,
     copy_network,
     copy_optimizer,
@@ -47,6 +48,7 @@ __all__ = [
     "Standardize",
     "are_equal",
     "as_logits",
+    "build_when_saved",
     "check_gaps",
     "clone_network",
     "copy_network",

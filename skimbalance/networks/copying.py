@@ -4,6 +4,7 @@ import copy
 import os
 import tempfile
 import threading
+from contextlib import contextmanager
 
 from skimbalance.engine.keras_internals import copy_exclusions, decays_of, restore_statistics
 from skimbalance.engine.startup import keep_python_random, keras
@@ -49,13 +50,29 @@ def set_decays(optimizer, variables, decays):
     return optimizer
 
 
+def build_when_saved(model):
+    """Have the optimizer of a compiled network built once the network is saved.
+
+    Keras builds it when it loads the network, and warns where the file lacks its variables. Built at every fit it would
+    take longer than a small fit does.
+    """
+    optimizer, save = model.optimizer, type(model.optimizer).save_own_variables
+
+    def save_built(store):
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        save(optimizer, store)
+
+    optimizer.save_own_variables = save_built
+
+
 def pack_network(model):
     """Return a compiled network as bytes, its optimizer's class and configuration, and its loss: for pickling.
 
     Saved by Keras without what it was compiled with, so that a loss or an optimizer that Keras has no name for can
     be pickled as what it is.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _leaving_out_optimizer(model):
         path = os.path.join(folder, "model.keras")
         keras.saving.save_model(model, path)
         with open(path, "rb") as file:
@@ -75,4 +92,21 @@ def unpack_network(packed, optimizer_class, optimizer_config, decays, loss, metr
             model = keras.saving.load_model(path, compile=False, safe_mode=False)
     optimizer = set_decays(optimizer_class.from_config(optimizer_config), model.trainable_variables, decays)
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    build_when_saved(model)
     return model
+
+
+@contextmanager
+def _leaving_out_optimizer(model):
+    """Have Keras save a network without the variables of its optimizer, which the classifier holds."""
+    optimizer = model.optimizer
+    with _lock:
+        save, optimizer.save_own_variables = optimizer.save_own_variables, _save_nothing
+        try:
+            yield
+        finally:
+            optimizer.save_own_variables = save
+
+
+def _save_nothing(store):
+    """Write nothing to the file of a network."""
