@@ -5,6 +5,8 @@ import html
 import io
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 #: Pictures on the page of a comparison, besides scores, where there are two classes.
 _OF_TWO = ("precision_recall", "threshold", "reliability", "net_benefit")
@@ -20,6 +22,8 @@ h1 { overflow-wrap: anywhere; } svg { max-width: 100%; height: auto; } .wide { o
 def main(arguments=None):
     """Run the command; return what the process is to end with."""
     options = _parser().parse_args(arguments)
+    if options.out:
+        _check_page(options.out)
     from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
     X, y, pos_label = _read(options)
@@ -104,6 +108,14 @@ def _read(options):
         if str(label) == options.pos_label:
             return table, y, label
     raise SystemExit(f"No row has the label {options.pos_label!r}; the labels are {counts.index.tolist()}.")
+
+
+def _check_page(path):
+    """Refuse a page that could not be written, before anything is fitted."""
+    if find_spec("matplotlib") is None:
+        raise SystemExit("--out draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
+    if not Path(path).parent.is_dir() or Path(path).is_dir():
+        raise SystemExit(f"--out={path} cannot be written; it takes a file in a folder that exists.")
 
 
 def _page(found, title):

@@ -299,3 +299,14 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([*arguments, "--costs", "25"])
     assert "are no costs; write them as fp=1,fn=25" in capsys.readouterr().err
+
+
+def test_the_command_says_before_it_fits_that_no_page_can_be_written(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    arguments = ["compare", "no such table.csv", "--target", "churn", "--out"]
+    for folder in (tmp_path, tmp_path / "none" / "page.html"):
+        with pytest.raises(SystemExit, match="cannot be written; it takes a file in a folder that exists"):
+            main([*arguments, str(folder)])
+    monkeypatch.setattr("skimbalance.__main__.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="need matplotlib: pip install"):
+        main([*arguments, str(tmp_path / "page.html")])
