@@ -4,7 +4,7 @@ import numpy as np
 
 from skimbalance.engine.forward import predict_logits
 from skimbalance.engine.optimizers import constant_rate
-from skimbalance.engine.startup import keras
+from skimbalance.engine.startup import keras, start_generators
 from skimbalance.engine.state import read, write
 from skimbalance.networks import AVERAGE_PRECISION
 
@@ -65,6 +65,7 @@ class KerasLoop:
             if rate is not None:
                 model.optimizer.learning_rate = rate
         batches = _Batches(rows, batch_size)
+        start_generators()
         model.fit(
             batches,
             epochs=epoch_numbers.stop,

@@ -77,7 +77,7 @@ with quiet():
 
     from skimbalance.engine.tensorflow_internals import is_running
 
-__all__ = ["keras", "start", "start_sessions", "tf"]
+__all__ = ["keras", "start", "start_generators", "start_sessions", "tf"]
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -132,6 +132,13 @@ def start_sessions():
         x = tf.compat.v1.placeholder(tf.float32, ())  # a constant would be folded before XLA saw it
         result = tf.function(tf.exp, jit_compile=True, autograph=False)(x)
         new_session(graph).run(result, {x: 0.0})
+
+
+@functools.cache
+def start_generators():
+    """Have TensorFlow say what it says of the first data set from a generator, before Keras' loop makes one."""
+    with quiet():
+        list(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec((), tf.int32)))
 
 
 def new_session(graph):
