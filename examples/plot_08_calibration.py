@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, log_loss
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay
 
 # %%
 # Rows of which about four in a hundred are positive, by a rule with an interaction, and with much chance in it.
@@ -65,19 +65,10 @@ print(table.to_string(float_format="{:.3f}".format, na_rep=""))
 # nothing is gained. The ranking of one network stays as it is; where held-out rows are missing from training, it may
 # be slightly worse or better.
 
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained", sharex=True, sharey=True)
 colors = dict(zip(settings, ("#0072B2", "#009E73", "#D55E00"), strict=True))
-markers = dict(zip(settings, "os^", strict=True))
-for ax, calibration in zip(axes, (None, "holdout"), strict=True):
-    ax.plot([2e-4, 1], [2e-4, 1], color="#777777", linestyle=":", label="what is said is so")
-    for name in settings:
-        p = probabilities[name, calibration]
-        bins = np.array_split(np.argsort(p), 20)
-        said, seen = ([values[i].mean() for i in bins] for values in (p, truth))
-        ax.plot(said, seen, color=colors[name], marker=markers[name], markersize=4, label=name)
-    ax.set(xscale="log", yscale="log", xlim=(2e-4, 1), ylim=(1e-3, 1), title=f"calibration={calibration!r}")
-    ax.set_xlabel("mean P that the network says, twentieths of the rows")
-    ax.spines[["top", "right"]].set_visible(False)
-axes[0].set_ylabel("mean true P of the same rows")
-axes[1].legend(loc="lower right", frameon=False)
+for calibration in (None, "holdout"):
+    ax = plt.subplots(figsize=(8, 5.4), layout="constrained")[1]
+    for name, color in colors.items():
+        ReliabilityDisplay.from_predictions(y_test, probabilities[name, calibration], name=name, ax=ax, color=color)
+    ax.set(title=f"calibration={calibration!r}", xlim=(1e-3, 1), ylim=(1e-3, 1))
 plt.show()

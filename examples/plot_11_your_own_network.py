@@ -9,13 +9,12 @@ trains: its scores over the epochs, and over the number of rows.
 
 import keras
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import LearningCurveDisplay, train_test_split
 
 import skimbalance
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import HistoryDisplay, ImbalancedKerasClassifier
 
 # %%
 # The function is called in every fit, with what the classifier knows by then in ``meta``. Its other arguments are
@@ -41,34 +40,26 @@ X, X_test, y, y_test = train_test_split(X, y, test_size=0.33, stratify=y, random
 
 # %%
 # A network of your own trains for all epochs on all rows unless it is asked to stop early: ``"loss"`` watches the
-# log-loss of held-out rows, a fifth here, and keeps the epoch where it was least. ``metrics`` are logged for both.
+# log-loss of held-out rows, a fifth here, and keeps the epoch where it was least. Their
+# average precision is logged as well.
 
 clf = ImbalancedKerasClassifier(
-    residual, model__width=64, early_stopping="loss", metrics=[keras.metrics.AUC(curve="PR", name="pr_auc")],
+    residual, model__width=64, early_stopping="loss",
     optimizer__learning_rate=4e-4, batch_size=128, epochs=60, validation_split=0.2, random_state=0,
 ).fit(X, y)  # fmt: skip
 score = average_precision_score(y_test, clf.predict_proba(X_test)[:, 1])
 print(f"{clf.model_.count_params():,} weights, {clf.n_iter_} epochs, of which number {clf.best_epoch_} was kept; "
       f"average precision of new rows {score:.3f}")  # fmt: skip
 
-epochs = np.arange(1, clf.n_iter_ + 1)
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
-for ax, name, score in zip(axes, ("loss", "pr_auc"), ("log-loss", "area under precision over recall"), strict=True):
-    ax.plot(epochs, clf.history_[name], color="#0072B2", label="rows trained on")
-    ax.plot(epochs, clf.history_[f"val_{name}"], "--", color="#D55E00", label="rows held out")
-    ax.axvline(clf.best_epoch_, color="#777777", linestyle=":", label="epoch that is kept")
-    ax.set(xlabel="epoch", ylabel=score)
-    ax.locator_params(axis="x", integer=True)
-    ax.spines[["top", "right"]].set_visible(False)
-axes[0].legend(frameon=False)
+figure, axes = plt.subplots(1, 2, figsize=(10.7, 3.6), layout="constrained")
+HistoryDisplay.from_estimator(clf, ax=axes)
 
 # %%
 # Would more rows help? Where the curve still rises, they would.
 
-small = clf.set_params(metrics=None, epochs=30)
 figure, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 LearningCurveDisplay.from_estimator(
-    small, X, y, train_sizes=[0.125, 0.25, 0.5, 1.0], cv=3, scoring="average_precision", score_type="test", ax=ax,
+    clf, X, y, train_sizes=[0.125, 0.25, 0.5, 1.0], cv=3, scoring="average_precision", score_type="test", ax=ax,
     line_kw={"color": "#0072B2", "marker": "o"}, fill_between_kw={"color": "#0072B2", "alpha": 0.15},
 )  # fmt: skip
 ax.set(xlabel="rows trained on", ylabel="average precision of the fold left out")

@@ -16,7 +16,8 @@ mpl.use("Agg")
 
 
 def run(path, *arguments, monkeypatch, folder):
-    """Run an example as a script in an empty folder."""
+    """Run an example as a script in an empty folder, without windows."""
+    monkeypatch.setattr(plt, "show", lambda: None)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
     runpy.run_path(str(path), run_name="__main__")
