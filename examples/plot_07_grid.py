@@ -55,8 +55,8 @@ print(f"\nOn rows held out from the search: {average_precision_score(y_test, sea
 # The band is the 95 % interval of plain focal loss' mean. Folds share rows of training, so that the variance of their
 # mean is not a fifth of theirs, but a fifth and, added to it, the ratio of test rows to training rows, a quarter
 # (Nadeau and Bengio, 2003). ``compare_strategies`` computes this, and how probable it is that one candidate is worse
-# than another. Here nothing is clearly better than no remedy: neither is "auto", under which the same network is
-# trained, and only what ``predict`` decides is another. Weights that balance the classes rank worse.
+# than another. Here nothing is clearly better than no remedy. "auto" cannot be: it trains the same network, and only
+# what ``predict`` decides is another. A large gamma, and weights beside focal loss, rank lower.
 
 scores = np.array([search.cv_results_[f"split{i}_test_score"] for i in range(folds.get_n_splits())])
 half = 2.78 * np.sqrt((1 / 5 + 1 / 4) * scores.var(axis=0, ddof=1))  # Student's t, 4 degrees of freedom
