@@ -105,7 +105,7 @@ def _counting(function, calls):
     return counted
 
 
-def test_idle_programs_are_bounded_and_a_failed_one_is_dropped():
+def test_idle_programs_are_bounded_and_an_interrupted_one_is_dropped():
     programs = ProgramCache(size=2)
     for key in "abc":
         with programs.lend(key, lambda key=key: key):
@@ -115,6 +115,9 @@ def test_idle_programs_are_bounded_and_a_failed_one_is_dropped():
         assert program == "c"
     with pytest.raises(KeyError), programs.lend("c", lambda: "another"):
         raise KeyError
+    with pytest.raises(KeyboardInterrupt), programs.lend("c", lambda: "another") as program:
+        assert program == "c", "an error between two calls"
+        raise KeyboardInterrupt
     with programs.lend("c", lambda: "new") as program:
         assert program == "new"
     with programs.lend(None, lambda: "foreign") as program:

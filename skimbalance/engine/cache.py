@@ -32,11 +32,18 @@ class ProgramCache:
 
     @contextmanager
     def lend(self, key, build):
-        """Lend an idle program, or a new one from ``build()``; keep it after use, unless its user failed."""
+        """Lend an idle program, or a new one from ``build()``; keep it after use, unless its user was interrupted.
+
+        An error between two calls, such as a callback's that prunes a trial, leaves a program that the next user fills
+        with state of their own; an interrupt may come within a call.
+        """
         program = self._take(key, keeps=False)
         program = build() if program is None else program
         try:
             yield program
+        except Exception:
+            self._keep(key, program)
+            raise
         except BaseException:
             self._discard(1)
             raise
