@@ -33,6 +33,13 @@ class Link:
     """Link between the logits of a network and P(y | x) under the prior that training showed it.
 
     This one is softmax, under which cross-entropy has its optimum at P(y | x).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.links import Link
+    >>> Link().inverse(np.log([[1.0, 3.0]]))
+    array([[0.25, 0.75]])
     """
 
     def inverse(self, logits, ops=NUMPY):

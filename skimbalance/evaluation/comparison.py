@@ -41,6 +41,20 @@ class StrategyComparison:
         Positive label of two.
     costs_ : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes, [true class, predicted class].
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance import ImbalancedKerasClassifier, compare_strategies
+    >>> X, y = make_classification(n_samples=400, weights=[0.9], class_sep=2.0, random_state=0)
+    >>> candidates = {"logistic": LogisticRegression(), "constant": DummyClassifier()}  # or names of strategies
+    >>> comparison = compare_strategies(ImbalancedKerasClassifier(), X, y, strategies=candidates, verbose=0)
+    >>> comparison.best()
+    'logistic'
+    >>> comparison.versus("constant")["worse"] > 0.99
+    True
     """
 
     #: Scores of which less is better.

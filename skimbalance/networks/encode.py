@@ -184,6 +184,16 @@ class MemberEmbedding(MemberLayer):
         Most levels of any of them.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    Two numbers and the place of a level, which becomes eight numbers:
+
+    >>> import numpy as np
+    >>> from skimbalance.networks import MemberEmbedding
+    >>> rows = np.array([[0.3, -1.2, 0], [1.5, 0.4, 3]], dtype=np.float32)
+    >>> tuple(MemberEmbedding(n_members=4, n_codes=1, n_places=5)(rows).shape)
+    (4, 2, 10)
     """
 
     def __init__(self, n_members, n_codes, n_places, **kwargs):

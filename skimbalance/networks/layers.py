@@ -227,6 +227,13 @@ class MemberScale(MemberLayer):
         Number of members.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.networks import MemberScale
+    >>> tuple(MemberScale(n_members=2)(np.ones((5, 3))).shape)
+    (2, 5, 3)
     """
 
     def build(self, input_shape):
@@ -272,6 +279,13 @@ class PeriodicEmbedding(MemberLayer):
        Learning", NeurIPS, arXiv:2203.05556.
     .. [2] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
        Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.networks import PeriodicEmbedding
+    >>> tuple(PeriodicEmbedding(n_members=2, n_outputs=1)(np.ones((5, 3))).shape)
+    (2, 5, 6)
     """
 
     def __init__(self, n_members, n_frequencies=4, n_outputs=1, spread=0.3, n_mixed=None, **kwargs):
@@ -370,6 +384,14 @@ class MemberDense(MemberLayer):
         Whether weights and biases start at zero, for the last layer, rather than at standard normal numbers.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance.networks import MemberDense, MemberScale
+    >>> features = MemberScale(n_members=2)(np.ones((5, 3)))
+    >>> tuple(MemberDense(4, n_members=2, activation="selu")(features).shape)
+    (2, 5, 4)
     """
 
     def __init__(self, units, n_members, activation=None, starts_at_zero=False, **kwargs):
@@ -417,6 +439,17 @@ class RowsFirst(keras.layers.Layer):
     ----------
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
+
+    Examples
+    --------
+    It ends a network of several members, each with logits of its own:
+
+    >>> import keras
+    >>> from skimbalance.networks import MemberDense, MemberScale, RowsFirst
+    >>> rows = keras.Input((3,))
+    >>> logits = MemberDense(2, n_members=4, starts_at_zero=True)(MemberScale(n_members=4)(rows))
+    >>> keras.Model(rows, RowsFirst()(logits)).output_shape
+    (None, 4, 2)
     """
 
     def call(self, inputs):

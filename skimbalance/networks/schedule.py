@@ -22,6 +22,13 @@ class CosineLog(keras.optimizers.schedules.LearningRateSchedule):
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn and I. Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted
        Trees on Tabular Data", NeurIPS, arXiv:2407.04491.
+
+    Examples
+    --------
+    >>> from skimbalance.networks import CosineLog
+    >>> rate = CosineLog(0.04, n_steps=1500)
+    >>> [round(float(rate(step)), 3) for step in (0, 41, 100, 183, 300)]
+    [0.0, 0.04, 0.0, 0.04, 0.0]
     """
 
     def __init__(self, learning_rate, n_steps=1000):

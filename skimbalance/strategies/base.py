@@ -141,6 +141,22 @@ class LogitsLoss(keras.losses.Loss):
     ----------
     name : str, default=None
         Name of the loss in Keras' logs.
+
+    Examples
+    --------
+    The Brier score, which is proper, so that softmax is its link:
+
+    >>> import keras, numpy as np
+    >>> from skimbalance.strategies import LogitsLoss
+    >>> class BrierLoss(LogitsLoss):
+    ...     def call(self, y_true, y_pred):
+    ...         proba = keras.ops.exp(keras.ops.log_softmax(y_pred))
+    ...         truth = keras.ops.one_hot(y_true, y_pred.shape[-1], dtype=proba.dtype)
+    ...         return keras.ops.sum(keras.ops.square(proba - truth), axis=-1)
+    >>> float(BrierLoss()(np.array([0, 1]), np.zeros((2, 2))))
+    0.5
+    >>> BrierLoss().predict_proba(np.log([[1.0, 3.0]]))
+    array([[0.25, 0.75]])
     """
 
     #: Names of the numeric attributes that `call` reads.
