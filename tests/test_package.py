@@ -1,11 +1,16 @@
 """What does a user of the package see before they fit anything?"""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(code, *arguments):
@@ -146,3 +151,25 @@ def test_only_the_engine_imports_tensorflow_and_only_the_bridge_scikeras():
     assert importers["scikeras"] == {"scikeras_bridge.py"}
     assert importers["keras"] == {"engine/startup.py"}
     assert importers["tensorflow"] == {"engine/startup.py", "engine/tensorflow_internals.py"}
+
+
+def test_every_public_object_has_a_page_with_an_example():
+    import skimbalance
+
+    listed = set(re.findall(r"^   ([\w.]+)$", (ROOT / "docs/api/index.md").read_text(), flags=re.MULTILINE))
+    modules = {"networks", "opinions", "strategies"}
+    assert set(skimbalance.__all__) - modules - {"__version__"} <= listed, "docs/api/index.md lacks a public name"
+    for name in listed:
+        module, _, attribute = f"skimbalance.{name}".rpartition(".")
+        documented = getattr(importlib.import_module(module), attribute)
+        assert "\n    Examples\n    --------\n" in documented.__doc__, f"{name} shows no example"
+
+
+def test_what_is_stated_twice_is_stated_alike():
+    import skimbalance
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ruff = {r for r in project["optional-dependencies"]["test"] if r.startswith("ruff==")}
+    assert len(ruff) == 1
+    assert set(re.findall(r"ruff==[\w.]+", (ROOT / ".pre-commit-config.yaml").read_text())) == ruff
+    assert f"\nversion: {skimbalance.__version__}\n" in (ROOT / "CITATION.cff").read_text()
