@@ -33,6 +33,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "sg_execution_times.rst", "auto_examples/sg_execution_times.rst"]
 templates_path = ["_templates"]
+default_role = "py:obj"
+smartquotes = False
+toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -50,7 +53,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
-    "secondary_sidebar_items": {"**": ["page-toc", "sg_download_links"], "index": [], "strategies": []},
+    "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
     **({"github_url": REPOSITORY} if REPOSITORY else {}),
@@ -89,10 +92,15 @@ autosummary_generate = True
 
 #: Methods that a page of the reference shows; all others are for the package itself.
 METHODS = {
+    "skimbalance.GainDisplay": "from_estimator, from_predictions, plot",
+    "skimbalance.HistoryDisplay": "from_estimator, plot",
     "skimbalance.ImbalancedKerasClassifier": "fit, partial_fit, initialize, predict, predict_proba, predict_log_proba, "
     "decision_function, get_params, set_params",
+    "skimbalance.NetBenefitDisplay": "from_estimator, from_predictions, plot",
+    "skimbalance.ReliabilityDisplay": "from_estimator, from_predictions, plot",
     "skimbalance.Strategy": "fit_resample, batch_prior, class_weight, loss",
     "skimbalance.StrategyComparison": "best, versus, summary, in_words, plot",
+    "skimbalance.ThresholdDisplay": "from_estimator, from_predictions, plot",
     "skimbalance.links.Link": "inverse, link",
     "skimbalance.networks.Encode": "of, adapt",
     "skimbalance.networks.RobustScale": "adapt",
@@ -114,7 +122,7 @@ def examples_of_strategies():
     }
 
 
-autosummary_context = {"methods": METHODS, "examples": examples_of_strategies()}
+autosummary_context = {"shown_methods": METHODS, "shown_examples": examples_of_strategies()}
 
 
 def linkcode_resolve(domain, info):
@@ -140,6 +148,17 @@ def _write_mathml(as_block):
     return visit
 
 
+def _sign(app, what, name, of, options, signature, return_annotation):
+    """Return the signature of a class: of its constructor, where Keras hides it; none where it is not for users."""
+    if what != "class":
+        return None
+    if "Parameters\n    ---" not in of.__doc__:
+        return "", None
+    parameters = list(inspect.signature(of.__init__).parameters.values())[1:]
+    return str(inspect.Signature(parameters)), None
+
+
 def setup(app):
-    """Register MathML as the way that formulas are shown."""
+    """Show formulas as MathML, and classes with the parameters that they document."""
+    app.connect("autodoc-process-signature", _sign)
     app.add_html_math_renderer("mathml", (_write_mathml(as_block=False), None), (_write_mathml(as_block=True), None))

@@ -28,11 +28,14 @@ class LDAM(Strategy):
     Notes
     -----
     The loss is cross-entropy of :math:`s (z - \Delta_y e_y)`. For two classes, with :math:`d = z_1 - z_0`, its optimum
-    has :math:`P(1 | x) = \sigma(s(d + \Delta_0)) / (\sigma(s(d + \Delta_0)) + \sigma(-s(d - \Delta_1)))`, which
-    ``predict_proba`` applies. It is nearly flat at one half between the margins, so that probabilities are coarse. For
-    more classes no link is known. So where at least five rows outside the largest class can be held out, a logistic
-    regression fitted on them takes the place of the link, as ``calibration="holdout"`` does it for any strategy.
-    Elsewhere ``predict_proba`` shows the link's, or softmax(s z) for more classes, which is not calibrated.
+    has
+
+    .. math:: P(1 | x) = \frac{\sigma(s(d + \Delta_0))}{\sigma(s(d + \Delta_0)) + \sigma(-s(d - \Delta_1))},
+
+    which ``predict_proba`` applies. It is nearly flat at one half between the margins, so that probabilities are
+    coarse. For more classes no link is known. So where at least five rows outside the largest class can be held out, a
+    logistic regression fitted on them takes the place of the link, as ``calibration="holdout"`` does it for any
+    strategy. Elsewhere ``predict_proba`` shows the link's, or softmax(s z) for more classes, which is not calibrated.
 
     References
     ----------
