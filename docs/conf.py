@@ -78,10 +78,9 @@ sphinx_gallery_conf = {
     "reference_url": {"skimbalance": None},
     "within_subsection_order": "FileNameSortKey",
     "reset_modules": ("matplotlib",),
+    "capture_repr": ("_repr_html_",),
     "image_srcset": ["2x"],
-    "matplotlib_animations": False,
     "min_reported_time": 0,
-    "plot_gallery": True,
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
@@ -158,7 +157,13 @@ def _sign(app, what, name, of, options, signature, return_annotation):
     return str(inspect.Signature(parameters)), None
 
 
+def _drop_progress(app, docname, source):
+    """Drop from what examples print the lines that a terminal would have overwritten."""
+    source[0] = re.sub(r"^ *\d+ of \d+ fits, about \d+ s left *\n", "", source[0], flags=re.MULTILINE)
+
+
 def setup(app):
     """Show formulas as MathML, and classes with the parameters that they document."""
+    app.connect("source-read", _drop_progress)
     app.connect("autodoc-process-signature", _sign)
     app.add_html_math_renderer("mathml", (_write_mathml(as_block=False), None), (_write_mathml(as_block=True), None))
