@@ -40,7 +40,7 @@ class GainDisplay(ProbabilityDisplay):
     >>> from skimbalance import GainDisplay, ImbalancedKerasClassifier
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
     >>> clf = ImbalancedKerasClassifier("mlp", epochs=10, random_state=0).fit(X[:500], y[:500])
-    >>> display = GainDisplay.from_estimator(clf, X[500:], y[500:], budget=0.1)  # doctest: +SKIP
+    >>> display = GainDisplay.from_estimator(clf, X[500:], y[500:], budget=0.1)
     """
 
     def __init__(self, share, gain, *, budget, prevalence, pos_label, name=None):

@@ -36,7 +36,7 @@ class HistoryDisplay:
     >>> from skimbalance import HistoryDisplay, ImbalancedKerasClassifier
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
     >>> clf = ImbalancedKerasClassifier("mlp", epochs=10, random_state=0).fit(X, y)
-    >>> display = HistoryDisplay.from_estimator(clf)  # doctest: +SKIP
+    >>> display = HistoryDisplay.from_estimator(clf)
     """
 
     def __init__(self, history, *, best_epoch=None, name=None):

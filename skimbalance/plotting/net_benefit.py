@@ -48,7 +48,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
     >>> from skimbalance import ImbalancedKerasClassifier, NetBenefitDisplay
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
     >>> clf = ImbalancedKerasClassifier("mlp", epochs=10, random_state=0).fit(X[:500], y[:500])
-    >>> display = NetBenefitDisplay.from_estimator(clf, X[500:], y[500:])  # doctest: +SKIP
+    >>> display = NetBenefitDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
     def __init__(self, thresholds, net_benefit, *, prevalence, pos_label, name=None):

@@ -65,7 +65,7 @@ class ReliabilityDisplay(ProbabilityDisplay):
     >>> from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
     >>> clf = ImbalancedKerasClassifier("mlp", target_prior="fit", epochs=10, random_state=0).fit(X[:500], y[:500])
-    >>> display = ReliabilityDisplay.from_estimator(clf, X[500:], y[500:])  # doctest: +SKIP
+    >>> display = ReliabilityDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
     _at_prior_of_y = False

@@ -57,7 +57,7 @@ class ThresholdDisplay(ProbabilityDisplay):
     >>> from skimbalance import ImbalancedKerasClassifier, ThresholdDisplay
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
     >>> clf = ImbalancedKerasClassifier("mlp", decision="f1", epochs=10, random_state=0).fit(X[:500], y[:500])
-    >>> display = ThresholdDisplay.from_estimator(clf, X[500:], y[500:])  # doctest: +SKIP
+    >>> display = ThresholdDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
     def __init__(self, thresholds, scores, *, threshold, prevalence, pos_label, name=None):
