@@ -1,6 +1,7 @@
 """What a comparison of remedies found: scores, how sure they are, and what to do with them."""
 
 import html
+import textwrap
 
 import numpy as np
 
@@ -255,7 +256,8 @@ class StrategyComparison:
             for row in rows
         ]
         lines += [f"{label}: {error}" for label, error in failed]
-        return "\n".join([*lines, "", self._about(), self.in_words() if self.scores_ else "Every candidate failed."])
+        words = self.in_words() if self.scores_ else "Every candidate failed."
+        return "\n".join([*lines, "", self._about(), *textwrap.wrap(words, 100)])
 
     def _about(self):
         """Return what was asked of which rows."""
