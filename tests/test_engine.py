@@ -115,8 +115,9 @@ def test_idle_programs_are_bounded_and_an_interrupted_one_is_dropped():
         assert program == "c"
     with pytest.raises(KeyError), programs.lend("c", lambda: "another"):
         raise KeyError
-    with pytest.raises(KeyboardInterrupt), programs.lend("c", lambda: "another") as program:
+    with programs.lend("c", lambda: "another") as program:
         assert program == "c", "an error between two calls"
+    with pytest.raises(KeyboardInterrupt), programs.lend("c", lambda: "another"):
         raise KeyboardInterrupt
     with programs.lend("c", lambda: "new") as program:
         assert program == "new"
