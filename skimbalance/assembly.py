@@ -1,19 +1,20 @@
 """What do the parameters make? A strategy, a plan of held-out rows, a network, its loss and optimizer."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from skimbalance.checks import check_class_weight
 from skimbalance.engine.keras_internals import decays_of, metrics_of, rate_of
 from skimbalance.engine.startup import keep_python_random, keras
-from skimbalance.heldout import plan_hold_out
+from skimbalance.heldout import Reservoir, plan_hold_out
 from skimbalance.networks import (
     NETWORKS,
     LossOnOutputs,
     Members,
     Recipe,
+    adapt_network,
     are_equal,
     build_when_saved,
     copy_network,
@@ -133,9 +134,11 @@ class AssemblingClassifier(SciKerasClassifier):
                 set_decays(optimizer, model.trainable_variables, decays)
         return model, came_with, optimizer
 
-    def _network_of_fit(self, applied, recipe, rng, goes_on):
+    def _network_of_fit(self, applied, recipe, rng, goes_on, partial):
         """Return the network, what it came with, its optimizer, and the optimizer's state."""
         if goes_on:
+            if partial and self._seen is not None:
+                self._seen = adapt_network(self.model_, applied.rows, applied.kept, self.columns_, self._seen)
             state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
             asked = _settings_of(self._new_optimizer(recipe))
             if self._optimizer_asked is not None and self._optimizer_asked != asked:
@@ -144,7 +147,8 @@ class AssemblingClassifier(SciKerasClassifier):
             return state
         model, self._came_with, optimizer = self._new_model(applied)
         with keep_python_random():
-            network, *outputs = prepare_network(model, applied.rows, applied.kept, self.columns_, self.n_classes_, rng)
+            network, *outputs = prepare_network(model, self.n_features_in_, self.n_classes_, rng)
+            self._seen = adapt_network(model, applied.rows, applied.kept, self.columns_, {} if partial else None)
         self._came_with.n_outputs, self._came_with.outputs = outputs
         self._optimizer_asked = None if self._came_with.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None
@@ -202,13 +206,28 @@ class AssemblingClassifier(SciKerasClassifier):
 
     def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial):
         """Decide which rows are held out, before anything is done with them."""
+        if partial:
+            return self._plan_piece(rows, recipe, settings["validation_split"], rng)
         stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
-        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) and not partial else False)
+        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) else False)
         return plan_hold_out(
-            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=None if partial else stops,
-            needs=needs, share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy),
-            most=recipe.most_rows or np.inf, given=given, rng=rng,
+            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=stops, needs=needs,
+            share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy), most=recipe.most_rows or np.inf,
+            given=given, rng=rng,
         )  # fmt: skip
+
+    def _plan_piece(self, rows, recipe, share, rng):
+        """Hold out a share of the rows of a piece, where that is asked for; all those so far are scored."""
+        share = share or (recipe.hold_out if self.calibration else 0.0)
+        plan = plan_hold_out(rows, self.classes_, self.prior_)
+        if not share:
+            self._reservoir = None
+            return plan
+        before = self._reservoir
+        if before is None or before.share != share:
+            before = Reservoir(share, rng)
+        self._reservoir, out = before.with_piece(rows)
+        return replace(plan, out=out, given=self._reservoir.held_out(self.prior_))
 
     def _apply(self, strategy, plan, settings, partial):
         """Let the strategy change the rows that are not held out, and say what training shows."""

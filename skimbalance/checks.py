@@ -7,6 +7,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
 from skimbalance.columns import Columns, holds_types
+from skimbalance.growing import GrowingColumns
 from skimbalance.heldout import HeldOut, prior_of
 from skimbalance.rows import weighted_counts
 
@@ -30,11 +31,11 @@ def spawn_generators(random_state, n):
     return [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n)]
 
 
-def check_rows(estimator, X, y, sample_weight, classes, goes_on):
+def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
     """Return rows, class indices and weights that can be trained on; set what fit learns of their form.
 
     Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_``, ``feature_names_in_`` and
-    ``columns_`` are set on the estimator, or checked where training goes on.
+    ``columns_`` are set on the estimator, or checked where training goes on; those of rows that arrive in pieces grow.
 
     Returns
     -------
@@ -47,7 +48,9 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
     _refuse_mixed_labels(y)
     if goes_on:
         _refuse_other_categories(estimator)
-    given, (X, y) = X, _as_table(estimator, X, y=y, reset=not goes_on)
+    given, before = X, getattr(estimator, "columns_", None)
+    grows = partial and (not goes_on or isinstance(before, GrowingColumns))
+    X, y = _as_table(estimator, X, y=y, reset=not goes_on, grows=grows)
     check_classification_targets(y)
     if sample_weight is not None:
         if not np.any(np.asarray(sample_weight)):
@@ -59,8 +62,9 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on):
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
-            if not goes_on and estimator.columns_.follow_from_rows:
-                X = _as_table(estimator, _safe_indexing(given, np.flatnonzero(shown)), reset=True, y=y)[0]
+            if (not goes_on or grows) and estimator.columns_.follow_from_rows:
+                estimator.columns_, given = before, _safe_indexing(given, np.flatnonzero(shown))
+                X = _as_table(estimator, given, y=y, reset=not goes_on, grows=grows)[0]
     y = _as_indices(estimator, y, classes, goes_on)
     return X, y, sample_weight
 
@@ -144,7 +148,7 @@ def check_features(estimator, X):
     return _as_table(estimator, X, reset=False)
 
 
-def _as_table(estimator, X, reset, **y):
+def _as_table(estimator, X, reset, grows=False, **y):
     """Return X as one matrix of float32, numbers, codes and gaps (and y); learn what its columns hold, or compare."""
     _refuse_other_tables(X)
     if holds_types(X):
@@ -160,7 +164,10 @@ def _as_table(estimator, X, reset, **y):
     if reset:
         # A network that is built already may be adapted to the numbers as they are.
         shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
-        estimator.columns_, table = Columns.learn(X, estimator.categorical_features, names, shifts)
+        kind = GrowingColumns if grows else Columns
+        estimator.columns_, table = kind.learn(X, estimator.categorical_features, names, shifts)
+    elif grows:
+        estimator.columns_, table = estimator.columns_.grown(X)
     else:
         table = estimator.columns_.read(X)
     return _as_rows(estimator, table, **y)

@@ -105,7 +105,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         their summed weight, so that neither order nor repetition matters; without, rows are taken as they come.
     validation_split : float in [0, 1), default=0.0
         Share of the distinct rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior
-        of the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged.
+        of the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged. Of chunks, at
+        most 10,000 rows are held out.
     early_stopping : "auto", bool, "average_precision" or "loss", default="auto"
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
@@ -334,10 +335,21 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         ValueError
             As in ``fit``, and if `classes` differ from those of the first call.
 
+        Warns
+        -----
+        UserWarning
+            If a category has no room for a level that comes.
+
         Notes
         -----
         Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts
-        as one row.
+        as one row. So do means, medians and spreads by which a network scales, and levels of categories: each column
+        has room for twice the levels of the first chunk, at least 8 and at most 255. After ``fit``, scaling and levels
+        stay as it left them.
+
+        With `validation_split` (or `calibration`), a stratified sample of all rows so far, 10,000 at most, is held out
+        from training; ``val_loss`` and ``val_average_precision`` of each chunk, the calibrator, and a decision that
+        looks at rows are theirs. Otherwise such a decision looks at the rows of the last chunk.
         """
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
@@ -384,9 +396,11 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         settings = self._fit_settings(fit_params)
         check_values(self, {**self.get_params(deep=False), **settings})
         self._check_routing()
+        if not (partial and goes_on):
+            self._reservoir = None
         rng_split, rng_sampler, rng_weights, rng_order, rng_opinions = spawn_generators(self.random_state, 5)
         given = X, y
-        X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on)
+        X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on, partial)
         if not goes_on:
             self._describe(*given, X.shape)
         self._count(y, sample_weight, adds=partial and goes_on)
@@ -396,14 +410,14 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         kinds = {} if partial else self._other_kinds(recipe)
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
-        if not goes_on:
+        if not goes_on or (partial and self._seen is not None):
             self.columns_.settle(rows.X, rows.index)
-            if settings["verbose"]:
+            if settings["verbose"] and not goes_on:
                 print(self.columns_.summary())
         given = None if validation_data is None else check_validation_data(self, validation_data)
         plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
         applied = self._apply(strategy, plan, settings, partial)
-        network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on)
+        network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on, partial)
         for seen in (rows, given) if given is not None else (rows,):
             check_gaps(network.model, seen.X, self.columns_)
         if self._is_auto() and applied.loss is not None and came_with.loss is not None:

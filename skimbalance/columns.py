@@ -36,6 +36,8 @@ class Columns:
     kept : list of ndarray of int
         Codes of the levels of each category that are told apart, in the order of the levels; those of fewer than three
         distinct rows, and all but the 255 of most rows, are "other". None for other columns.
+    room : list
+        None for each column; `GrowingColumns` have room for more levels.
     gaps : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have gaps.
     asked : object
@@ -45,6 +47,7 @@ class Columns:
     def __init__(self, names, kinds, levels, offset, asked):
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
+        self.room = [None] * len(names)
         self.asked = asked
         self._codes = [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
 
@@ -101,6 +104,10 @@ class Columns:
         """Return the matrix of another table with the same columns, (n_samples, n_columns)."""
         if _are_floats(X) and "category" not in self.kinds:
             return self._moved(X)
+        return self._matrix(self._columns_read(X), len(X))
+
+    def _columns_read(self, X):
+        """Return the columns of another table, each as what it was in training."""
         read = []
         for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
             values = _read(part, name, wants_codes=kind == "category")
@@ -109,7 +116,7 @@ class Columns:
                     f"Column {name!r} held numbers in fit, and now holds text", "mend or remove it"
                 )
             read.append(values)
-        return self._matrix(read, len(X))
+        return read
 
     def settle(self, matrix, index):
         """Decide which columns have gaps and, from the distinct rows of the matrix, which levels are told apart.

@@ -1,16 +1,19 @@
 """Which rows does training never see? Planned from the labels alone, before a strategy touches anything."""
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from skimbalance.rows import positions_of, weighted_counts
+from skimbalance.rows import hash_rows, positions_of, weighted_counts
 
 #: Share of the rows that is held out where neither the user nor the network says one.
 SHARE = 0.1
 #: Rows outside the largest class that must be held out for their scores to mean something.
 ENOUGH = 5
+#: Most rows that are held out where rows arrive in pieces.
+MOST_IN_RESERVOIR = 10_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class HoldOutPlan:
     prior : ndarray of shape (n_classes,)
         Class shares of the data.
     given : HeldOut or None
-        Rows that the user gave in place of these.
+        Rows that the user gave in place of these, or those held out from all pieces so far.
     """
 
     rows: object
@@ -98,7 +101,7 @@ class HoldOutPlan:
 
     def held_out(self):
         """Return the rows held out from all of training, or None."""
-        return self._taken(self.out) if len(self.out) else self.given
+        return self._taken(self.out) if len(self.out) and self.given is None else self.given
 
     def draw_own(self, members, rng):
         """Draw rows of each member's own.
@@ -117,6 +120,89 @@ class HoldOutPlan:
         """Return distinct rows as held-out ones."""
         index = self.rows.index[out]
         return HeldOut(self.rows.X[index], self.rows.y[index], self.rows.weight[out], self.prior)
+
+
+class Reservoir:
+    """Rows held out where rows arrive in pieces: at most 10,000, a stratified sample of all rows so far.
+
+    Each distinct row has a number between 0 and 1 that follows from its content, and is held out where that lies below
+    the threshold of its class. Thresholds only fall, so that no row held out was trained on before, as a copy of itself
+    in an earlier piece; rows that a falling threshold leaves out are forgotten.
+
+    Parameters
+    ----------
+    share : float in (0, 1)
+        Share of each class to hold out; a class of two rows or more holds out one at least.
+    rng : numpy.random.Generator
+        Source of the seed of these numbers.
+    """
+
+    def __init__(self, share, rng):
+        self.share, self._seed = share, rng.integers(2**63, dtype=np.uint64)
+        self._rows, self._thresholds = None, {}
+
+    def with_piece(self, rows):
+        """Return the reservoir after a further piece, and the positions of its distinct rows that are held out.
+
+        Raises
+        ------
+        ValueError
+            If the piece has a single row.
+        """
+        if len(rows) < 2:
+            raise ValueError(
+                "partial_fit holds out some rows of each chunk (validation_split or calibration), but this one has a "
+                "single distinct row; give larger chunks, or hold out none."
+            )
+        new, y, keys = copy.copy(self), rows.classes, self._keys_of(rows)
+        new._thresholds = dict(self._thresholds)
+        for c in np.unique(y).tolist():
+            smallest, n = keys[y == c].min(), np.sum(y == c)
+            first = max(self.share, np.nextafter(smallest, 1)) if n > 1 else self.share
+            known = new._thresholds.get(c, first)
+            new._thresholds[c] = min(known, self.share) if smallest < self.share else known
+        is_out = keys < new._threshold_of(y)
+        if is_out.all():
+            is_out[keys.argmax()] = False
+        out = np.flatnonzero(is_out)
+        piece = rows.X[rows.index[out]], y[out], rows.weight[out], keys[out]
+        new._rows = piece if self._rows is None else tuple(map(np.concatenate, zip(self._rows, piece, strict=True)))
+        new._merge()
+        new._trim()
+        return new, out
+
+    def held_out(self, prior):
+        """Return the rows held out so far, scored at a prior, or None where there are none."""
+        X, y, weight, _ = self._rows
+        return HeldOut(X, y, weight, prior) if len(y) else None
+
+    def _merge(self):
+        """Add the weights of rows that are the same."""
+        X, y, weight, keys = self._rows
+        keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
+        self._rows = X[first], y[first], np.bincount(same, weight, len(keys)), keys
+
+    def _trim(self):
+        """Forget the rows that are above their class' threshold, lowered for all alike where there are too many."""
+        X, y, weight, keys = self._rows
+        heights = keys / self._threshold_of(y)
+        if len(y) > MOST_IN_RESERVOIR:
+            lowest = np.partition(heights, MOST_IN_RESERVOIR)[MOST_IN_RESERVOIR]
+            self._thresholds = {c: lowest * threshold for c, threshold in self._thresholds.items()}
+            heights = heights / lowest
+        stays = heights < 1
+        self._rows = X[stays], y[stays], weight[stays], keys[stays]
+
+    def _threshold_of(self, y):
+        """Return the threshold of each row's class."""
+        of_class = np.zeros(max(self._thresholds) + 1)
+        of_class[list(self._thresholds)] = list(self._thresholds.values())
+        return of_class[y]
+
+    def _keys_of(self, rows):
+        """Return for each distinct row the number in [0, 1) that its content determines."""
+        keys = hash_rows(rows.X[rows.index], rows.classes, self._seed)
+        return (keys >> np.uint64(11)) * 2.0**-53
 
 
 def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, share=SHARE, own=False,

@@ -18,6 +18,13 @@ class JudgingClassifier(PredictingClassifier):
         wants = self.calibration or needs_calibration(strategy)
         if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
             return None
+        missing = np.setdiff1d(np.arange(self.n_classes_), held_out.y)
+        if len(missing):
+            raise ValueError(
+                f'calibration="holdout" needs held-out rows of every class, and has none yet of '
+                f"{self.classes_[missing].tolist()}; let the first chunks hold two rows or more of each, or set "
+                "calibration=None."
+            )
         weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
         self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
         return self.calibrator_

@@ -93,7 +93,7 @@ def weighted_quantiles(values, weights, shares):
 
 def _sort_identical(X, y):
     """Return an order of the rows of [X, y] in which identical ones follow each other, and where each kind starts."""
-    keys = _hash_rows(X, y)
+    keys = hash_rows(X, y)
     order = np.argsort(keys, kind="stable")
     same_key = keys[order][1:] == keys[order][:-1]
     same = np.zeros(len(y), dtype=bool)
@@ -112,9 +112,9 @@ def _are_equal(one, other):
     return np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)
 
 
-def _hash_rows(X, y):
+def hash_rows(X, y, seed=0):
     """Return a 64-bit hash of every row of [X, y], a column at a time (the mixing steps of splitmix64)."""
-    keys = y.astype(np.uint64)
+    keys = y.astype(np.uint64) ^ np.uint64(seed)
     for column in X.T:
         # Adding zero turns -0.0 into 0.0, which compares equal to it. Gaps may be NaN of several bit patterns.
         bits = np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0)).view(np.uint32)

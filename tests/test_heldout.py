@@ -7,7 +7,15 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.heldout import at_prior, hold_out, hold_out_members, holds_enough, plan_hold_out, prior_of
+from skimbalance.heldout import (
+    Reservoir,
+    at_prior,
+    hold_out,
+    hold_out_members,
+    holds_enough,
+    plan_hold_out,
+    prior_of,
+)
 from skimbalance.networks import Members, realmlp
 from skimbalance.rows import Rows
 
@@ -148,3 +156,35 @@ def test_a_sampler_sees_no_held_out_row(parameters):
     holds_out = "early_stopping" in parameters
     assert seen == ([[162, 18]] if holds_out else [[180, 20]])
     assert ("val_loss" in clf.history_) is holds_out
+
+
+def test_a_reservoir_is_a_bounded_stratified_sample(monkeypatch):
+    """It holds no more than it may, of each class its share, and of early pieces as much as of late ones."""
+    monkeypatch.setattr("skimbalance.heldout.MOST_IN_RESERVOIR", 500)
+    rng = np.random.default_rng(0)
+    X, y = np.arange(20_000, dtype=np.float32)[:, None], (rng.random(20_000) < 0.1).astype(int)
+    reservoir, before = Reservoir(0.3, rng), None
+    for begin in range(0, 20_000, 1000):
+        piece = slice(begin, begin + 1000)
+        before, (reservoir, out) = reservoir, reservoir.with_piece(Rows(X[piece], y[piece], None, merges=True))
+        held_out = reservoir.held_out(np.array([0.9, 0.1]))
+        assert len(held_out.y) <= 500
+        assert len(out) > 0
+    assert len(held_out.y) >= 490
+    assert held_out.y.mean() == pytest.approx(0.1, abs=0.04)
+    assert np.mean(held_out.X < 10_000) == pytest.approx(0.5, abs=0.07)
+    assert len(np.unique(held_out.X)) == len(held_out.y)
+    # A piece that was seen before brings nothing new, and the reservoir before it has not changed.
+    n_before = len(before.held_out(None).y)
+    again = before.with_piece(Rows(X[:1000], y[:1000], None, merges=True))[0].held_out(None)
+    assert set(again.X.ravel()) <= set(before.held_out(None).X.ravel())
+    assert len(before.held_out(None).y) == n_before
+
+
+@pytest.mark.parametrize("n_rare", [2, 3])
+def test_a_reservoir_holds_out_a_row_of_every_class_that_has_two(n_rare):
+    X, y = np.arange(200, dtype=np.float32)[:, None], np.arange(200) < n_rare
+    for seed in range(20):
+        reservoir, out = Reservoir(0.05, np.random.default_rng(seed)).with_piece(Rows(X, y, None, merges=True))
+        assert 1 <= y.astype(int)[reservoir.held_out(None).X.astype(int).ravel()].sum() < n_rare or n_rare == 2
+        assert len(out) < 40

@@ -23,7 +23,7 @@ from skimbalance.networks.members import MemberGroups, Members
 from skimbalance.networks.metrics import AVERAGE_PRECISION, MetricOnOutputs, ScoreInLogs, metrics_on
 from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs, are_equal, as_logits, losses_of
-from skimbalance.networks.prepare import check_gaps, prepare_network
+from skimbalance.networks.prepare import adapt_network, check_gaps, prepare_network
 from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.networks.schedule import CosineLog
 
@@ -46,6 +46,7 @@ __all__ = [
     "RowsFirst",
     "ScoreInLogs",
     "Standardize",
+    "adapt_network",
     "are_equal",
     "as_logits",
     "build_when_saved",

@@ -5,7 +5,7 @@ import numpy as np
 from skimbalance.columns import MOST_ONE_HOT
 from skimbalance.engine.startup import keras
 from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal
-from skimbalance.rows import weighted_quantiles
+from skimbalance.running import Quantiles
 
 ops = keras.ops
 
@@ -73,8 +73,9 @@ class Encode(AdaptedLayer):
         **kwargs : dict
             Arguments of ``keras.layers.Layer``.
         """
-        numbers, indicators, codes = _plan(meta["columns_"], embeds)
-        most = max((len(meta["columns_"].levels[j]) for j in codes), default=0)
+        columns = meta["columns_"]
+        numbers, indicators, codes = _plan(columns, embeds)
+        most = max((max(len(columns.levels[j]), columns.room[j] or 0) for j in codes), default=0)
         return cls(len(numbers), _filled(len(indicators), _INDICATORS), len(codes), _filled(most, _ROWS), **kwargs)
 
     @property
@@ -98,7 +99,7 @@ class Encode(AdaptedLayer):
             self.code_of = whole("code_of", self.n_codes)
             self.place_of = whole("place_of", self.n_codes * (self.n_levels + 1))
 
-    def adapt(self, X, columns, sample_weight=None, index=None):
+    def adapt(self, X, columns, sample_weight=None, index=None, seen=None):
         """Learn which columns and levels there are, and the medians of training rows.
 
         Parameters
@@ -111,18 +112,27 @@ class Encode(AdaptedLayer):
             Weight of each row; None weighs all alike.
         index : ndarray of shape (n_rows,), default=None
             Which rows to take; None takes all.
+        seen : list, default=None
+            What an earlier call returned, for rows that arrive in pieces: medians are those of all of them then. Empty
+            for the first piece; None forgets.
+
+        Returns
+        -------
+        list or None
+            What is known of each column that has gaps, in bounded size; None where `seen` is.
         """
         numbers, indicators, codes = _plan(columns, bool(self.n_codes))
         if not self.built:
             self.build(X.shape)
-        fill = np.zeros(len(numbers))
+        fill, known = np.zeros(len(numbers)), []
         for i, j in enumerate(numbers):
             if columns.gaps[j]:
                 column = (X[:, j] if index is None else X[index, j]).astype(np.float64)
                 there = ~np.isnan(column)
-                if there.any():
-                    weight = None if sample_weight is None else sample_weight[there]
-                    fill[i] = weighted_quantiles(column[there], weight, (0.5,))[0]
+                weight = None if sample_weight is None else sample_weight[there]
+                summary = (seen[len(known)] if seen else Quantiles()).with_piece(column[there], weight)
+                fill[i] = summary.center_and_spread()[0]
+                known.append(None if seen is None else summary.compressed())
         self.number_of.assign(numbers)
         self.fill.assign(fill)
         self.fills.assign(columns.gaps[numbers])
@@ -132,6 +142,7 @@ class Encode(AdaptedLayer):
         if self.n_codes:
             self.code_of.assign(codes)
             self.place_of.assign(_places(columns, codes, self.n_levels).ravel())
+        return None if seen is None else known
 
     def columns(self, X, index=None):
         """Yield every column of numbers and indicators of some rows, one at a time."""
@@ -227,7 +238,7 @@ class MemberEmbedding(MemberLayer):
 
 def n_places(columns):
     """Return the most levels of any column that is embedded, "other" included, filled up."""
-    return _filled(max(len(columns.kept[j]) + 1 for j in _plan(columns, True)[2]), _ROWS)
+    return _filled(max(_n_told(columns, j) + 1 for j in _plan(columns, True)[2]), _ROWS)
 
 
 def _plan(columns, embeds):
@@ -238,12 +249,18 @@ def _plan(columns, embeds):
             numbers.append(j)
             if columns.gaps[j]:
                 indicators.append((j, _GAP))
-        elif embeds and len(columns.kept[j]) > MOST_ONE_HOT:
+        elif embeds and _n_told(columns, j) > MOST_ONE_HOT:
             codes.append(j)
         else:
-            kept = columns.kept[j].tolist()
-            indicators += [(j, code) for code in (kept[1:] if len(kept) == 2 and not columns.n_rare(j) else kept)]
+            kept, n_told = columns.kept[j].tolist(), _n_told(columns, j)
+            indicators += [(j, code) for code in (kept[1:] if n_told == 2 and not columns.n_rare(j) else kept)]
+            indicators += [(j, _NONE)] * (n_told - len(kept))
     return numbers, indicators, codes
+
+
+def _n_told(columns, j):
+    """Return how many levels of a category are told apart, or may come to be."""
+    return columns.room[j] or len(columns.kept[j])
 
 
 def _places(columns, codes, n_levels):
@@ -254,7 +271,7 @@ def _places(columns, codes, n_levels):
     places = np.empty((len(codes), n_levels + 1), dtype=np.int32)
     for i, j in enumerate(codes):
         kept = columns.kept[j]
-        places[i] = len(kept) if columns.n_rare(j) else -1
+        places[i] = _n_told(columns, j) if columns.n_rare(j) else -1
         places[i, kept] = np.arange(len(kept))
     return places
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from skimbalance.engine.startup import keras
-from skimbalance.rows import weighted_quantiles
+from skimbalance.running import Moments, Quantiles
 
 ops = keras.ops
 
@@ -35,7 +35,7 @@ class ScalingLayer(AdaptedLayer):
         self.center = self.add_weight(name="center", shape=(n_features,), initializer="zeros", trainable=False)
         self.scale = self.add_weight(name="scale", shape=(n_features,), initializer="ones", trainable=False)
 
-    def adapt(self, X, sample_weight=None, index=None):
+    def adapt(self, X, sample_weight=None, index=None, seen=None):
         """Take center and scale from rows.
 
         Parameters
@@ -46,25 +46,37 @@ class ScalingLayer(AdaptedLayer):
             Weight of each row; None weighs all alike.
         index : ndarray of shape (n_rows,), default=None
             Which rows to take; None takes all.
+        seen : list, default=None
+            What an earlier call returned, for rows that arrive in pieces: center and scale are those of all of them
+            then. Empty for the first piece; None forgets.
+
+        Returns
+        -------
+        list or None
+            What is known of each column, in bounded size; None where `seen` is.
         """
         if not self.built:
             self.build(X.shape)
-        self.adapt_to((X[:, j] if index is None else X[index, j] for j in range(X.shape[1])), sample_weight)
+        columns = (X[:, j] if index is None else X[index, j] for j in range(X.shape[1]))
+        return self.adapt_to(columns, sample_weight, seen)
 
-    def adapt_to(self, columns, sample_weight):
-        """Take center and scale from columns, one at a time, so that no second table is made."""
-        statistics = [self._statistics_of(column.astype(np.float64), sample_weight) for column in columns]
-        self.center.assign([center for center, _ in statistics])
-        self.scale.assign([scale for _, scale in statistics])
-
-    def _statistics_of(self, column, sample_weight):
-        """Return center and scale of a column's values, leaving out gaps."""
-        there = ~np.isnan(column)
-        if there.all():
-            return self._statistics(column, sample_weight)
-        if not there.any():
-            return 0.0, 0.0
-        return self._statistics(column[there], None if sample_weight is None else sample_weight[there])
+    def adapt_to(self, columns, sample_weight, seen=None):
+        """Take center and scale from columns, one at a time, so that no second table is made; see `adapt`."""
+        centers, scales, known = [], [], []
+        for j, column in enumerate(columns):
+            there = ~np.isnan(column)
+            values, weight = column.astype(np.float64), sample_weight
+            if not there.all():
+                values, weight = values[there], None if weight is None else weight[there]
+            summary = (seen[j] if seen else self._new_summary()).with_piece(values, weight)
+            center, spread = summary.center_and_spread()
+            centers.append(center)
+            scales.append(_reciprocal(spread, center))
+            if seen is not None:
+                known.append(summary.compressed())
+        self.center.assign(centers)
+        self.scale.assign(scales)
+        return None if seen is None else known
 
     def call(self, inputs):
         """Return scaled inputs."""
@@ -111,12 +123,7 @@ class Standardize(ScalingLayer):
     array([[3., 0.]], dtype=float32)
     """
 
-    @staticmethod
-    def _statistics(column, sample_weight):
-        """Return mean and reciprocal standard deviation, in two passes: E[x^2] - E[x]^2 cancels far from zero."""
-        mean = np.average(column, weights=sample_weight)
-        deviation = np.sqrt(np.average(np.square(column - mean), weights=sample_weight))
-        return mean, _reciprocal(deviation, mean)
+    _new_summary = Moments
 
 
 @keras.saving.register_keras_serializable("skimbalance")
@@ -149,12 +156,7 @@ class RobustScale(ScalingLayer):
     array([[0.   ], [2.121]], dtype=float32)
     """
 
-    @staticmethod
-    def _statistics(column, sample_weight):
-        """Return the median and the reciprocal of the interquartile range, or of half the range."""
-        low, median, high = weighted_quantiles(column, sample_weight, (0.25, 0.5, 0.75))
-        spread = high - low if high > low else np.ptp(column) / 2
-        return median, _reciprocal(spread, median)
+    _new_summary = Quantiles
 
     def _scaled(self, inputs):
         """Return scaled and clipped inputs."""

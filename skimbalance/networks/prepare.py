@@ -1,4 +1,4 @@
-"""Can this network be trained on these rows? It is checked, seeded and adapted to them."""
+"""Can this network be trained on these rows? It is checked and seeded, and adapted to them."""
 
 import numpy as np
 
@@ -18,19 +18,15 @@ from skimbalance.networks.network import Network
 ops = keras.ops
 
 
-def prepare_network(model, rows, kept, columns, n_classes, rng):
-    """Build, check, seed and adapt a network, in place.
+def prepare_network(model, n_features, n_classes, rng):
+    """Build, check and seed a network, in place.
 
     Parameters
     ----------
     model : keras.Model
         Network; its random initial weights are drawn anew from `rng`.
-    rows : Rows
-        Rows of the table.
-    kept : ndarray of int, shape (n_kept,)
-        Which of its distinct rows it will be trained on.
-    columns : Columns
-        What the columns of the table hold.
+    n_features : int
+        Number of columns of the table.
     n_classes : int
         Number of classes.
     rng : numpy.random.Generator
@@ -51,17 +47,35 @@ def prepare_network(model, rows, kept, columns, n_classes, rng):
         If the network does not take these rows or does not end in logits or probabilities of these classes.
     """
     # Rows near zero rather than raw ones, which may saturate the outputs: then sigmoid and softmax look alike.
-    probe = np.random.default_rng(0).random((8, rows.X.shape[1]), dtype=np.float32)
+    probe = np.random.default_rng(0).random((8, n_features), dtype=np.float32)
     _check_inputs(model, probe)
     n_outputs, outputs, returns_proba = _read_outputs(model, probe, n_classes)
     _draw_weights(model, rng)
-    _adapt(model, rows, rows.weight[kept], rows.index[kept], columns)
     return Network(model, returns_proba), n_outputs, outputs
 
 
-def _adapt(model, rows, weight, index, columns):
-    """Adapt every layer that is adapted to the rows of training; refuse codes and gaps where none encodes them."""
-    layers = layers_of(model)
+def adapt_network(model, rows, kept, columns, seen=None):
+    """Adapt every layer that is adapted to the rows of training; refuse codes and gaps where none encodes them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network.
+    rows : Rows
+        Rows of the table.
+    kept : ndarray of int, shape (n_kept,)
+        Which of its distinct rows it will be trained on.
+    columns : Columns
+        What the columns of the table hold.
+    seen : dict, default=None
+        What an earlier call returned, where the rows are one piece of many; empty for the first. None forgets.
+
+    Returns
+    -------
+    dict or None
+        What each layer knows of all rows so far, by its position; None where `seen` is.
+    """
+    layers, weight, index = layers_of(model), rows.weight[kept], rows.index[kept]
     encode = next((layer for layer in layers if isinstance(layer, Encode)), None)
     if encode is None and not columns.are_plain:
         what = [f"categories in {columns.where(columns.are_codes)}"] if columns.are_codes.any() else []
@@ -71,14 +85,16 @@ def _adapt(model, rows, weight, index, columns):
             "turns them into numbers: let it begin with Encode.of(meta)(inputs), take one of the networks by name, or "
             "encode and impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
         )
-    if encode is not None:
-        encode.adapt(rows.X, columns, weight, index)
-    for layer in layers:
-        if isinstance(layer, ScalingLayer):
-            if encode is None or layer.center.shape[0] != encode.n_features:
-                layer.adapt(rows.X, weight, index)
-            else:
-                layer.adapt_to(encode.columns(rows.X, index), weight)
+    places = {i: layer for i, layer in enumerate(layers) if isinstance(layer, ScalingLayer) or layer is encode}
+    known = {i: None if seen is None else seen.get(i, []) for i in places}
+    for i, layer in sorted(places.items(), key=lambda place: place[1] is not encode):
+        if layer is encode:
+            known[i] = layer.adapt(rows.X, columns, weight, index, known[i])
+        elif encode is None or layer.center.shape[0] != encode.n_features:
+            known[i] = layer.adapt(rows.X, weight, index, known[i])
+        else:
+            known[i] = layer.adapt_to(encode.columns(rows.X, index), weight, known[i])
+    return None if seen is None else known
 
 
 def check_gaps(model, X, columns):

@@ -82,7 +82,7 @@ def macro_average_precision(y, proba, sample_weight=None, positive=1):
 
 
 def average_precision(is_positive, score, sample_weight=None):
-    """Return the average precision: (n_rows[, n_models]), (n_rows[, n_models]) -> [n_models]."""
+    """Return the average precision, NaN without positives: (n_rows[, n_models]), (n_rows[, n_models]) -> [n_models]."""
     order = np.argsort(-score, axis=0)
     positive, score = np.take_along_axis(is_positive, order, axis=0), np.take_along_axis(score, order, axis=0)
     if sample_weight is None:
@@ -99,4 +99,5 @@ def average_precision(is_positive, score, sample_weight=None):
         last = np.where(np.concatenate([is_tied, np.zeros_like(is_tied[:1])]), len(order), rows)
         last = np.minimum.accumulate(last[::-1], axis=0)[::-1]
         precision = np.take_along_axis(precision, last, axis=0)
-    return (gained * precision).sum(axis=0) / found[-1]
+    with np.errstate(invalid="ignore"):  # NaN where no row is positive yet, as rows arrive in pieces
+        return (gained * precision).sum(axis=0) / found[-1]

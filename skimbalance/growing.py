@@ -1,0 +1,77 @@
+"""What do columns hold whose rows arrive in pieces? Levels are added as they come, up to a stated room."""
+
+import copy
+import warnings
+
+import numpy as np
+
+from skimbalance.columns import FEW_ROWS, MOST_LEVELS, MOST_ONE_HOT, Columns
+
+
+class GrowingColumns(Columns):
+    """What the columns of a table hold, of which the first piece has been seen.
+
+    Kinds, offsets, and which columns have gaps are those of the first piece. A level that a later piece brings is
+    added behind the others, so that the code of a level never changes; it is told apart once three distinct rows have
+    had it. A column has room for twice the levels of the first piece, at least 8 and at most 255; what comes when it is
+    full is "other".
+
+    Attributes
+    ----------
+    room : list of int
+        Most levels of each category; None for other columns.
+    """
+
+    def __init__(self, *facts):
+        super().__init__(*facts)
+        self.room = [None if levels is None else _room_for(len(levels)) for levels in self.levels]
+        self._rows_of = [None if levels is None else np.zeros(len(levels)) for levels in self.levels]
+        self._are_full, self._is_settled = [False] * len(self.levels), False
+
+    def grown(self, X):
+        """Return the columns with the levels of a further piece, and its matrix; these columns stay as they are."""
+        if "category" not in self.kinds:
+            return self, self.read(X)
+        grown = copy.copy(self)
+        for name in ("levels", "kept", "_codes", "_rows_of", "_are_full"):
+            setattr(grown, name, list(getattr(self, name)))
+        read = self._columns_read(X)
+        for j in np.flatnonzero(self.are_codes):
+            new = [level for level in read[j].sorted() if level not in self._codes[j]]
+            grown.levels[j] = self.levels[j] + new[: max(self.room[j] - len(self.levels[j]), 0)]
+            grown._codes[j] = {level: code for code, level in enumerate(grown.levels[j])}
+        return grown, grown._matrix(read, len(X))
+
+    def settle(self, matrix, index):
+        """Decide, from the distinct rows of all pieces so far, which levels are told apart.
+
+        Warns
+        -----
+        UserWarning
+            If a column has no room for a level that three rows of this piece have.
+        """
+        if not self._is_settled:
+            super().settle(matrix, index)
+            self._is_settled = True
+        for j in np.flatnonzero(self.are_codes):
+            n_levels = len(self.levels[j])
+            counts = np.bincount(matrix[index, j].astype(np.intp), minlength=n_levels + 1)
+            before = self._rows_of[j]
+            self._rows_of[j] = counts[:n_levels] + np.pad(before, (0, n_levels - len(before)))
+            kept = self.kept[j][: self.room[j]]
+            enough = np.setdiff1d(np.flatnonzero(self._rows_of[j] >= FEW_ROWS), kept)
+            self.kept[j] = np.concatenate([kept, enough])[: self.room[j]]
+            if counts[n_levels] >= FEW_ROWS and not self._are_full[j]:
+                self._are_full[j] = True
+                warnings.warn(
+                    f"Column {self.names[j]!r} has room for {self.room[j]} levels, twice those of the first chunk (8 "
+                    'to 255), and further ones have come, which are all read as "other". Start with a chunk that holds '
+                    "more of them, or encode the column first, for example with sklearn.preprocessing.TargetEncoder.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+
+
+def _room_for(n_levels):
+    """Return how many levels a column may come to tell apart that has so many in its first piece."""
+    return min(max(2 * n_levels, MOST_ONE_HOT), MOST_LEVELS)

@@ -1,0 +1,104 @@
+"""Does a pass over chunks learn what a fit does, and what do rows say that it has never seen?"""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from skimbalance import ImbalancedKerasClassifier
+
+
+def stream(n_rows=10_000, seed=0):
+    """Rows with a rare class, of which an indicator tells most."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 5)).astype(np.float32)
+    X[:, 0] = rng.random(n_rows) < 0.3
+    logit = -4.5 + 2.5 * X[:, 0] + X[:, 1] + 2 * X[:, 0] * X[:, 2]
+    return X, logit, rng.random(n_rows)
+
+
+def passed_over(X, y, n_chunk=500, model="mlp", **parameters):
+    """Train by one pass over chunks."""
+    clf = ImbalancedKerasClassifier(model, random_state=0, **parameters)
+    for begin in range(0, len(y), n_chunk):
+        clf.partial_fit(X[begin : begin + n_chunk], y[begin : begin + n_chunk], classes=[0, 1])
+    return clf
+
+
+@pytest.mark.parametrize("trap", ["none", "an indicator starts constant", "the first chunk is a hundredth"])
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_a_pass_over_chunks_learns_what_a_fit_does(model, trap):
+    X, logit, luck = stream()
+    if trap == "an indicator starts constant":
+        logit[:500] -= (2.5 + 2 * X[:500, 2]) * X[:500, 0]
+        X[:500, 0] = 0
+    y = (luck < 1 / (1 + np.exp(-logit))).astype(int)
+    if trap == "the first chunk is a hundredth":
+        X[:500] /= 100
+    train, test = slice(8000), slice(8000, None)
+    chunks = passed_over(X[train], y[train], model=model).predict_proba(X[test])[:, 1]
+    whole = ImbalancedKerasClassifier(model, opinions=None, epochs=1, batch_size=32, random_state=0)
+    whole = whole.fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+    # Stuck in the scale of the first chunk, the traps cost .2 and more.
+    assert average_precision_score(y[test], chunks) > average_precision_score(y[test], whole) - 0.04
+
+
+def test_chunks_after_fit_keep_its_scaling(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0).fit(X, y)
+    scale = clf.model_.get_layer("standardize").scale.numpy()
+    np.testing.assert_array_equal(clf.partial_fit(100 * X, y).model_.get_layer("standardize").scale.numpy(), scale)
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_held_out_rows_are_scored_and_never_trained_on(model):
+    X, logit, luck = stream(3000)
+    y = (luck < 1 / (1 + np.exp(-logit))).astype(int)
+    clf = ImbalancedKerasClassifier(model, validation_split=0.2, decision="f1", random_state=0)
+    shown = set()
+    for begin in range(0, 3000, 500):
+        # Every chunk repeats rows of the one before.
+        rows = slice(max(begin - 100, 0), begin + 500)
+        clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+        held_out = clf._reservoir.held_out(clf.prior_)
+        out = set(map(bytes, held_out.X))
+        shown |= set(map(bytes, X[rows])) - out
+        assert shown.isdisjoint(out)
+    assert 0.15 < len(out) / 3000 < 0.25
+    assert held_out.y.mean() == pytest.approx(y.mean(), abs=0.03)
+    proba = clf.set_params(target_prior="fit").predict_proba(held_out.X)[:, 1]
+    expected = average_precision_score(held_out.y, proba, sample_weight=held_out.sample_weight)
+    assert clf.history_["val_average_precision"][-1] == pytest.approx(expected)
+    assert len(clf.history_["val_loss"]) == 6
+    assert np.isfinite(clf.history_["val_loss"]).all()
+    # The threshold that is best by the expected F1 of the rows held out.
+    f1 = [2 * proba[proba >= t].sum() / (np.sum(proba >= t) + proba.sum()) for t in np.unique(proba)]
+    assert clf.threshold_ == pytest.approx(np.unique(proba)[np.argmax(f1)], abs=0.02)
+
+
+def test_average_precision_is_nan_until_a_positive_is_held_out(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", validation_split=0.2, random_state=0)
+    clf.partial_fit(X[y == 0], y[y == 0], classes=[0, 1]).partial_fit(X, y)
+    assert np.isnan(clf.history_["val_average_precision"]).tolist() == [True, False]
+    assert np.isfinite(clf.history_["val_loss"]).all()
+
+
+def test_calibration_asks_for_held_out_rows_of_every_class(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", calibration="holdout", random_state=0)
+    with pytest.raises(ValueError, match="has none yet of \\[1\\]"):
+        clf.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    for _ in range(3):
+        clf.partial_fit(X, y)
+    assert clf.set_params(target_prior="fit").predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
+    with pytest.raises(ValueError, match="a single distinct row; give larger chunks"):
+        clf.partial_fit(X[:1], y[:1])
+
+
+def test_a_fit_forgets_what_chunks_held_out(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", validation_split=0.2, epochs=1, random_state=0).partial_fit(X, y)
+    assert clf._reservoir is not None
+    assert clf.fit(X, y)._reservoir is None
+    clf.partial_fit(X, y)
+    assert clf.set_params(validation_split=0.0).partial_fit(X, y)._reservoir is None
