@@ -345,7 +345,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts
         as one row. So do means, medians and spreads by which a network scales, and levels of categories: each column
         has room for twice the levels of the first chunk, at least 8 and at most 255. After ``fit``, scaling and levels
-        stay as it left them.
+        stay as it left them. The default network learns more slowly from later chunks, at its rate divided by
+        ``sqrt(1 + steps / 256)`` after so many gradient steps.
 
         With `validation_split` (or `calibration`), a stratified sample of all rows so far, 10,000 at most, is held out
         from training; ``val_loss`` and ``val_average_precision`` of each chunk, the calibrator, and a decision that
@@ -398,6 +399,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         self._check_routing()
         if not (partial and goes_on):
             self._reservoir = None
+        if not goes_on:
+            self._n_steps = 0
         rng_split, rng_sampler, rng_weights, rng_order, rng_opinions = spawn_generators(self.random_state, 5)
         given = X, y
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on, partial)
@@ -453,6 +456,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         epochs = settings["epochs"]
         if epochs == "auto":
             epochs = recipe.choose_epochs(-(-len(shown) // batch_size))
+        steps_before = self._n_steps if partial else 0
         callbacks = self._new_callbacks("fit", settings["callbacks"])
         if settings["verbose"]:
             callbacks.append(EpochProgress(settings["verbose"]))
@@ -464,10 +468,12 @@ class ImbalancedKerasClassifier(JudgingClassifier):
             rng=rng if settings["shuffle"] else None,
             run_eagerly=settings["run_eagerly"],
             jit_compile=vars(self).get("compile__jit_compile", "auto"),
+            steps_before=steps_before,
         )  # fmt: skip
         history, self._optimizer_state = train(self._network, self.loss_, shown, training, state)
         self.history_ = join_histories(getattr(self, "history_", {"loss": []}), history)
         self.n_iter_ = self.current_epoch
+        self._n_steps += len(history["loss"]) * -(-len(shown) // batch_size)
         kept = training.kept_epochs(len(history["loss"]))
         best = n_before + kept - training.initial_epoch + 1
         self.best_epoch_ = best if len(best) > 1 else int(best[0])

@@ -331,10 +331,10 @@ def chosen_columns(categorical_features, names):
 def _read(column, name, wants_codes):
     """Return a column of a frame or of an array as `_Numbers` or, where they are wanted or it is no numbers, `_Levels`.
 
-    Series of pandas and polars, and ``ChunkedArray`` of pyarrow, say their type by its name; what it does not tell, the
+    Series of pandas and polars, and arrays of pyarrow, say their type by its name; what it does not tell, the
     values do.
     """
-    dtype = column.type if hasattr(column, "chunks") else column.dtype
+    dtype = column.dtype if hasattr(column, "dtype") else column.type
     kind, text = getattr(dtype, "kind", "?"), str(dtype).lower()
     if isinstance(dtype, np.dtype) and kind in "iufb":
         values = _Numbers(np.asarray(column), kind == "b")
@@ -350,7 +350,7 @@ def _read(column, name, wants_codes):
     elif hasattr(column, "iloc") and kind in "iufb":
         values = _Numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), kind == "b")
     elif text.startswith(("int", "uint", "float", "double")):
-        values = _Numbers(np.asarray(column.to_numpy(), dtype=np.float64))
+        values = _Numbers(np.asarray(column, dtype=np.float64))
     else:
         to_list = next(getattr(column, n) for n in ("to_list", "to_pylist", "tolist") if hasattr(column, n))
         levels, codes = _factorize(to_list(), name)

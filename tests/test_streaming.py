@@ -42,6 +42,15 @@ def test_a_pass_over_chunks_learns_what_a_fit_does(model, trap):
     assert average_precision_score(y[test], chunks) > average_precision_score(y[test], whole) - 0.04
 
 
+def test_later_chunks_move_the_default_network_less():
+    X, logit, luck = stream(4000)
+    y = (luck < 1 / (1 + np.exp(-logit))).astype(int)
+    clf = ImbalancedKerasClassifier(model__n_members=2, random_state=0)
+    kernels = [clf.partial_fit(X, y).model_.get_layer("hidden_2").kernel.numpy() for _ in range(6)]
+    moved = np.abs(np.diff(kernels, axis=0)).mean(axis=(1, 2, 3))
+    assert 4 * moved[-1] < 3 * moved[0]
+
+
 def test_chunks_after_fit_keep_its_scaling(rare):
     X, y = rare
     clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0).fit(X, y)

@@ -17,6 +17,9 @@ from skimbalance.engine.startup import keep_python_random, keras, start
 from skimbalance.training.callbacks import compile_for, watch_average_precision
 from skimbalance.training.divergence import diverged
 
+#: Steps of earlier chunks after which the highest rate of a schedule has fallen by a factor of sqrt(2).
+_STEPS_OF_FULL_RATE = 256
+
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
@@ -42,6 +45,8 @@ class Training:
         Whether to run every operation by itself, for debugging.
     jit_compile : bool or "auto"
         Whether to compile with XLA, where layers allow it; "auto" where it is quicker.
+    steps_before : int
+        Steps that the network has taken on earlier chunks, after which a schedule of ours starts lower.
     """
 
     batch_size: int
@@ -54,6 +59,7 @@ class Training:
     rng: np.random.Generator | None = None
     run_eagerly: bool = False
     jit_compile: bool | str = "auto"
+    steps_before: int = 0
 
     @property
     def epoch_numbers(self):
@@ -121,7 +127,7 @@ def _train(network, loss, rows, training, optimizer_state):
     """Train on a program, or through Keras' loop."""
     model, optimizer, log = network.model, network.model.optimizer, EpochLog(rows, training)
     n_steps = training.epochs * -(-len(rows) // training.batch_size)
-    rates = _rates(optimizer, n_steps, training.callbacks)
+    rates = _rates(optimizer, n_steps, training.callbacks, training.steps_before)
     scales_loss, has_layers = isinstance(optimizer, keras.optimizers.LossScaleOptimizer), network.members.are_layers
     if scales_loss and has_layers:
         raise ValueError(
@@ -265,8 +271,11 @@ def join_histories(before, after):
     return {n: before.get(n, [np.nan] * n_before) + after.get(n, [np.nan] * n_after) for n in names}
 
 
-def _rates(optimizer, n_steps, callbacks):
-    """Return the learning rate of every step by a schedule of ours, which then spans this fit; 0 without one."""
+def _rates(optimizer, n_steps, callbacks, steps_before=0):
+    """Return the learning rate of every step by a schedule of ours, which then spans this fit; 0 without one.
+
+    Chunks have a schedule each, the later ones a lower one: at the full rate, each would undo what others have taught.
+    """
     if not follows_our_schedule(optimizer):
         return np.zeros(n_steps, dtype=np.float32)
     for callback in callbacks:
@@ -277,7 +286,8 @@ def _rates(optimizer, n_steps, callbacks):
             )
     schedule = rate_of(optimizer)
     schedule.n_steps = n_steps
-    return np.asarray(schedule(np.arange(n_steps, dtype=np.float32)))
+    rates = np.asarray(schedule(np.arange(n_steps, dtype=np.float32)))
+    return rates / np.float32(np.sqrt(1 + steps_before / _STEPS_OF_FULL_RATE))
 
 
 def _end_batch(callbacks, step, loss):
