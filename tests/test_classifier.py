@@ -4,8 +4,10 @@ import copy
 import functools
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -23,6 +25,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.validation import _get_feature_names
 
 from skimbalance import ImbalancedKerasClassifier, Strategy
+from skimbalance.training import callbacks
 
 Dense = keras.layers.Dense
 
@@ -728,6 +731,32 @@ def test_progress_is_shown_when_asked_for(rare, capsys):
     assert said[2].startswith("Epoch 2/2 - loss: ")
     quick(epochs=2, verbose=1).fit(*rare)
     assert "2/2" in capsys.readouterr().out
+
+
+def test_time_left_is_shown_within_an_epoch(monkeypatch, capsys):
+    monkeypatch.setattr(callbacks, "_EVERY_LINE", 0.0)
+    progress = callbacks.EpochProgress(1)
+    progress.set_params({"epochs": 10})
+    progress.on_train_begin()
+    for done in (0.1, 0.5, 1.0):  # the first steps compile, and the last ones end an epoch, which shows its scores
+        time.sleep(0.1)
+        progress.show(done)
+    shown = re.findall(r"(\d+)/10 .*? .*?(\d+)s", re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out))
+    assert len(shown) == 1
+    assert 1 <= int(shown[0][1]) <= 5  # a tenth of a second for half an epoch; nine and a half are left
+
+
+def test_a_long_epoch_tells_how_far_it_is(monkeypatch):
+    seen = []
+    monkeypatch.setattr(callbacks.EpochProgress, "show", lambda self, n_epochs: seen.append(n_epochs))
+    X = np.random.default_rng(0).normal(size=(12_000, 3)).astype(np.float32)
+    fit_params = {"epochs": 2, "batch_size": 32, "verbose": 1}
+    network = {"model__hidden_layer_sizes": (4,), "model__embedding": None}
+    ImbalancedKerasClassifier(opinions=None, random_state=0, **network).fit(X, (X[:, 0] > 1).astype(int), **fit_params)
+    assert len(seen) > 2
+    assert seen == sorted(seen)
+    assert seen[0] < 1
+    assert seen[-1] == 2
 
 
 # --- early stopping ---

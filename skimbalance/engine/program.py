@@ -90,7 +90,7 @@ class Program:
             self._forward = forward_of(self.network, self._compiles)
         return self._forward(values(state_of(self.model)), X, is_own)
 
-    def run_epochs(self, rows, orders, weights, rates, after_batch=None):
+    def run_epochs(self, rows, orders, weights, rates, after_batch=None, after_block=None):
         """Train on every position of each order once; return the mean loss of each epoch.
 
         Parameters
@@ -105,6 +105,8 @@ class Program:
             Learning rate of each step of all epochs; only an optimizer that follows a schedule of ours heeds it.
         after_batch : callable, default=None
             ``after_batch(step, loss)``, called after each step, which runs by itself then.
+        after_block : callable, default=None
+            ``after_block(n_steps)``, called with the steps done so far, some at a time.
 
         Returns
         -------
@@ -118,6 +120,8 @@ class Program:
             if after_batch:
                 after_batch(n_done, float(losses[-1][0]) / sizes[0])
             n_done += len(sizes)
+            if after_block:
+                after_block(n_done)
         return np.concatenate(losses).reshape(len(orders), -1).sum(axis=1) / len(rows)
 
     def _run_block(self, rows, index, w, plan):

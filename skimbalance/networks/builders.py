@@ -129,6 +129,7 @@ realmlp.recipe = Recipe(
     epochs=32,
     min_steps=256,
     max_epochs=256,
+    max_steps=12_288,
     opinions=("forest", "boosting"),
     optimizer={"learning_rate": 0.04, "beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.01},
     schedule=CosineLog,

@@ -30,6 +30,8 @@ class Recipe:
         Gradient steps that small tables are trained for, by more epochs.
     max_epochs : int, default=100
         Most epochs that `min_steps` may ask for.
+    max_steps : int or None, default=None
+        Gradient steps that large tables are trained for at most, by fewer epochs; but for one epoch at least.
     opinions : tuple of str, default=()
         Other classifiers that are asked beside the network under ``opinions="auto"``.
     optimizer : dict, default={}
@@ -52,13 +54,15 @@ class Recipe:
     epochs: int = 100
     min_steps: int = 0
     max_epochs: int = 100
+    max_steps: int | None = None
     opinions: tuple = ()
     optimizer: dict = field(default_factory=dict)
     schedule: Callable | None = None
 
     def choose_epochs(self, n_steps):
         """Return the number of epochs, for a number of steps an epoch."""
-        return max(self.epochs, min(-(-self.min_steps // n_steps), self.max_epochs))
+        epochs = max(self.epochs, min(-(-self.min_steps // n_steps), self.max_epochs))
+        return epochs if self.max_steps is None else min(epochs, max(self.max_steps // n_steps, 1))
 
     def new_optimizer(self, optimizer_class, settings):
         """Return Adam as the network wants it, but for the settings given."""

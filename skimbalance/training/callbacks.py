@@ -1,9 +1,15 @@
 """What do callbacks see while training runs, and what does the user?"""
 
+import sys
+import time
+
 import numpy as np
 
 from skimbalance.engine.startup import keras
 from skimbalance.networks import AVERAGE_PRECISION, ScoreInLogs
+
+#: Seconds between two sights of a bar within an epoch; where each is a line of its own, as in a file, more of them.
+_EVERY, _EVERY_LINE = 0.2, 30.0
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -12,7 +18,8 @@ class EpochProgress(keras.callbacks.Callback):
     Parameters
     ----------
     verbose : int
-        1 shows one progress bar over the epochs, with the scores and the time left; above, a line an epoch.
+        1 shows one progress bar over the epochs, with the scores and, from the first steps on, the time left; above, a
+        line an epoch.
     """
 
     def __init__(self, verbose):
@@ -23,7 +30,31 @@ class EpochProgress(keras.callbacks.Callback):
         """Start the clock."""
         self._epochs = self.params["epochs"]
         if self._verbose == 1:
-            self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch")
+            self._start()
+
+    def _start(self):
+        """Start a bar, and with it its clock."""
+        self._bar, self._shown = keras.utils.Progbar(self._epochs, unit_name="epoch"), time.monotonic()
+        self._is_compiled = False
+
+    def show(self, n_epochs):
+        """Show how much is done, in epochs and parts of one, and the time left; the first steps compile, and count not.
+
+        Parameters
+        ----------
+        n_epochs : float
+            Epochs that are done; a whole number is left to the end of the epoch.
+        """
+        if self._verbose != 1 or n_epochs == int(n_epochs):
+            return
+        if not self._is_compiled:
+            self._start()
+            self._is_compiled = True
+            return
+        every = _EVERY if sys.stdout.isatty() or "ipykernel" in sys.modules else _EVERY_LINE
+        if time.monotonic() - self._shown > every:
+            self._bar.update(n_epochs, [])
+            self._shown = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         """Show an epoch's scores."""

@@ -14,7 +14,7 @@ from skimbalance.engine.keras_loop import KerasLoop
 from skimbalance.engine.optimizers import constant_rate, follows_our_schedule
 from skimbalance.engine.program import Program
 from skimbalance.engine.startup import keep_python_random, keras, start
-from skimbalance.training.callbacks import compile_for, watch_average_precision
+from skimbalance.training.callbacks import EpochProgress, compile_for, watch_average_precision
 from skimbalance.training.divergence import diverged
 
 #: Steps of earlier chunks after which the highest rate of a schedule has fallen by a factor of sqrt(2).
@@ -208,7 +208,8 @@ def _train_epochs(program, rows, training, log, rates):
             _call(callbacks, "on_epoch_begin", epoch)
         orders, weights = zip(*map(log.begin, epochs), strict=True)
         its_rates = rates[begin * steps : (begin + len(epochs)) * steps]
-        losses = program.run_epochs(rows, orders, weights, its_rates, after_batch)
+        after_block = partial(_show_progress, callbacks, begin, steps)
+        losses = program.run_epochs(rows, orders, weights, its_rates, after_batch, after_block)
         yield from zip(epochs, losses.tolist(), strict=True)
 
 
@@ -294,6 +295,13 @@ def _end_batch(callbacks, step, loss):
     """Tell callbacks that a step has ended."""
     _call(callbacks, "on_train_batch_begin", step)
     _call(callbacks, "on_train_batch_end", step, {"loss": loss})
+
+
+def _show_progress(callbacks, epoch, steps, n_done):
+    """Tell what shows progress how many epochs and steps of the next one are done."""
+    for callback in callbacks:
+        if isinstance(callback, EpochProgress):
+            callback.show(epoch + n_done / steps)
 
 
 def _call(callbacks, hook, *arguments):
