@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.engine import cache, compiled, keras_internals, tensorflow_internals
 from skimbalance.engine.architecture import architecture
-from skimbalance.engine.blocks import may_fill_up, most_steps
+from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, block_steps, may_fill_up, most_steps, prediction_rows
 from skimbalance.engine.cache import ProgramCache
 from skimbalance.engine.program import Program
 from skimbalance.engine.startup import quiet
@@ -199,6 +199,30 @@ def test_a_few_rows_do_not_wait_for_xla(rare, monkeypatch):
         for rows in (slice(1), slice(5, 37)):
             np.testing.assert_allclose(loaded.predict_proba(X[rows]), expected[rows], atol=1e-6)
     np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("n_columns", [4, 64, 65, 1000, 20_000])
+def test_wide_tables_are_taken_fewer_rows_at_once(n_columns):
+    """So that a block takes the memory of 64 columns, or a step's where that is more."""
+    meta = {"n_features_in_": n_columns, "n_classes_": 2}
+    wide = Network(realmlp(meta, hidden_layer_sizes=(2,), n_members=8, embedding=None))
+    sizes, rows = block_steps(wide, 64), prediction_rows(wide)
+    if n_columns <= 64:
+        assert (sizes, rows) == ([8, 32, 128], PREDICTION_BLOCK_ROWS[-1])
+    else:
+        assert sizes == sorted(sizes)
+        assert (max(sizes) - 1) * 64 * 8 * n_columns < 65536 * 64
+        assert rows * n_columns <= max(PREDICTION_BLOCK_ROWS[-1] * 64, 256 * n_columns)
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_a_wide_table_is_predicted_as_row_by_row(model):
+    X = np.random.default_rng(0).normal(size=(700, 300)).astype(np.float32)
+    shape = {"model__hidden_layer_sizes": (4,), "opinions": None, "epochs": 2, "random_state": 0}
+    clf = ImbalancedKerasClassifier(model, **shape).fit(X, (X[:, 0] > 1).astype(int))
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(np.concatenate([clf.predict_proba(X[i : i + 1]) for i in (0, 699)]), proba[[0, 699]],
+                               atol=1e-6)  # fmt: skip
 
 
 def test_calls_end_soon_enough_to_be_interrupted():

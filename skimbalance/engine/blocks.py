@@ -16,6 +16,9 @@ PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 # may take in a service that has just loaded a classifier. Their logits differ from those of more rows by rounding.
 FEW_ROWS = 32
 
+# Columns up to which these rows fit into little memory; of a wider table, fewer rows are taken at once.
+_NARROW = 64
+
 # Multiplications that a call may take, about half a second on one core: until it returns, Ctrl-C is not heard.
 _MAX_PRODUCTS_OF_A_CALL = 2_000_000_000
 
@@ -45,7 +48,14 @@ _MAX_PRODUCTS = 16_000_000
 
 def block_steps(network, batch_size):
     """Return the numbers of steps that a program of this network takes at once."""
-    return [-(-rows // (batch_size * network.members.n)) for rows in _BLOCK_ROWS]
+    return [-(-narrowed(rows, network) // (batch_size * network.members.n)) for rows in _BLOCK_ROWS]
+
+
+def narrowed(n_rows, network):
+    """Return how many rows take no more memory than `n_rows` of a table of 64 columns do."""
+    inputs = getattr(network.model, "inputs", None)
+    n_columns = inputs[0].shape[-1] or 0 if inputs else 0
+    return n_rows if n_columns <= _NARROW else max(n_rows * _NARROW // n_columns, 1)
 
 
 def most_steps(network, batch_size):
@@ -94,11 +104,15 @@ def n_groups_of(network, optimizer):
     return 2 if network.members.n % 2 == 0 and is_by_element else 1
 
 
+def prediction_rows(network):
+    """Return how many rows XLA predicts at once."""
+    most = narrowed(PREDICTION_BLOCK_ROWS[-1], network)
+    return max([size for size in PREDICTION_BLOCK_ROWS if size <= most], default=PREDICTION_BLOCK_ROWS[0])
+
+
 def to_block(X):
     """Fill up rows to predict to one of few sizes, each of which XLA compiles once."""
-    n_rows, largest = len(X), PREDICTION_BLOCK_ROWS[-1]
-    fitting = [size for size in (FEW_ROWS, *PREDICTION_BLOCK_ROWS) if size >= n_rows]
-    return filled_up(X, fitting[0] if fitting else -(-n_rows // largest) * largest)
+    return filled_up(X, next(size for size in (FEW_ROWS, *PREDICTION_BLOCK_ROWS) if size >= len(X)))
 
 
 def filled_up(a, n):

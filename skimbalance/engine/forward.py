@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from skimbalance.engine.architecture import architecture
-from skimbalance.engine.blocks import FEW_ROWS, PREDICTION_BLOCK_ROWS, filled_up, to_block
+from skimbalance.engine.blocks import FEW_ROWS, filled_up, narrowed, prediction_rows, to_block
 from skimbalance.engine.cache import programs
 from skimbalance.engine.compiled import as_arrays, as_operation
 from skimbalance.engine.keras_internals import detach, takes_training
@@ -37,7 +37,7 @@ class Forward:
         self._network, self._compiled = network, {}
         # XLA halves the time of members, whose layers are many small operations; it compiles every number of rows anew.
         self._xla = network.members.are_layers
-        self.chunk_rows = PREDICTION_BLOCK_ROWS[-1] if self._xla else _CHUNK_ROWS
+        self.chunk_rows = prediction_rows(network) if self._xla else _chunk_rows(network)
 
     def __call__(self, state, X, is_own=False):
         """Return logits, (n_rows, n_members, n_classes).
@@ -85,10 +85,8 @@ class Forward:
 class _Direct:
     """A network that no program can be shared with, called as it is."""
 
-    chunk_rows = _CHUNK_ROWS
-
     def __init__(self, network):
-        self._network = network
+        self._network, self.chunk_rows = network, _chunk_rows(network)
 
     def __call__(self, state, X, is_own=False):
         model = self._network.model
@@ -165,6 +163,11 @@ def predict_logits(network, X, chunk_rows=None, callbacks=()):
         for callback in callbacks:
             detach(callback)
     return np.concatenate(logits)
+
+
+def _chunk_rows(network):
+    """Return how many rows are predicted at once without XLA."""
+    return max(narrowed(_CHUNK_ROWS, network) // _ROW_MULTIPLE, 1) * _ROW_MULTIPLE
 
 
 def to_multiple(X):
