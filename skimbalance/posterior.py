@@ -8,6 +8,9 @@ from skimbalance.checks import check_prior
 # Most steps that weights of opinions take.
 _MAX_ITER = 1000
 
+# Rows whose probabilities are computed at once: those of all members, in float64, take many times the logits' memory.
+_AT_ONCE = 65_536
+
 
 def shift_prior(proba, train_prior, target_prior):
     r"""Turn posteriors under one class prior into posteriors under another.
@@ -87,6 +90,11 @@ class Posterior:
         ndarray of float64, shape (n_samples, n_classes)
             Probabilities; every row sums to one.
         """
+        if len(logits) > _AT_ONCE:
+            parts = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(logits), _AT_ONCE)]
+            return np.concatenate(
+                [self.at(prior, logits[of], None if others is None else others[:, of]) for of in parts]
+            )
         if others is not None:
             network = self.at(self.data_prior, logits)
             return shift_prior(self.mean(network, others), self.data_prior, prior)

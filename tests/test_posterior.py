@@ -180,3 +180,13 @@ def test_the_prior_of_unlabelled_rows():
 def test_estimate_prior_refuses(proba, prior):
     with pytest.raises(ValueError, match="it takes"):
         estimate_prior(proba, prior)
+
+
+@pytest.mark.parametrize("opinions", [None, "forest"])
+def test_many_rows_are_told_what_few_are(opinions, monkeypatch, rare):
+    X, y = rare
+    network = {"model__n_members": 2, "model__hidden_layer_sizes": (4,), "epochs": 2}
+    clf = ImbalancedKerasClassifier(opinions=opinions, target_prior="fit", random_state=0, **network).fit(X, y)
+    expected = clf.predict_proba(X)
+    monkeypatch.setattr("skimbalance.posterior._AT_ONCE", 33)
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
