@@ -9,6 +9,7 @@ memory. Without arguments, made-up payments with a rare fraud; or a file of your
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -79,8 +80,12 @@ for batch in file.iter_batches(options.batch):
     rows.append(rows[-1] + len(batch))
     scores.append(clf.history_["val_average_precision"][-1])
     speed = rows[-1] / (time.perf_counter() - start)
-    done = "#" * (20 * rows[-1] // n_rows)
-    print(f"\r[{done:<20}] {rows[-1]:>9,} rows, {speed:6,.0f} a second, average precision {scores[-1]:.3f}", end="")
+    if sys.stdout.isatty() or rows[-1] % 5000 == 0:
+        done = "#" * (20 * rows[-1] // n_rows)
+        print(
+            f"[{done:<20}] {rows[-1]:>9,} rows, {speed:6,.0f} a second, average precision {scores[-1]:.3f}",
+            end="\r" if sys.stdout.isatty() else "\n",
+        )
 
 print(f"\n{clf.prior_[1]:.1%} of the rows are positive, and called so from P = {clf.threshold_:.2f} on.")
 print(clf.columns_)
