@@ -5,6 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+from skimbalance.links import NUMPY
+
 _BY_ROWS = ("fbeta", "mcc")
 _ALLOWED = (
     'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "balanced_accuracy", "mcc", '
@@ -84,26 +86,30 @@ class Decision:
                 self.threshold = self._closed_form(data_prior)
         return self
 
-    def labels(self, proba, data_prior):
+    def labels(self, proba, data_prior, ops=NUMPY):
         """Return the class index that the rule gives each row.
 
         Parameters
         ----------
-        proba : ndarray of shape (n_samples, n_classes)
+        proba : ndarray or tensor of shape (n_samples, n_classes)
             Calibrated probabilities at `data_prior`.
         data_prior : ndarray of shape (n_classes,)
             Class shares of the data.
+        ops : namespace, default=NUMPY
+            What to compute with, as for `Link.inverse`.
 
         Returns
         -------
-        ndarray of int, shape (n_samples,)
+        ndarray or tensor of int, shape (n_samples,)
             Class indices.
         """
         if self.threshold is not None:
-            return np.where(proba[:, self.positive] >= self.threshold, self.positive, 1 - self.positive)
+            return ops.where(proba[:, self.positive] >= self.threshold, self.positive, 1 - self.positive)
         if self.kind == "balanced_accuracy":
-            return (proba / data_prior).argmax(axis=1)
-        return proba.argmax(axis=1) if self.kind == "argmax" else (proba @ self.value).argmin(axis=1)
+            return ops.argmax(proba / ops.cast(data_prior, proba.dtype), axis=1)
+        if self.kind == "argmax":
+            return ops.argmax(proba, axis=1)
+        return ops.argmax(-ops.matmul(proba, ops.cast(self.value, proba.dtype)), axis=1)
 
     def _closed_form(self, data_prior):
         """Return the threshold that follows from the rule's numbers; None where costs reward mistakes."""

@@ -1,7 +1,7 @@
 """How does an output become a probability, and a probability an output? Links, apart from the losses they belong to.
 
 Every link is written once, on logits of NumPy or of a Keras graph: its `inverse` takes the functions it computes with,
-those of NumPy and SciPy by default, or ``keras.ops``.
+those of NumPy and SciPy by default, or ``keras.ops``. So does all that follows a link: posterior and decision.
 """
 
 from types import SimpleNamespace
@@ -18,10 +18,13 @@ def _softmax(logits):
     return np.stack([special.expit(-margin), special.expit(margin)], axis=1)
 
 
-#: The functions that links compute with, by their names in ``keras.ops``.
+#: The functions that links, posteriors and decisions compute with, by their names in ``keras.ops``, and the type of
+#: number in which they do.
 NUMPY = SimpleNamespace(
-    argmax=np.argmax, exp=np.exp, expm1=np.expm1, log=np.log, log1p=np.log1p, maximum=np.maximum,
-    minimum=np.minimum, stack=np.stack, where=np.where,
+    floatx="float64",
+    argmax=np.argmax, exp=np.exp, expm1=np.expm1, log=np.log, log1p=np.log1p, matmul=np.matmul, maximum=np.maximum,
+    mean=np.mean, minimum=np.minimum, reshape=np.reshape, stack=np.stack, sum=np.sum, where=np.where,
+    cast=lambda x, dtype: np.asarray(x, dtype=dtype),
     log_softmax=lambda x: special.log_softmax(x, axis=-1),
     logsumexp=lambda x, axis, keepdims: special.logsumexp(x, axis=axis, keepdims=keepdims),
     one_hot=lambda i, n: np.arange(n) == i[..., None],

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance.checks import check_prior
+from skimbalance.links import NUMPY
 
 # Most steps that weights of opinions take.
 _MAX_ITER = 1000
@@ -12,21 +13,23 @@ _MAX_ITER = 1000
 _AT_ONCE = 65_536
 
 
-def shift_prior(proba, train_prior, target_prior):
+def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
     r"""Turn posteriors under one class prior into posteriors under another.
 
     Parameters
     ----------
-    proba : ndarray of shape (n_samples, n_classes)
+    proba : ndarray or tensor of shape (..., n_classes)
         P(y | x) in a population with class shares `train_prior`.
-    train_prior : array-like of shape (n_classes,)
+    train_prior : array-like of shape (n_classes,), or (..., n_classes)
         Those shares; they sum to one and are positive.
     target_prior : array-like of shape (n_classes,)
         Class shares of the population asked about.
+    ops : namespace, default=NUMPY
+        What to compute with, as for `Link.inverse`.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_classes)
+    ndarray or tensor of shape (..., n_classes)
         P(y | x) there, :math:`p_c \pi^t_c / \pi^s_c`, normalised.
 
     References
@@ -44,8 +47,8 @@ def shift_prior(proba, train_prior, target_prior):
     """
     if np.array_equal(train_prior, target_prior):
         return proba
-    shifted = proba * (np.asarray(target_prior) / np.asarray(train_prior)).astype(proba.dtype)
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    shifted = proba * ops.cast(np.asarray(target_prior) / np.asarray(train_prior), proba.dtype)
+    return shifted / ops.sum(shifted, axis=-1, keepdims=True)
 
 
 class Posterior:
@@ -73,22 +76,29 @@ class Posterior:
         self._of_members = np.atleast_2d(train_prior)
         self.train_prior = self._of_members.mean(axis=0)
 
-    def at(self, prior, logits, others=None):
+    def at(self, prior, logits, others=None, ops=NUMPY):
         """Return P(y | x) in a population with class shares `prior`.
 
         Parameters
         ----------
         prior : array-like of shape (n_classes,)
             Class shares of the population asked about.
-        logits : ndarray of shape (n_samples, n_members, n_classes)
+        logits : ndarray or tensor of shape (n_samples, n_members, n_classes)
             What each member of the network returns; a network that is not made of members is one.
-        others : ndarray of shape (n_opinions, n_samples, n_classes), default=None
+        others : ndarray of shape (n_opinions, n_samples, n_classes), or list of tensor, default=None
             Other opinions: P(y | x) under the prior of the data. None is the network alone.
+        ops : namespace, default=NUMPY
+            What to compute with, as for `Link.inverse`.
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_classes)
+        ndarray of float64, or tensor, shape (n_samples, n_classes)
             Probabilities; every row sums to one.
+
+        Raises
+        ------
+        ValueError
+            In a graph, if the loss has no link that computes in one.
         """
         if len(logits) > _AT_ONCE:
             parts = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(logits), _AT_ONCE)]
@@ -96,21 +106,33 @@ class Posterior:
                 [self.at(prior, logits[of], None if others is None else others[:, of]) for of in parts]
             )
         if others is not None:
-            network = self.at(self.data_prior, logits)
-            return shift_prior(self.mean(network, others), self.data_prior, prior)
+            network = self.at(self.data_prior, logits, ops=ops)
+            return shift_prior(self.mean(network, others), self.data_prior, prior, ops)
         n_members, n_classes = logits.shape[1:]
         if self.calibrator is not None:
-            return shift_prior(self.calibrator.predict_proba(_mean_logits(logits)), self.data_prior, prior)
-        proba = self.loss.predict_proba(logits.reshape(-1, n_classes).astype(np.float64))
+            return shift_prior(_calibrated(self.calibrator, logits, ops), self.data_prior, prior, ops)
+        proba = self._under_shown_prior(ops.reshape(ops.cast(logits, ops.floatx), (-1, n_classes)), ops)
         if n_members == 1:
-            return shift_prior(proba, self._of_members[0], prior)
-        shown = np.broadcast_to(self._of_members, (len(logits), n_members, n_classes)).reshape(-1, n_classes)
-        proba = shift_prior(proba, shown, self.data_prior).reshape(logits.shape).mean(axis=1)
-        return shift_prior(proba, self.data_prior, prior)
+            return shift_prior(proba, self._of_members[0], prior, ops)
+        proba = ops.reshape(proba, (-1, n_members, n_classes))
+        proba = ops.mean(shift_prior(proba, self._of_members, self.data_prior, ops), axis=1)
+        return shift_prior(proba, self.data_prior, prior, ops)
+
+    def _under_shown_prior(self, logits, ops):
+        """Return what the loss says of logits (n_rows, n_classes); in a graph, by its link."""
+        if ops is NUMPY:
+            return self.loss.predict_proba(logits)
+        if not self.loss.is_by_link:
+            raise ValueError(
+                f"{type(self.loss).__name__} overrides predict_proba, which computes with NumPy; override link() in "
+                "its place, whose inverse computes in a graph as well."
+            )
+        return self.loss.link().inverse(logits, ops)
 
     def mean(self, network, others):
         """Return the weighted mean of the network's posterior and others, all under the prior of the data."""
-        return np.tensordot(self.weights, [network, *others], axes=1)
+        opinions = zip(self.weights.tolist(), [network, *others], strict=True)
+        return sum(weight * proba for weight, proba in opinions)
 
     def of(self, members):
         """Return the posterior of some members alone, by their positions."""
@@ -230,7 +252,16 @@ def fit_weights(opinions, y, sample_weight):
     return weights
 
 
-def _mean_logits(logits):
+def _calibrated(calibrator, logits, ops):
+    """Return the probabilities of a calibrator, a logistic regression of two classes or more."""
+    coef, intercept = calibrator.coef_, calibrator.intercept_
+    if len(coef) == 1:  # of the second class of two
+        coef, intercept = np.stack([0 * coef[0], coef[0]]), np.array([0.0, intercept[0]])
+    scores = ops.matmul(_mean_logits(logits, ops), ops.cast(coef.T, ops.floatx))
+    return ops.softmax(scores + ops.cast(intercept, ops.floatx))
+
+
+def _mean_logits(logits, ops=NUMPY):
     """Return the mean logits of all members, each row centred: only differences between classes say anything."""
-    mean = logits.mean(axis=1, dtype=np.float64)
-    return mean - mean.mean(axis=1, keepdims=True)
+    mean = ops.mean(ops.cast(logits, ops.floatx), axis=1)
+    return mean - ops.mean(mean, axis=1, keepdims=True)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance.answers import Answers
 from skimbalance.assembly import AssemblingClassifier
 from skimbalance.checks import check_features, check_finite, check_prior
 from skimbalance.decision import Decision, known_positive
@@ -86,7 +87,7 @@ class PredictingClassifier(AssemblingClassifier):
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
         logits, others = self._opinions(X, predict_params)
-        return self._posterior.at(self._target_prior(), logits, others)
+        return self._answers(decides=False).proba(logits, others)
 
     def predict_log_proba(self, X, **predict_params):
         """Return the logarithm of ``predict_proba``.
@@ -149,11 +150,22 @@ class PredictingClassifier(AssemblingClassifier):
             If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
             rows.
         """
-        if self.decision is None:
-            return self._labels(self.predict_proba(X, **predict_params).argmax(axis=1))
         logits, others = self._opinions(X, predict_params)
-        proba = self._posterior.at(self.prior_, logits, others)
-        return self._labels(self._decision_now().labels(proba, self.prior_))
+        return self._labels(self.answers_.indices(logits, others))
+
+    @property
+    def answers_(self):
+        """What ``predict_proba`` and ``predict`` compute with, an `Answers`, by the parameters as they are now."""
+        if not self.initialized_:
+            raise AttributeError("answers_ exists after fit.")
+        return self._answers(decides=self.decision is not None)
+
+    def _answers(self, decides):
+        """Return the same; the decision rule only where it is asked for."""
+        return Answers(
+            self.columns_, self._network, self.opinions_, self._posterior, self._target_prior(),
+            self._decision_now() if decides else None, self.classes_,
+        )  # fmt: skip
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""

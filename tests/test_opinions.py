@@ -183,7 +183,7 @@ def test_large_tables_are_grown_on_a_sample_whose_shares_are_known(larger, monke
     monkeypatch.setattr(Forest, "most_rows", 100)
     X, y = larger
     clf = quick(opinions="forest").fit(X, y)
-    (grown,) = clf.opinions_._grown
+    (grown,) = clf.opinions_.grown
     for _, prior in grown:
         np.testing.assert_allclose(prior, [0.5, 0.5], atol=0.02)
     assert abs(clf.opinions_.proba(X)[0, :, 1].mean() - 0.1) < 0.05

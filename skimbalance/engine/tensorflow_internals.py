@@ -5,6 +5,7 @@
 
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context
+from tensorflow.python.framework import convert_to_constants
 
 
 def is_running():
@@ -45,3 +46,12 @@ def call_of(session, inputs, outputs, in_parallel):
     if not in_parallel:
         options.run_options.inter_op_thread_pool = -1  # the caller's own thread
     return session._make_callable_from_options(options)
+
+
+def frozen(graph):
+    """Return a graph whose variables are constants, and in which functions that it calls are part of it.
+
+    TensorFlow 2.18 to 2.21: ``convert_variables_to_constants_v2``, which its own converter to LiteRT uses. Without it:
+    no export to ONNX.
+    """
+    return convert_to_constants.convert_variables_to_constants_v2(graph, lower_control_flow=False)

@@ -3,10 +3,10 @@
 from functools import cache
 
 import numpy as np
-from scipy.special import expit, softmax
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import ThreadpoolController
 
+from skimbalance.links import NUMPY
 from skimbalance.opinions.trees import TreeClassifier, Trees
 from skimbalance.rows import weighted_quantiles
 
@@ -77,14 +77,17 @@ class Boosting(TreeClassifier):
         self.baseline_ = boosting._baseline_prediction.ravel()
         self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in boosting._predictors for tree in of_iter])
 
-    def _proba(self, X):
+    @property
+    def n_outputs(self):
+        """How many numbers a row is given by the trees of an iteration."""
+        return len(self.baseline_)
+
+    def proba_of_sums(self, sums, ops=NUMPY):
         """Return the probabilities of the sums of the leaves' log-odds."""
-        n_outputs = len(self.baseline_)
-        sums = [v.reshape(-1, n_outputs, v.shape[1]).sum(axis=0, dtype=np.float64).T for v in self.trees_.values(X)]
-        logits = np.concatenate(sums) + self.baseline_
-        if n_outputs > 1:
-            return softmax(logits, axis=1)
-        return np.column_stack([expit(-logits), expit(logits)])
+        logits = sums + ops.cast(self.baseline_, sums.dtype)
+        if self.n_outputs > 1:
+            return ops.softmax(logits)
+        return ops.stack([ops.sigmoid(-logits[:, 0]), ops.sigmoid(logits[:, 0])], axis=1)
 
 
 def _edges(column, sample_weight):

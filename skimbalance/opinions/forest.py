@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 
+from skimbalance.links import NUMPY
 from skimbalance.opinions.trees import TreeClassifier, Trees
 
 # Half of the columns are tried at a node, rather than their square root: the metric is to ignore those without use. Of
@@ -68,6 +69,11 @@ class Forest(TreeClassifier):
             ]
         )
 
-    def _proba(self, X):
+    @property
+    def n_outputs(self):
+        """How many numbers a row is given by the trees: the shares of all classes."""
+        return len(self.classes_)
+
+    def proba_of_sums(self, sums, ops=NUMPY):
         """Return the mean class shares of the leaves that rows end in."""
-        return np.concatenate([shares.mean(axis=0, dtype=np.float64) for shares in self.trees_.values(X)])
+        return sums / len(self.trees_.roots)

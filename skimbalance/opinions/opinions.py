@@ -29,11 +29,15 @@ class Opinions:
     ----------
     names : list of str
         What each kind is called.
+    grown : list of list of tuple (classifier, ndarray of shape (n_classes,))
+        Of each kind the classifiers, one for each set of rows, and the class shares of these.
+    middle : ndarray of shape (n_features,)
+        As above.
     """
 
     def __init__(self, columns, middle, data_prior):
-        self.names, self._grown = [], []
-        self._columns, self._middle, self._data_prior = columns, middle, data_prior
+        self.names, self.grown = [], []
+        self.middle, self._columns, self._data_prior = middle, columns, data_prior
 
     def __repr__(self):
         """Return the names."""
@@ -42,7 +46,7 @@ class Opinions:
     def grow(self, name, kind, rows, sets, rng):
         """Add a kind of classifiers, one for each set of rows: see `grow_opinions`."""
         self.names.append(name)
-        self._grown.append([self._grow(kind, rows, own, rng) for own in sets.T])
+        self.grown.append([self._grow(kind, rows, own, rng) for own in sets.T])
 
     def _grow(self, kind, rows, positions, rng):
         """Return a classifier of a kind, grown on some distinct rows, and the class shares of these."""
@@ -79,7 +83,7 @@ class Opinions:
             Probabilities of each kind; every row sums to one.
         """
         X = self._read(X)
-        return np.stack([np.mean([self._says(one, X) for one in grown], axis=0) for grown in self._grown])
+        return np.stack([np.mean([self._says(one, X) for one in grown], axis=0) for grown in self.grown])
 
     def proba_of_sets(self, X):
         """Return what the classifiers of each set say of rows of its own.
@@ -96,14 +100,14 @@ class Opinions:
         """
         X = [self._read(rows) for rows in X]
         return np.stack(
-            [np.concatenate([self._says(*pair) for pair in zip(grown, X, strict=True)]) for grown in self._grown]
+            [np.concatenate([self._says(*pair) for pair in zip(grown, X, strict=True)]) for grown in self.grown]
         )
 
     def _read(self, X):
         """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
         X = self._columns.with_others(X)
         is_gap = np.isnan(X) & ~self._columns.gaps
-        return np.where(is_gap, self._middle, X) if is_gap.any() else X
+        return np.where(is_gap, self.middle, X) if is_gap.any() else X
 
     def _says(self, grown, X):
         """Return what one classifier says of rows, under the prior of the data."""

@@ -59,6 +59,18 @@ class Trees:
             chunk = X[begin : begin + n_rows]
             yield self.value.take(self._leaves(chunk), axis=0).reshape(len(self.roots), len(chunk), -1)
 
+    def sums(self, X, n_outputs):
+        """Return the sums of the values of the leaves that rows end in, ndarray of float64, (n_rows, n_outputs).
+
+        Where a node has a single value, the trees are those of the outputs in turn.
+        """
+
+        def summed(values):
+            in_turn = values.swapaxes(1, 2).reshape(-1, n_outputs, values.shape[1])
+            return in_turn.sum(axis=0, dtype=np.float64).T
+
+        return np.concatenate([summed(values) for values in self.values(X)])
+
     def _leaves(self, X):
         """Return the leaves that rows end in, tree after tree: all rows go down all trees, level by level."""
         flat, has_gaps = X.ravel(), np.isnan(X).any()
@@ -80,7 +92,11 @@ class Trees:
 
 
 class TreeClassifier(ClassifierMixin, BaseEstimator):
-    """Classifier that scikit-learn grows, and that answers from arrays: ``_grow`` sets them, ``_proba`` reads them."""
+    """Classifier that scikit-learn grows, and that answers from arrays.
+
+    ``_grow`` sets these, ``trees_`` among them; ``proba_of_sums`` makes probabilities of the sums of the leaves'
+    values, ``n_outputs`` a row.
+    """
 
     def fit(self, X, y, sample_weight=None):
         """Grow the trees.
@@ -117,7 +133,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
-        return self._proba(X)
+        return self.proba_of_sums(self.trees_.sums(X, self.n_outputs))
 
     def predict(self, X):
         """Return the label of the largest probability of each row."""

@@ -210,6 +210,11 @@ class LogitsLoss(keras.losses.Loss):
         """
         return self.link().inverse(np.asarray(logits, dtype=np.float64))
 
+    @property
+    def is_by_link(self):
+        """Whether `predict_proba` is the inverse of `link`, which computes in a graph as well."""
+        return type(self).predict_proba is LogitsLoss.predict_proba
+
     def prior_factor(self):
         """Return by which factors the prior that `predict_proba` refers to differs from the one shown.
 

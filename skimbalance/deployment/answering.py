@@ -1,0 +1,88 @@
+"""What does a file compute? The answers of a fitted classifier, as a function of tensors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skimbalance.answers import Answers
+from skimbalance.deployment.table import inputs_of, matrix_of, told_apart
+from skimbalance.engine.graph import leaf_values, logits_of, tensors
+from skimbalance.opinions.trees import TreeClassifier
+from skimbalance.posterior import shift_prior
+
+
+@dataclass
+class Answering:
+    """The answers of a fitted classifier, for a graph.
+
+    Attributes
+    ----------
+    answers : Answers
+        What the classifier computes with.
+    floatx : {"float32", "float64"}
+        Type of number in which probabilities are computed.
+    look_up : callable
+        ``look_up(texts, levels)``, the way from texts to positions.
+    sums : callable
+        ``sums(classifier, rows)``, the sums of the leaves of a classifier of trees.
+    """
+
+    answers: Answers
+    floatx: str
+    look_up: Any
+    sums: Any = None
+
+    def __post_init__(self):
+        """Refuse opinions that no graph holds."""
+        self.ops = tensors(self.floatx)
+        self.sums = self.sums or self._sums
+        opinions = self.answers.opinions
+        for name, grown in zip(opinions.names, opinions.grown, strict=True) if opinions else ():
+            if not isinstance(grown[0][0], TreeClassifier):
+                raise ValueError(
+                    f"opinions holds {name}, which is fitted outside of this package and cannot be exported; of "
+                    'opinions, "forest" and "boosting" can. Fit without it, or deploy by pickle.'
+                )
+
+    @property
+    def inputs(self):
+        """Inputs that the table is given by."""
+        return inputs_of(self.answers.columns, self.floatx)
+
+    def of_columns(self, given):
+        """Return probabilities and class indices of a table, given as a tensor for each of `inputs`."""
+        return self.of_rows(matrix_of(self.answers.columns, given, self.look_up, self.ops))
+
+    def of_rows(self, X):
+        """Return probabilities, (n_rows, n_classes), and class indices, (n_rows,), of a matrix of rows."""
+        logits = self.ops.cast(logits_of(self.answers.network, X), self.floatx)
+        others = None if self.answers.opinions is None else self._others(X)
+        return self.answers.proba(logits, others, self.ops), self.answers.indices(logits, others, self.ops)
+
+    def label(self, indices):
+        """Return the labels of class indices."""
+        labels = np.asarray(self.answers.classes)
+        labels = labels.astype(str).tolist() if labels.dtype.kind in "OUS" else labels
+        return self.ops.take(labels, indices, axis=0)
+
+    def _others(self, X):
+        """Return P(y | x) of each opinion under the prior of the data, as `Opinions.proba` does."""
+        opinions, columns, ops = self.answers.opinions, self.answers.columns, self.ops
+        X = told_apart(columns, X, ops)
+        X = ops.where(ops.is_gap(X) & ~columns.gaps, opinions.middle, X)
+        return [sum(self._says(*one, X) for one in grown) / len(grown) for grown in opinions.grown]
+
+    def _says(self, classifier, prior, X):
+        """Return what one classifier says of rows, under the prior of the data."""
+        proba = classifier.proba_of_sums(self.ops.cast(self.sums(classifier, X), self.floatx), self.ops)
+        if len(classifier.classes_) < len(prior):
+            proba = self.ops.matmul(proba, np.eye(len(prior), dtype=self.floatx)[classifier.classes_])
+        return shift_prior(proba, prior, self.answers.posterior.data_prior, self.ops)
+
+    def _sums(self, classifier, X):
+        """Return the sums of the leaves of a classifier's trees, as `Trees.sums` does."""
+        values = self.ops.cast(leaf_values(classifier.trees_, X), self.floatx)
+        n_trees, n_values = values.shape[1:]
+        in_turn = (-1, n_trees * n_values // classifier.n_outputs, classifier.n_outputs)
+        return self.ops.sum(self.ops.reshape(values, in_turn), axis=1)

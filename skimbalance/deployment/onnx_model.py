@@ -1,0 +1,85 @@
+"""How does a fitted classifier become a file for onnxruntime?"""
+
+import json
+from functools import partial
+
+import numpy as np
+
+from skimbalance.deployment.answering import Answering
+from skimbalance.deployment.onnx_nodes import Nodes, model_of
+from skimbalance.deployment.onnx_operations import Translation
+from skimbalance.deployment.table import Input, with_plain_names
+from skimbalance.engine.graph import operations, stand_in, trace
+
+
+def write_onnx(steps, classifier, file):
+    """Write a file of ONNX."""
+    answers, nodes = classifier.answers_, Nodes()
+    inputs = OnnxAnswers(answers).add_to(nodes, label="label", proba="proba")
+    labels = np.asarray(answers.classes)
+    is_text = labels.dtype.kind in "OUS"
+    model = model_of(
+        nodes,
+        {one.name: (one.dtype, one.shape) for one in inputs},
+        {"proba": (np.float64, (None, len(labels))), "label": ("string" if is_text else labels.dtype, (None,))},
+        classes=json.dumps(labels.tolist()),
+    )
+    with open(file, "wb") as opened:
+        opened.write(model.SerializeToString())
+
+
+class OnnxAnswers:
+    """The answers of a fitted classifier as nodes of ONNX.
+
+    Parameters
+    ----------
+    answers : Answers
+        What it computes with.
+    """
+
+    def __init__(self, answers):
+        self._stand_ins = {}
+        self._answering = Answering(answers, "float64", self._look_up, self._sums)
+
+    def add_to(self, nodes, label, proba, rows=None):
+        """Add the nodes; return the inputs of the table.
+
+        Parameters
+        ----------
+        nodes : Nodes
+            Where they are added.
+        label, proba : str
+            Names of the outputs.
+        rows : str, default=None
+            Name of a tensor that holds the matrix of rows as float32, (n_rows, n_features), in place of inputs.
+        """
+        answering = self._answering
+        inputs = answering.inputs if rows is None else [Input(rows, "float32", len(answering.answers.columns.names))]
+        plain = with_plain_names(inputs)
+
+        def answer(**given):
+            tensors = [given[one.name] for one in plain]
+            shown, indices = answering.of_columns(tensors) if rows is None else answering.of_rows(*tensors)
+            return {"proba": shown, "label": answering.label(indices)}
+
+        graph, results = operations(trace(answer, {one.name: (one.dtype, one.shape) for one in plain}))
+        named = {one.name: given.name for one, given in zip(plain, inputs, strict=True)}
+        tensors = Translation(nodes, named, self._stand_ins).add(graph, [results["label"], results["proba"]])
+        for tensor, name in zip(tensors, (label, proba), strict=True):
+            nodes.add("Identity", tensor, to=name)
+        return inputs
+
+    def _look_up(self, texts, levels):
+        """Stand for a LabelEncoder."""
+        return self._stand_in(texts, lambda nodes, given: nodes.look_up(given, levels), np.int64)
+
+    def _sums(self, classifier, rows):
+        """Stand for a TreeEnsembleRegressor."""
+        ensemble = partial(Nodes.sums_of_trees, classifier=classifier)
+        return self._stand_in(rows, lambda nodes, given: ensemble(nodes, rows=given), np.float32, classifier.n_outputs)
+
+    def _stand_in(self, tensor, add, dtype, *shape):
+        """Return a tensor in the place of what nodes will compute."""
+        name = f"stand_in_{len(self._stand_ins)}"
+        self._stand_ins[name] = add
+        return stand_in(name, tensor, dtype, *shape)

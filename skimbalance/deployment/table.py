@@ -1,0 +1,175 @@
+"""By which inputs is a graph given a table, and how do they become the matrix that a network takes?"""
+
+import re
+from dataclasses import dataclass
+from numbers import Number
+
+import numpy as np
+
+#: What stands for a missing category in a text input: the first of these that is none of its levels.
+_MISSING = ("", "missing", "<missing>")
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a graph.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    dtype : {"float32", "float64", "string"}
+        What it takes.
+    width : int or None
+        Columns of a matrix; None is one column, (n_rows,).
+    """
+
+    name: str
+    dtype: str
+    width: int | None = None
+
+    @property
+    def shape(self):
+        """Its shape, None where rows are counted."""
+        return (None,) if self.width is None else (None, self.width)
+
+
+def inputs_of(columns, floatx):
+    """Return the inputs of a table: one a column; one matrix "X" where the columns have no names and are numbers.
+
+    Numbers are float32, or `floatx` where they lie far from zero. A category is a text, or a number of `floatx` where
+    its levels are numbers. Columns without names are "x0", "x1", ...
+
+    Parameters
+    ----------
+    columns : Columns
+        What the columns hold.
+    floatx : {"float32", "float64"}
+        Widest type of number that the graph takes.
+
+    Raises
+    ------
+    ValueError
+        If the graph could not tell the values or the levels of a column apart.
+    """
+    wide = floatx if columns.offset.any() else "float32"
+    if floatx == "float32":
+        _refuse_far(columns)
+    if not any(isinstance(name, str) for name in columns.names) and "category" not in columns.kinds:
+        return [Input("X", wide, len(columns.names))]
+    inputs = []
+    for j, name in enumerate(columns.names):
+        levels, dtype = columns.levels[j], floatx if columns.offset[j] else "float32"
+        if levels is not None:
+            dtype = "string" if holds_text(levels) else floatx
+        inputs.append(Input(name if isinstance(name, str) else f"x{j}", dtype))
+    return inputs
+
+
+def with_plain_names(inputs):
+    """Return inputs with names of letters, digits and underscores, the only ones that TensorFlow takes."""
+    plain = []
+    for one in inputs:
+        name = re.sub(r"[^0-9A-Za-z_]", "_", one.name)
+        name = name if re.match("[A-Za-z]", name) else f"x_{name}"
+        while any(name == other.name for other in plain):
+            name += "_"
+        plain.append(Input(name, one.dtype, one.width))
+    return plain
+
+
+def matrix_of(columns, given, look_up, ops):
+    """Return the matrix of numbers, codes and NaN that `Columns.read` makes of a table, as a tensor.
+
+    Parameters
+    ----------
+    columns : Columns
+        What the columns hold.
+    given : list of tensor
+        The table, in the order of `inputs_of`.
+    look_up : callable
+        ``look_up(texts, levels)``: the position of each text, the one behind all levels for another.
+    ops : namespace
+        What to compute with.
+    """
+    if len(given[0].shape) == 2:
+        (X,) = given
+        return ops.cast(X - ops.cast(columns.offset, X.dtype) if columns.offset.any() else X, "float32")
+    parts = []
+    for values, levels, offset in zip(given, columns.levels, columns.offset, strict=True):
+        if levels is None:
+            parts.append(ops.cast(values - float(offset) if offset else values, "float32"))
+        elif holds_text(levels):
+            parts.append(ops.cast(look_up(values, texts_of(levels)), "float32"))
+        else:
+            parts.append(ops.cast(_codes_of_numbers(values, levels, ops), "float32"))
+    return ops.stack(parts, axis=1)
+
+
+def holds_text(levels):
+    """Whether some levels of a category are text, or all are missing."""
+    return not any(level is not None for level in levels) or any(
+        level is not None and not isinstance(level, Number) for level in levels
+    )
+
+
+def texts_of(levels):
+    """Return the texts by which a graph knows levels, in their order; one that is missing as what stands for it.
+
+    Raises
+    ------
+    ValueError
+        If two levels are the same text.
+    """
+    told = [level.decode() if isinstance(level, bytes) else str(level) for level in levels if level is not None]
+    if len(set(told)) < len(told):
+        twice = next(text for text in told if told.count(text) > 1)
+        raise ValueError(
+            f"Two levels of a category are both {twice!r} as text, a number and a text, say, and a graph takes texts "
+            "alone; give the column one type before fit."
+        )
+    return [*told, next(text for text in _MISSING if text not in told)] if None in levels else told
+
+
+def told_apart(columns, X, ops):
+    """Return a matrix with the code behind all levels for those that are "other", as `Columns.with_others` does."""
+    codes = np.flatnonzero(columns.are_codes)
+    if not len(codes):
+        return X
+    width = max(len(columns.levels[j]) for j in codes) + 1
+    code_of = np.zeros((len(codes), width), dtype=np.float32)
+    for i, j in enumerate(codes):
+        code_of[i] = len(columns.levels[j])
+        code_of[i, columns.kept[j]] = columns.kept[j]
+    places = ops.cast(ops.take(X, codes, axis=1), "int32") + width * np.arange(len(codes), dtype=np.int32)
+    told = ops.take(code_of.ravel(), places, axis=0)
+    place_of = np.arange(X.shape[1])
+    place_of[codes] = X.shape[1] + np.arange(len(codes))
+    return ops.take(ops.concatenate([X, told], axis=1), place_of, axis=1)
+
+
+def _codes_of_numbers(values, levels, ops):
+    """Return the positions of numbers among sorted levels, by bisection."""
+    numbers = np.array([level for level in levels if level is not None], dtype=ops.floatx)
+    n_steps = int(np.ceil(np.log2(len(numbers))))
+    padded = np.concatenate([numbers, np.full(2**n_steps - len(numbers), np.inf)]).astype(ops.floatx)
+    low = ops.cast(0 * ops.where(ops.is_gap(values), 0 * padded[0], values), "int32")
+    for step in 2 ** np.arange(n_steps)[::-1]:
+        low = ops.where(ops.take(padded, low + int(step), axis=0) <= values, low + int(step), low)
+    is_level = (ops.take(padded, low, axis=0) == values) & (low < len(numbers))
+    codes = ops.where(is_level, low, len(levels))
+    return ops.where(ops.is_gap(values), levels.index(None), codes) if None in levels else codes
+
+
+def _refuse_far(columns):
+    """Refuse columns that a graph of single precision could not tell the values of apart."""
+    alike = columns.offset != 0
+    for j, levels in enumerate(columns.levels):
+        if levels is not None and not holds_text(levels):
+            numbers = [float(level) for level in levels if level is not None]
+            alike[j] = len(set(np.float32(numbers).tolist())) < len(numbers)
+    if alike.any():
+        raise ValueError(
+            f"Single precision, in which LiteRT computes, does not tell the values of {columns.where(alike)} apart; "
+            'take format="saved_model" or "onnx", or move the numbers towards zero before fit.'
+        )
