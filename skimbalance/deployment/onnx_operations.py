@@ -14,7 +14,7 @@ _ALIKE = {
     "Sinh": "Sinh", "Softsign": "Softsign", "Sqrt": "Sqrt", "Sub": "Sub", "Tan": "Tan", "Tanh": "Tanh",
 }  # fmt: skip
 #: Operations that give back what they are given.
-_NOTHING = {"EnsureShape", "Identity", "PreventGradient", "Snapshot", "StopGradient"}
+_NOTHING = {"EnsureShape", "Identity", "IdentityN", "PreventGradient", "Snapshot", "StopGradient"}
 _REDUCTIONS = {"Max": "ReduceMax", "Mean": "ReduceMean", "Min": "ReduceMin", "Prod": "ReduceProd", "Sum": "ReduceSum"}
 
 
@@ -61,15 +61,13 @@ class Translation:
 
     def _add(self, op):
         """Add one operation."""
-        if op.kind == "Const":
+        if op.value is not None:
             self._values[op.outputs[0]] = op.value
             return
         if op.kind in _NOTHING:
-            source, target = op.inputs[0], op.outputs[0]
-            if source in self._values:
-                self._values[target] = self._values[source]
-            else:
-                self._names[target] = self._names[source]
+            for source, target in zip(op.inputs, op.outputs, strict=True):
+                known = self._values if source in self._values else self._names
+                known[target] = known[source]
             return
         if op.kind == "Placeholder":
             made = self._given[op.name]
@@ -134,6 +132,15 @@ class Translation:
     def _FloorDiv(self, op, a, b):
         quotient = self.nodes.add("Div", a, b)
         return quotient if np.issubdtype(op.dtypes[0], np.integer) else self.nodes.add("Floor", quotient)
+
+    def _FloorMod(self, op, a, b):
+        if np.issubdtype(op.dtypes[0], np.integer):
+            return self.nodes.add("Mod", a, b)
+        whole = self.nodes.add("Mul", b, self.nodes.add("Floor", self.nodes.add("Div", a, b)))
+        return self.nodes.add("Sub", a, whole)
+
+    def _Erfc(self, op, x):
+        return self.nodes.add("Sub", self._like(op, 1), self.nodes.add("Erf", x))
 
     def _IsFinite(self, op, x):
         return self.nodes.add("Not", self.nodes.add("Or", self.nodes.add("IsInf", x), self.nodes.add("IsNaN", x)))
@@ -217,6 +224,30 @@ class Translation:
     def _ArgMin(self, op, x, axis):
         return self._ArgMax(op, x, axis, "ArgMin")
 
+    def _Cumsum(self, op, x, axis):
+        how = {name: int(op.attribute(name)) for name in ("exclusive", "reverse")}
+        return self.nodes.add("CumSum", x, self._whole(self._value(op, 1)), **how)
+
+    def _Conv2D(self, op, x, kernel):
+        kernel = self.nodes.add("Transpose", kernel, perm=[3, 2, 0, 1])
+        return self._over_windows(op, "Conv", x, kernel, dilations=list(op.attribute("dilations"))[1:3])
+
+    def _MaxPool(self, op, x):
+        return self._over_windows(op, "MaxPool", x, kernel_shape=list(op.attribute("ksize"))[1:3])
+
+    def _AvgPool(self, op, x):
+        return self._over_windows(op, "AveragePool", x, kernel_shape=list(op.attribute("ksize"))[1:3])
+
+    def _over_windows(self, op, kind, x, *others, **attributes):
+        """Return what is computed of windows of an image; ONNX has channels in front."""
+        padding = {b"SAME": "SAME_UPPER", b"VALID": "VALID"}.get(op.attribute("padding"))
+        if op.attribute("data_format") != b"NHWC" or padding is None:
+            raise ValueError(f'The export to ONNX does not know the form of {op.name}; take format="saved_model".')
+        strides = list(op.attribute("strides"))[1:3]
+        x = self.nodes.add("Transpose", x, perm=[0, 3, 1, 2])
+        made = self.nodes.add(kind, x, *others, strides=strides, auto_pad=padding, **attributes)
+        return self.nodes.add("Transpose", made, perm=[0, 2, 3, 1])
+
     # --- shapes ---
 
     def _Shape(self, op, x):
@@ -290,6 +321,16 @@ class Translation:
 
     def _GatherNd(self, op, x, index):
         return self.nodes.add("GatherND", x, self.nodes.cast(index, np.int64))
+
+    def _ReverseV2(self, op, x, axes):
+        axes = self._value(op, 1).ravel()
+        last = np.iinfo(np.int64).max
+        limits = ([-1] * len(axes), [-last] * len(axes), axes, [-1] * len(axes))
+        return self.nodes.add("Slice", x, *map(self._whole, limits))
+
+    def _TopKV2(self, op, x, k):
+        values, index = self.nodes.add("TopK", x, self._whole(self._value(op, 1)), n=2)
+        return [values, self.nodes.cast(index, op.dtypes[1])]
 
     def _OneHot(self, op, index, depth, on, off):
         values = self.nodes.add("Concat", *(self.nodes.add("Unsqueeze", v, self._whole(0)) for v in (off, on)), axis=0)

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from skimbalance.engine.keras_internals import takes_training
-from skimbalance.engine.startup import keras, quiet, start, tf
+from skimbalance.engine.startup import keras, new_session, quiet, start, tf
 from skimbalance.engine.tensorflow_internals import frozen
 from skimbalance.links import NUMPY
 
 _STAND_IN = "PyFuncStateless"
+_NO_NUMBERS = (tf.resource, tf.variant)
 
 
 def tensors(floatx):
@@ -80,6 +81,9 @@ class Lookup:
                 tf.constant(levels, tf.string), tf.range(len(levels), dtype=tf.int64)
             )
             self.tables.append(tf.lookup.StaticHashTable(pairs, len(levels)))
+            # Outside of graphs, TensorFlow notes None as what fills a table, and warns of it in every later export.
+            noted = tf.compat.v1.get_collection_ref(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS)
+            noted[:] = [operation for operation in noted if operation is not None]
         return self.tables[-1].lookup(texts)
 
 
@@ -163,18 +167,18 @@ class Operation:
     dtypes, shapes : list
         Types and shapes of the outputs; None in a shape, or for it, is what only running tells.
     value : ndarray or None
-        Value of a constant.
+        Value of a constant, or of what only constants make.
     """
 
-    def __init__(self, operation):
+    def __init__(self, operation, value=None):
         self._operation = operation
         is_stand_in = operation.type == _STAND_IN
         self.kind, self.name = "StandIn" if is_stand_in else operation.type, operation.name
         self.inputs, self.outputs = [t.name for t in operation.inputs], [t.name for t in operation.outputs]
         self.ranks_in = [t.shape.rank for t in operation.inputs]
-        self.dtypes = [t.dtype.as_numpy_dtype for t in operation.outputs]
+        self.dtypes = [None if t.dtype in _NO_NUMBERS else t.dtype.as_numpy_dtype for t in operation.outputs]
         self.shapes = [None if t.shape.rank is None else t.shape.as_list() for t in operation.outputs]
-        self.value = tf.make_ndarray(operation.get_attr("value")) if operation.type == "Const" else None
+        self.value = tf.make_ndarray(operation.get_attr("value")) if operation.type == "Const" else value
 
     def attribute(self, name):
         """Return an attribute; types as those of NumPy."""
@@ -194,4 +198,20 @@ def operations(graph):
     names = sorted(graph.structured_outputs)  # the order in which TensorFlow flattens a dict
     graph = frozen(graph)
     outputs = {name: tensor.name for name, tensor in zip(names, graph.outputs, strict=True)}
-    return [Operation(operation) for operation in graph.graph.get_operations()], outputs
+    all_of_them = graph.graph.get_operations()
+    values = _values_of_constants(graph.graph, all_of_them)
+    return [Operation(operation, values.get(operation.name)) for operation in all_of_them], outputs
+
+
+def _values_of_constants(graph, operations):
+    """Return the values of operations of one output that only constants lead to, by name."""
+    fixed, made = set(), []
+    for operation in operations:
+        is_made = bool(operation.inputs) and all(tensor.op.name in fixed for tensor in operation.inputs)
+        if operation.type == "Const" or (is_made and len(operation.outputs) == 1 and operation.type != _STAND_IN):
+            fixed.add(operation.name)
+        if is_made and operation.name in fixed:
+            made.append(operation)
+    with new_session(graph) as session:
+        values = session.run([operation.outputs[0] for operation in made])
+    return {operation.name: value for operation, value in zip(made, values, strict=True)}

@@ -1,0 +1,270 @@
+"""Does an exported file say what the classifier says, in a process that has never heard of this package?"""
+
+import functools
+import json
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE
+
+from skimbalance import ImbalancedKerasClassifier, export
+from skimbalance.networks import Encode, Standardize
+from skimbalance.strategies import Focal, LogitsLoss, Strategy, VectorScaling
+
+layers = keras.layers
+
+
+# --- fits ---
+
+
+def numbers(n=300, n_classes=2, seed=0):
+    """Array of numbers on raw scales, the last class rare."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(n_classes, n, p=[0.85, 0.15] if n_classes == 2 else [0.5, 0.3, 0.2])
+    X = rng.normal(size=(n, 4)) + 1.5 * y[:, None] * np.array([1.0, -1.0, 0.5, 0.0])
+    return (X * [1.0, 100.0, 0.01, 5.0] + [0.0, 1000.0, 0.0, -3.0]).astype(np.float32), y
+
+
+def mixed_table(n=300, seed=0):
+    """Frame of numbers with gaps, texts, numbers that are categories, booleans and timestamps; labels are text."""
+    X, y = numbers(n, seed=seed)
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(X[:, :2].astype(np.float64), columns=["amount (EUR)", "b"])
+    frame.loc[::5, "b"] = np.nan
+    frame["colour"] = rng.choice(["red", "green", "größer"], len(frame), p=[0.6, 0.3, 0.1])
+    frame.loc[::7, "colour"] = None
+    frame["shop"] = rng.choice(np.arange(12) * 1001, len(frame))
+    frame["weight class"] = rng.choice([0.5, 2.5, 7.0], len(frame))
+    frame["member"] = rng.random(len(frame)) < 0.5
+    frame["time"] = 1.7e9 + np.arange(len(frame)) + 1000 * y
+    return frame, np.where(y == 1, "bad", "good")
+
+
+def own(end, units, activation=None, **extra):
+    """Return the builder of a network of one's own that ends in so many units."""
+
+    def build(meta):
+        inputs = keras.Input((meta["n_features_in_"],))
+        hidden = layers.Dense(6, "relu")(Standardize()(inputs))
+        outputs = layers.Dense(units, activation=activation)(hidden)
+        return keras.Model(inputs, end(outputs) if end else outputs)
+
+    return build
+
+
+def many_layers(meta):
+    """Build a network of many kinds of layers, as people build them for tables."""
+    ops = keras.ops
+    inputs = keras.Input((meta["n_features_in_"],))
+    normalization = layers.Normalization(mean=[0.0, 1000.0, 0.0, -3.0], variance=[1.0, 1e4, 1e-4, 25.0])
+    start = layers.BatchNormalization()(normalization(inputs))
+    names = (
+        "gelu",
+        "silu",
+        "elu",
+        "selu",
+        "softplus",
+        "tanh",
+        "leaky_relu",
+        "hard_sigmoid",
+        "mish",
+        "softsign",
+        "relu6",
+    )
+    activated = [layers.Dense(2, name)(start) for name in names]
+    hidden = layers.Dense(4)(layers.LayerNormalization()(layers.Concatenate()(activated)))
+    hidden = layers.PReLU()(layers.Dropout(0.1)(layers.GaussianNoise(0.1)(hidden)))
+    crossed = layers.Multiply()([hidden, layers.Dense(4, use_bias=False)(hidden)])
+    tokens = layers.Reshape((4, 1))(layers.Add()([hidden, crossed]))
+    tokens = layers.MultiHeadAttention(2, 3)(layers.Dense(3)(tokens), layers.Dense(3)(tokens))
+    windows = layers.AveragePooling1D(2)(
+        layers.MaxPooling1D(2, 1, "same")(layers.Conv1D(3, 2, activation="relu")(tokens))
+    )
+    by_hand = ops.concatenate(
+        [ops.cumsum(hidden, 1), ops.flip(start, 1), ops.top_k(start, 2)[0], ops.mod(start, 2.0)], 1
+    )
+    joined = [layers.Flatten()(tokens), layers.Flatten()(windows), layers.GlobalMaxPooling1D()(tokens), by_hand]
+    return keras.Model(inputs, layers.Dense(2, "softmax")(layers.Concatenate()(joined)))
+
+
+class Own(keras.Model):
+    """Network written as a class, which draws a part of the columns."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.hidden, self.head = Standardize(), layers.Dense(5, "tanh"), layers.Dense(1)
+
+    def call(self, inputs):
+        scaled = self.scale(inputs)
+        first, last = keras.ops.split(scaled, 2, axis=1)
+        return self.head(self.hidden(keras.ops.concatenate([scaled, first * last, scaled[:, -1:]], axis=1)))
+
+
+def a_class(meta):
+    """Build the network written as a class."""
+    return Own()
+
+
+class Tempered(Strategy):
+    """Strategy whose loss has probabilities of its own, in NumPy alone."""
+
+    class Loss(LogitsLoss):
+        def call(self, y_true, y_pred):
+            return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+        def predict_proba(self, logits):
+            proba = np.exp(logits / 2)
+            return proba / proba.sum(axis=1, keepdims=True)
+
+    def loss(self, class_counts):
+        return self.Loss()
+
+
+def with_encode(meta):
+    """Build a network of one's own that takes categories and gaps."""
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, layers.Dense(1, "sigmoid")(Standardize()(Encode.of(meta)(inputs))))
+
+
+def small(model="mlp", **parameters):
+    """Classifier of few steps."""
+    return ImbalancedKerasClassifier(model, **{"epochs": 3, "random_state": 0, **parameters})
+
+
+MIXED = {"categorical_features": ["colour", "shop", "weight class"], "pos_label": "bad"}
+CALIBRATED = {"calibration": "holdout", "validation_split": 0.2}
+#: Name of a case -> the table ("two" and "three" classes, "mixed") and the parameters of its classifier.
+CASES = {
+    "default": ("two", {"model": None}),
+    "default, three classes": (
+        "three", {"model": None, "epochs": 2, "target_prior": "fit", "decision": "balanced_accuracy"}
+    ),
+    "default, mixed": ("mixed", {"model": None, "decision": "mcc", **MIXED}),
+    "default, calibrated, no opinions": ("two", {"model": None, "opinions": None, **CALIBRATED}),
+    "mlp, mixed": ("mixed", {"decision": "f1", "target_prior": {"bad": 0.3, "good": 0.7}, **MIXED}),
+    "own, mixed": ("mixed", {"model": with_encode, **MIXED}),
+    "focal, forest, threshold": ("two", {"strategy": "focal", "opinions": "forest", "decision": 0.3}),
+    "sampler, F-beta": ("two", {"strategy": SMOTE(random_state=0), "decision": ("fbeta", 2.0), "target_prior": "fit"}),
+    "weights, costs": ("two", {"strategy": "effective_number", "decision": {"fp": 1.0, "fn": 10.0}}),
+    "poly, calibrated": ("two", {"strategy": "poly", "target_prior": "fit", **CALIBRATED}),
+    "three, calibrated": ("three", CALIBRATED),
+    "three, poly, boosting": ("three", {"strategy": "poly", "opinions": ["boosting"]}),
+    "three, focal, costs": ("three", {"strategy": Focal(1.5), "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]]}),
+    "three, vector scaling, softmax": ("three", {"strategy": VectorScaling(0.4), "model": own(None, 3, "softmax")}),
+    "three, LDAM, logits": ("three", {"strategy": "ldam", "early_stopping": False, "model": own(None, 3)}),
+    "LDAM": ("two", {"strategy": "ldam", "early_stopping": False}),
+    "asymmetric, sigmoid unit": ("two", {"strategy": "asymmetric_focal", "model": own(None, 1, "sigmoid")}),
+    "a loss of Keras, one logit": ("two", {"loss": "binary_focal_crossentropy", "model": own(None, 1)}),
+    "softmax layer": ("two", {"strategy": "none", "decision": "f1", "model": own(layers.Softmax(), 2)}),
+    "sigmoid unseen by Keras": ("two", {"model": own(lambda x: 1 / (1 + keras.ops.exp(-x)), 1)}),
+    "a class": ("two", {"model": a_class}),
+    "many layers": ("two", {"model": many_layers, "epochs": 1, "run_eagerly": True}),
+}  # fmt: skip
+
+
+@functools.cache
+def table(name):
+    """Rows and labels."""
+    return mixed_table() if name == "mixed" else numbers(n_classes=3 if name == "three" else 2)
+
+
+@functools.cache
+def fitted(case):
+    """Return the classifier of a case."""
+    name, parameters = CASES[case]
+    return small(**parameters).fit(*table(name))
+
+
+def given(clf, X, dtypes):
+    """Return a table as the inputs of a file, by their names and types."""
+    if not isinstance(X, pd.DataFrame):
+        return {"X": X.astype(dtypes["X"])}
+    inputs = {}
+    for name in X:
+        (key,) = (key for key in dtypes if key in (name, re.sub(r"\W", "_", name)))
+        inputs[key] = X[name].fillna("").to_numpy(object) if dtypes[key] == "text" else X[name].to_numpy(dtypes[key])
+    return inputs
+
+
+def check(clf, X, proba, label):
+    """Compare what a file says with what the classifier says."""
+    label = np.array([text.decode() if isinstance(text, bytes) else text for text in np.asarray(label).tolist()])
+    np.testing.assert_allclose(proba, clf.predict_proba(X), atol=1e-5)
+    expected = clf.predict(X)
+    assert len(np.unique(expected)) > 1 or len(X) < 100, "the case says nothing of labels"
+    np.testing.assert_array_equal(label, expected)
+
+
+# --- TensorFlow ---
+
+LOAD = """
+import json, sys
+sys.modules["skimbalance"] = None  # an import of it is an error
+import numpy as np, tensorflow as tf
+for folder in json.load(open(sys.argv[1])):
+    given = dict(np.load(folder + ".npz", allow_pickle=True))
+    signature = tf.saved_model.load(folder).signatures["serving_default"]
+    out = signature(**{name: tf.constant(values) for name, values in given.items()})
+    one = signature(**{name: tf.constant(values[:1]) for name, values in given.items()})
+    assert np.allclose(one["proba"], out["proba"][:1], atol=1e-6)
+    np.savez(folder + ".out.npz", **{name: value.numpy() for name, value in out.items()})
+"""
+
+
+def test_saved_model_in_a_tensorflow_of_its_own(tmp_path):
+    """All cases in one process, as TensorFlow takes long to start."""
+    folders = {case: tmp_path / str(i) for i, case in enumerate(CASES)}
+    text = {"colour": "text", "shop": np.float64, "weight_class": np.float64, "time": np.float64}
+    for case, folder in folders.items():
+        clf, X = fitted(case), table(CASES[case][0])[0]
+        export(clf, folder)
+        names = [re.sub(r"\W", "_", name) for name in X] if isinstance(X, pd.DataFrame) else ["X"]
+        np.savez(f"{folder}.npz", **given(clf, X, {name: text.get(name, np.float32) for name in names}))
+    (tmp_path / "all.json").write_text(json.dumps([str(folder) for folder in folders.values()]))
+    subprocess.run([sys.executable, "-c", LOAD, tmp_path / "all.json"], check=True)
+    for case, folder in folders.items():
+        out = np.load(f"{folder}.out.npz", allow_pickle=True)
+        try:
+            check(fitted(case), table(CASES[case][0])[0], out["proba"], out["label"])
+        except AssertionError as error:
+            raise AssertionError(f"{case}: {error}") from error
+
+
+# --- onnxruntime and LiteRT ---
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_onnx(case, tmp_path):
+    pytest.importorskip("onnx", reason="onnx writes the file; pip install skimbalance[export]")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
+    clf, X = fitted(case), table(CASES[case][0])[0]
+    export(clf, tmp_path / "model.onnx", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    kinds = {"tensor(string)": "text", "tensor(double)": np.float64, "tensor(float)": np.float32}
+    inputs = given(clf, X, {one.name: kinds[one.type] for one in session.get_inputs()})
+    check(clf, X, *session.run(["proba", "label"], inputs))
+    one = session.run(["proba"], {name: values[:1] for name, values in inputs.items()})[0]
+    np.testing.assert_allclose(one, clf.predict_proba(X[:1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_litert(case, tmp_path):
+    reason = "LiteRT runs the file; pip install skimbalance[export]"
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason=reason)
+    name, parameters = CASES[case]
+    clf, (X, y) = fitted(case), table(name)
+    if name == "mixed":  # single precision does not tell timestamps apart
+        X = X.drop(columns="time")
+        clf = small(**parameters).fit(X, y)
+    export(clf, tmp_path / "model.tflite", format="litert")
+    run = interpreter.Interpreter(str(tmp_path / "model.tflite")).get_signature_runner()
+    details = run.get_input_details()
+    inputs = given(clf, X, {name: "text" if name == "colour" else np.float32 for name in details})
+    inputs = {n: np.array([t.encode() for t in v]) if v.dtype == object else v for n, v in inputs.items()}
+    out = run(**inputs)
+    check(clf, X, out["proba"], out["label"])
