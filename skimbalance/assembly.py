@@ -7,6 +7,7 @@ import numpy as np
 
 from skimbalance.checks import check_class_weight
 from skimbalance.engine.keras_internals import decays_of, metrics_of, rate_of
+from skimbalance.engine.packing import packed, unpacked
 from skimbalance.engine.startup import keep_python_random, keras
 from skimbalance.heldout import Reservoir, plan_hold_out
 from skimbalance.networks import (
@@ -62,6 +63,14 @@ class CameWith:
     metrics: dict = field(default_factory=dict)
     n_outputs: int = 1
     outputs: str = "logits"
+
+    def __getstate__(self):
+        """Return the state for pickling, Keras' objects in plain parts."""
+        return packed(vars(self))
+
+    def __setstate__(self, state):
+        """Restore the state."""
+        vars(self).update(unpacked(state))
 
     @property
     def is_other_loss(self):

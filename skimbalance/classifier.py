@@ -12,6 +12,7 @@ from skimbalance.checks import (
     check_values,
     spawn_generators,
 )
+from skimbalance.engine.packing import packed, unpacked
 from skimbalance.engine.startup import start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.judging import JudgingClassifier
@@ -486,14 +487,15 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     def __getstate__(self):
         """Return the state for pickling, the network as bytes."""
         state = dict(super().__getstate__())
+        state.pop("_metrics", None)
         if "model_" in state:
             state["model_"] = pack_network(self.model_)
             state["_network"] = self._network.returns_proba
-        state.pop("_metrics", None)
-        return state
+        return packed(state)
 
     def __setstate__(self, state):
         """Restore the state, and the network from bytes."""
+        state = unpacked(state)
         super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:
             start()

@@ -49,7 +49,16 @@ class Columns:
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
         self.room = [None] * len(names)
         self.asked = asked
-        self._codes = [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
+        self._codes = _codes_of(levels)
+
+    def __getstate__(self):
+        """Return the state for pickling, without what follows from the levels."""
+        return {name: value for name, value in vars(self).items() if name != "_codes"}
+
+    def __setstate__(self, state):
+        """Restore the state."""
+        vars(self).update(state)
+        self._codes = _codes_of(self.levels)
 
     @classmethod
     def learn(cls, X, categorical_features="auto", names=None, shifts=True):
@@ -280,6 +289,11 @@ class _Levels:
         if text is not None:
             raise ValueError(f"{problem}, such as {text!r}; {remedy}.")
         return _Numbers(np.array([*map(float, self.levels), np.nan])[self.codes])
+
+
+def _codes_of(levels):
+    """Return the position of each level of each category, by level."""
+    return [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
 
 
 def holds_types(X):

@@ -48,6 +48,18 @@ class Decision:
         self._given = copy.deepcopy(decision)  # the user may change a list or a dict of theirs
         self.kind, self.value = _parse(decision, classes, positive)
 
+    def __getstate__(self):
+        """Return the state for pickling: costs by pairs of labels as a list, which skops writes as well."""
+        pairs = list(self._given.items()) if isinstance(self._given, dict) else None
+        return {**vars(self), "pairs": pairs, "_given": self._given if pairs is None else None}
+
+    def __setstate__(self, state):
+        """Restore the state."""
+        pairs = state["pairs"]
+        vars(self).update({name: value for name, value in state.items() if name != "pairs"})
+        if pairs is not None:
+            self._given = dict(pairs)
+
     @property
     def needs_positive(self):
         """What of the rule depends on which class is positive, or None."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -11,8 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import Pipeline as SamplingPipeline
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skimbalance import ImbalancedKerasClassifier, export
+from skimbalance import ImbalancedKerasClassifier, deployment, export
 from skimbalance.networks import Encode, Standardize
 from skimbalance.strategies import Focal, LogitsLoss, Strategy, VectorScaling
 
@@ -110,19 +117,22 @@ def a_class(meta):
     return Own()
 
 
+class TemperedLoss(LogitsLoss):
+    """Cross-entropy with probabilities of its own, in NumPy alone."""
+
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+    def predict_proba(self, logits):
+        proba = np.exp(logits / 2)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+
 class Tempered(Strategy):
-    """Strategy whose loss has probabilities of its own, in NumPy alone."""
-
-    class Loss(LogitsLoss):
-        def call(self, y_true, y_pred):
-            return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-
-        def predict_proba(self, logits):
-            proba = np.exp(logits / 2)
-            return proba / proba.sum(axis=1, keepdims=True)
+    """Strategy with this loss."""
 
     def loss(self, class_counts):
-        return self.Loss()
+        return TemperedLoss()
 
 
 def with_encode(meta):
@@ -268,3 +278,128 @@ def test_litert(case, tmp_path):
     inputs = {n: np.array([t.encode() for t in v]) if v.dtype == object else v for n, v in inputs.items()}
     out = run(**inputs)
     check(clf, X, out["proba"], out["label"])
+
+
+# --- refusals ---
+
+
+def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
+    X, y = table("two")
+    with pytest.raises(ValueError, match="format='h5' is unknown; it takes 'saved_model', 'onnx', 'litert'"):
+        export(fitted("LDAM"), tmp_path / "file", format="h5")
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        export(small(), tmp_path / "file")
+    with pytest.raises(TypeError, match="ends in one, not LogisticRegression"):
+        export(LogisticRegression().fit(X, y), tmp_path / "file")
+    clf = small(opinions=["forest", LogisticRegression()]).fit(X, np.where(y == 1, 1, 0))
+    with pytest.raises(ValueError, match="opinions holds LogisticRegression, .* cannot be exported"):
+        export(clf, tmp_path / "file", format="litert")
+    with pytest.raises(ValueError, match=r"TemperedLoss overrides predict_proba, .* override link\(\)"):
+        export(small(strategy=Tempered()).fit(X, y), tmp_path / "file")
+    with pytest.raises(ValueError, match="does not tell the values of column 'time' apart"):
+        export(fitted("mlp, mixed"), tmp_path / "file", format="litert")
+    with pytest.raises(FileNotFoundError, match="a folder that does not exist"):
+        export(fitted("LDAM"), tmp_path / "nowhere" / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_file_of_before(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds something other than an earlier export"):
+        export(fitted("LDAM"), tmp_path / "model")
+    with pytest.raises(FileExistsError, match="is a folder, and the file of this format does not replace it"):
+        export(fitted("LDAM"), tmp_path / "model", format="litert")
+    file = tmp_path / "model.tflite"
+    file.write_bytes(b"earlier")
+    with pytest.raises(ValueError, match="apart"):
+        export(fitted("mlp, mixed"), file, format="litert")
+    assert file.read_bytes() == b"earlier"
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "model.tflite"}
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"needs the package onnx, .* pip install skimbalance\[export\]"):
+        export(fitted("LDAM"), tmp_path / "model.onnx", format="onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_operations_that_onnx_does_not_know_are_named(tmp_path):
+    pytest.importorskip("onnx", reason="onnx writes the file; pip install skimbalance[export]")
+
+    def with_argmax(meta):
+        inputs = keras.Input((meta["n_features_in_"],))
+        place = keras.ops.cast(keras.ops.argmax(inputs, axis=1), "float32")[:, None]
+        return keras.Model(inputs, layers.Dense(1)(keras.ops.concatenate([inputs / 1000, place], axis=1)))
+
+    clf = small(with_argmax).fit(*table("two"))
+    with pytest.raises(ValueError, match="computes with TensorFlow's operation 'Bit.*format=\"saved_model\""):
+        export(clf, tmp_path / "model.onnx", format="onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- skops and pickle ---
+
+
+def skops_cases():
+    """Classifiers that hold what skops has no way of its own to write, and the names that they need beside ours."""
+    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(0.1, 100))
+    metrics = [keras.metrics.AUC(curve="PR", name="pr")]
+    return {
+        "optimizer, metrics, loss": {
+            "optimizer": optimizer, "metrics": metrics, "loss": keras.losses.BinaryCrossentropy()
+        },
+        "a network": {"model": own(None, 1)({"n_features_in_": 4})},
+        "costs by labels": {"decision": {(0, 1): 1.0, (1, 0): 5.0}, "class_weight": {0: 1.0, 1: 2.0}},
+        "callbacks, a generator": {
+            "callbacks": [keras.callbacks.EarlyStopping("loss")], "random_state": np.random.default_rng(0)
+        },
+        "another opinion": {"opinions": [LogisticRegression(max_iter=1000), "boosting"]},
+    }  # fmt: skip
+
+
+def check_skops(clf, X, trusted=()):
+    """Write and load a classifier by skops; compare."""
+    skops = pytest.importorskip("skops.io", reason="skops writes the file; pip install skimbalance[export]")
+    names = [*deployment.skops_types(), *trusted]
+    loaded = skops.loads(skops.dumps(clf), trusted=names)
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), clf.predict(X))
+    assert loaded.get_params().keys() == clf.get_params().keys()
+    return loaded
+
+
+@pytest.mark.parametrize("case", ["default, mixed", "mlp, mixed", "three, focal, costs", "sampler, F-beta", "LDAM"])
+def test_skops_loads_every_case(case):
+    check_skops(fitted(case), table(CASES[case][0])[0])
+
+
+@pytest.mark.parametrize("case", skops_cases())
+def test_skops_loads_objects_of_keras(case):
+    X, y = table("two")
+    loaded = check_skops(small(**skops_cases()[case]).fit(X, y, sample_weight=None), X)
+    loaded.fit(X, y)  # its parameters are as they were
+
+
+def linear_by_a_lambda(meta):
+    """Build a network that holds code."""
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, layers.Dense(1)(layers.Lambda(lambda x: x / 100)(inputs)))
+
+
+def test_skops_runs_the_code_of_lambdas_only_where_it_is_trusted():
+    exceptions = pytest.importorskip("skops.io.exceptions", reason="skops writes; pip install skimbalance[export]")
+    X, y = table("two")
+    clf = small(linear_by_a_lambda).fit(X, y)
+    builder = f"{linear_by_a_lambda.__module__}.linear_by_a_lambda"
+    with pytest.raises(exceptions.UntrustedTypesFoundException, match="lambdas_run_code"):
+        check_skops(clf, X, [builder])
+    check_skops(clf, X, [builder, "skimbalance.engine.packing.lambdas_run_code"])
+
+
+def test_pickles_are_small():
+    X = table("two")[0]
+    assert len(pickle.dumps(fitted("LDAM"))) < 100_000
+    # Of the default, forests take most: 64 trees a pair of members, of up to two nodes a row.
+    assert len(pickle.dumps(fitted("default"))) < 4 * 64 * 2 * len(X) * 40

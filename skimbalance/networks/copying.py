@@ -1,13 +1,12 @@
 """How is a network copied: in memory, and as the bytes of a pickle?"""
 
 import copy
-import os
-import tempfile
 import threading
 from contextlib import contextmanager
 
 from skimbalance.engine.keras_internals import copy_exclusions, decays_of, restore_statistics
-from skimbalance.engine.startup import keep_python_random, keras
+from skimbalance.engine.packing import model_from_bytes, model_to_bytes
+from skimbalance.engine.startup import keras
 
 _lock = threading.Lock()
 
@@ -72,24 +71,15 @@ def pack_network(model):
     Saved by Keras without what it was compiled with, so that a loss or an optimizer that Keras has no name for can
     be pickled as what it is.
     """
-    with tempfile.TemporaryDirectory() as folder, _leaving_out_optimizer(model):
-        path = os.path.join(folder, "model.keras")
-        keras.saving.save_model(model, path)
-        with open(path, "rb") as file:
-            packed = file.read()
+    with _leaving_out_optimizer(model):
+        content, trust = model_to_bytes(model)
     decays = decays_of(model.optimizer, model.trainable_variables)
-    return packed, type(model.optimizer), model.optimizer.get_config(), decays, model.loss
+    return content, trust, type(model.optimizer), model.optimizer.get_config(), decays, model.loss
 
 
-def unpack_network(packed, optimizer_class, optimizer_config, decays, loss, metrics):
+def unpack_network(content, trust, optimizer_class, optimizer_config, decays, loss, metrics):
     """Return the network that `pack_network` was given, compiled with these metrics."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "model.keras")
-        with open(path, "wb") as file:
-            file.write(packed)
-        # A pickle runs whatever code it holds; a lambda layer in it asks for no more trust than that.
-        with keep_python_random():
-            model = keras.saving.load_model(path, compile=False, safe_mode=False)
+    model = model_from_bytes(content, trust)
     optimizer = set_decays(optimizer_class.from_config(optimizer_config), model.trainable_variables, decays)
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
     build_when_saved(model)

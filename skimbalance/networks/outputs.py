@@ -1,6 +1,7 @@
 """What does a network return? Logits, whatever it was built to end in, and a loss on them."""
 
 from skimbalance.engine.keras_internals import logits_behind
+from skimbalance.engine.packing import ByArguments
 from skimbalance.engine.startup import keras
 
 ops = keras.ops
@@ -55,7 +56,7 @@ def losses_of(loss, y_true, logits):
 
 
 @keras.saving.register_keras_serializable("skimbalance")
-class LossOnOutputs(keras.losses.Loss):
+class LossOnOutputs(ByArguments, keras.losses.Loss):
     """A loss on logits, applied to whatever the network returns: what ``model_`` is compiled with.
 
     Parameters
@@ -93,6 +94,10 @@ class LossOnOutputs(keras.losses.Loss):
         n_classes = logits.shape[-1]
         proba = self.loss.link().inverse(ops.reshape(logits, (-1, n_classes)), ops)
         return proba if len(logits.shape) == 2 else ops.mean(ops.reshape(proba, (-1, *logits.shape[1:])), axis=1)
+
+    def _arguments(self):
+        """Return the constructor's arguments."""
+        return {"loss": self.loss, "returns_proba": self.returns_proba, "name": self.name}
 
     def is_like(self, other):
         """Whether another loss is the same function, of the same hyper-parameters."""

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skimbalance.engine.packing import ByArguments
 from skimbalance.engine.startup import keras
 from skimbalance.links import Link
 
@@ -129,7 +130,7 @@ def balanced_weights(class_counts):
     return class_counts.sum() / (len(class_counts) * class_counts)
 
 
-class LogitsLoss(keras.losses.Loss):
+class LogitsLoss(ByArguments, keras.losses.Loss):
     """Loss on integer labels and logits, which knows the probabilities that its optimum implies.
 
     A subclass implements `call` with ``keras.ops``, from ``log_softmax`` and never from a clipped softmax, and
@@ -171,8 +172,12 @@ class LogitsLoss(keras.losses.Loss):
 
     def __reduce__(self):
         """Pickle by the constructor's arguments as they are, which also carries functions Keras cannot name."""
+        return partial(type(self), **self._arguments()), ()
+
+    def _arguments(self):
+        """Return the constructor's arguments."""
         names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
-        return partial(type(self), **{name: getattr(self, name) for name in names}), ()
+        return {name: getattr(self, name) for name in names}
 
     def call(self, y_true, y_pred):
         """Return the loss of every row.
