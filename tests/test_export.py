@@ -11,13 +11,15 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, deployment, export
 from skimbalance.networks import Encode, Standardize
@@ -278,6 +280,78 @@ def test_litert(case, tmp_path):
     inputs = {n: np.array([t.encode() for t in v]) if v.dtype == object else v for n, v in inputs.items()}
     out = run(**inputs)
     check(clf, X, out["proba"], out["label"])
+
+
+# --- pipelines ---
+
+
+def frame():
+    """Frame of numbers with a gap and of text; labels."""
+    X, y = table("two")
+    X = pd.DataFrame(X.astype(np.float64), columns=["a", "b", "c", "d e"])
+    X["colour"] = np.random.default_rng(1).choice(["red", "green", "blue"], len(X))
+    return X, np.where(y == 1, "bad", "good")
+
+
+def with_columns(*classifier):
+    """Pipeline of a ColumnTransformer and a classifier, and how its inputs are named and shaped."""
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    parts = [("numbers", numbers, ["a", "b", "c", "d e"]), ("text", OneHotEncoder(), ["colour"])]
+    return Pipeline([("columns", ColumnTransformer(parts)), *classifier])
+
+
+def test_onnx_of_a_pipeline_of_columns(tmp_path):
+    pytest.importorskip("skl2onnx", reason="skl2onnx turns pipelines into ONNX; pip install skimbalance[export]")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
+    X, y = frame()
+    X.loc[::9, "b"] = np.nan
+    smote = ("smote", SMOTE(random_state=0))
+    clf = small(pos_label="bad", decision="f1", opinions="forest", target_prior="fit")
+    pipeline = SamplingPipeline([*with_columns().steps, smote, ("clf", clf)]).fit(X, y)
+    export(pipeline, tmp_path / "model.onnx", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    inputs = {n.replace(" ", "_"): X[[n]].to_numpy(object if n == "colour" else np.float32) for n in X}
+    proba, label = session.run(["proba", "label"], inputs)
+    check(pipeline, X, proba, label)
+
+
+def test_skl2onnx_knows_the_classifier():
+    skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is what is told; pip install skimbalance[export]")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
+    deployment.register_skl2onnx()
+    X, y = frame()
+    pipeline = with_columns(("clf", small(epochs=2))).fit(X, y)
+    X = X.astype({name: np.float32 for name in X if name != "colour"})
+    model = skl2onnx.to_onnx(pipeline, X[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    label, proba = session.run(None, {name.replace(" ", "_"): X[[name]].to_numpy() for name in X})
+    check(pipeline, X, proba, label)
+    X, y = table("three")
+    clf = fitted("three, calibrated")
+    label, proba = onnxruntime.InferenceSession(skl2onnx.to_onnx(clf, X[:1]).SerializeToString()).run(None, {"X": X})
+    check(clf, X, pd.DataFrame(proba)[clf.classes_].to_numpy(), label)
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), MaxAbsScaler(), RobustScaler()], ids=repr)
+def test_saved_model_of_a_pipeline_of_scalers(scaler, tmp_path):
+    X, y = frame()
+    X = X.drop(columns="colour") if isinstance(scaler, StandardScaler) else table("two")[0].astype(np.float64)
+    steps = [("scale", scaler), ("sample", SMOTE(random_state=0)), ("nothing", "passthrough"), ("clf", small())]
+    pipeline = SamplingPipeline(steps).fit(X, y)
+    export(pipeline, tmp_path / "model")
+    inputs = {"X": X} if isinstance(X, np.ndarray) else {re.sub(r"\W", "_", name): X[name].to_numpy() for name in X}
+    out = tf.saved_model.load(tmp_path / "model").signatures["serving_default"](
+        **{name: tf.constant(values) for name, values in inputs.items()}
+    )
+    check(pipeline, X, out["proba"], out["label"].numpy())
+
+
+def test_steps_that_no_graph_holds_are_named(tmp_path):
+    X, y = frame()
+    pipeline = with_columns(("clf", small(epochs=1))).fit(X, y)
+    with pytest.raises(ValueError, match="The step 'columns' of the pipeline, ColumnTransformer.*onnx.*the raw table"):
+        export(pipeline, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- refusals ---

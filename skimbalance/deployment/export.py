@@ -10,7 +10,7 @@ from pathlib import Path
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.deployment.answering import Answering
-from skimbalance.deployment.pipelines import split
+from skimbalance.deployment.pipelines import Scaling, split
 from skimbalance.deployment.table import with_plain_names
 from skimbalance.engine.graph import Lookup, compare, save, to_litert, trace
 
@@ -56,6 +56,11 @@ def export(estimator, path, *, format="saved_model"):
     names than of letters, digits and underscores: "saved_model" and "litert" have underscores for all else. The graph
     checks nothing: a row that ``predict_proba`` refuses gives NaN.
 
+    Of a pipeline, samplers are left out. "saved_model" and "litert" take scikit-learn's scalers, and numbers as float64
+    ("litert" as float32); "onnx" takes what skl2onnx takes, with its inputs: a column is of shape (n_rows, 1), text
+    where an encoder of a ColumnTransformer knows it as text, else float32, its name with underscores; without a
+    ColumnTransformer one matrix "X".
+
     Examples
     --------
     >>> import tempfile
@@ -78,30 +83,60 @@ def _write_saved_model(steps, classifier, folder):
     """Write TensorFlow's SavedModel."""
     lookup = Lookup()
     answering = Answering(classifier.answers_, "float64", lookup)
-    save(_graph(answering, steps), answering.answers.network, lookup, folder)
+    save(_graph(answering, Scaling(steps)), answering.answers.network, lookup, folder)
 
 
 def _write_litert(steps, classifier, file):
     """Write a file for LiteRT."""
     answering = Answering(classifier.answers_, "float32", compare)
-    Path(file).write_bytes(to_litert(_graph(answering, steps), answering.answers.network))
+    Path(file).write_bytes(to_litert(_graph(answering, Scaling(steps)), answering.answers.network))
 
 
-def _write_onnx(steps, classifier, file):
-    """Write a file for onnxruntime."""
-    need("onnx")
-    importlib.import_module("skimbalance.deployment.onnx_model").write_onnx(steps, classifier, file)
-
-
-def _graph(answering, steps):
+def _graph(answering, scaling):
     """Return the whole way from columns to probabilities and labels, in TensorFlow's names."""
-    inputs = with_plain_names(answering.inputs)
+    inputs = with_plain_names(scaling.inputs(answering))
 
     def answer(**given):
-        proba, indices = answering.of_columns([given[one.name] for one in inputs])
+        table = scaling([given[one.name] for one in inputs], answering.ops)
+        proba, indices = answering.of_columns(table)
         return {"proba": proba, "label": answering.label(indices)}
 
     return trace(answer, {one.name: (one.dtype, one.shape) for one in inputs})
+
+
+def _write_onnx(steps, classifier, file):
+    """Write a file for onnxruntime: a pipeline by skl2onnx, a classifier alone without it."""
+    if steps:
+        need("onnx", "skl2onnx")
+        importlib.import_module("skimbalance.deployment.skl2onnx_converter").write_pipeline(steps, classifier, file)
+    else:
+        need("onnx")
+        importlib.import_module("skimbalance.deployment.onnx_model").write_onnx(classifier, file)
+
+
+def register_skl2onnx(*classes):
+    """Tell skl2onnx how classifiers of this package are converted, so that it takes pipelines that end in one.
+
+    Parameters
+    ----------
+    *classes : type
+        Subclasses of `ImbalancedKerasClassifier` to be known as well.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx or onnx is missing.
+
+    Examples
+    --------
+    >>> from skimbalance.deployment import register_skl2onnx
+    >>> register_skl2onnx()  # doctest: +SKIP
+    >>> skl2onnx.to_onnx(pipeline, X[:1])  # doctest: +SKIP
+    """
+    need("onnx", "skl2onnx")
+    converter = importlib.import_module("skimbalance.deployment.skl2onnx_converter")
+    for kind in (importlib.import_module("skimbalance").ImbalancedKerasClassifier, *classes):
+        converter.register(kind)
 
 
 _WRITERS = {"saved_model": _write_saved_model, "onnx": _write_onnx, "litert": _write_litert}

@@ -12,8 +12,8 @@ from skimbalance.deployment.table import Input, with_plain_names
 from skimbalance.engine.graph import operations, stand_in, trace
 
 
-def write_onnx(steps, classifier, file):
-    """Write a file of ONNX."""
+def write_onnx(classifier, file):
+    """Write a classifier as a file of ONNX."""
     answers, nodes = classifier.answers_, Nodes()
     inputs = OnnxAnswers(answers).add_to(nodes, label="label", proba="proba")
     labels = np.asarray(answers.classes)
@@ -41,7 +41,7 @@ class OnnxAnswers:
         self._stand_ins = {}
         self._answering = Answering(answers, "float64", self._look_up, self._sums)
 
-    def add_to(self, nodes, label, proba, rows=None):
+    def add_to(self, nodes, label, proba, rows=None, dtype="float32"):
         """Add the nodes; return the inputs of the table.
 
         Parameters
@@ -51,15 +51,16 @@ class OnnxAnswers:
         label, proba : str
             Names of the outputs.
         rows : str, default=None
-            Name of a tensor that holds the matrix of rows as float32, (n_rows, n_features), in place of inputs.
+            Name of a tensor that holds the table as one matrix, (n_rows, n_features), in place of inputs.
+        dtype : str, default="float32"
+            Its type.
         """
         answering = self._answering
-        inputs = answering.inputs if rows is None else [Input(rows, "float32", len(answering.answers.columns.names))]
+        inputs = answering.inputs if rows is None else [Input(rows, dtype, len(answering.answers.columns.names))]
         plain = with_plain_names(inputs)
 
         def answer(**given):
-            tensors = [given[one.name] for one in plain]
-            shown, indices = answering.of_columns(tensors) if rows is None else answering.of_rows(*tensors)
+            shown, indices = answering.of_columns([given[one.name] for one in plain])
             return {"proba": shown, "label": answering.label(indices)}
 
         graph, results = operations(trace(answer, {one.name: (one.dtype, one.shape) for one in plain}))

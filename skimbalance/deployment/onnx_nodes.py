@@ -67,9 +67,9 @@ class Nodes:
             self._known[key] = name
         return name
 
-    def cast(self, tensor, dtype):
+    def cast(self, tensor, dtype, to=None):
         """Return a tensor as one of another type."""
-        name = self.add("Cast", tensor)
+        name = self.add("Cast", tensor, to=to)
         self.nodes[-1].attribute.append(helper.make_attribute("to", helper.np_dtype_to_tensor_dtype(np.dtype(dtype))))
         return name
 

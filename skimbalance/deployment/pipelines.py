@@ -1,6 +1,10 @@
 """What stands before a classifier in a pipeline, and can it be part of a graph?"""
 
+import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+from skimbalance.deployment.table import Input
 
 
 def split(estimator):
@@ -26,4 +30,61 @@ def split(estimator):
 def _changes_rows(step):
     """Whether a step does something to rows to predict: samplers are passed by."""
     is_sampler = hasattr(step, "fit_resample") and not hasattr(step, "transform")
-    return step is not None and step != "passthrough" and not is_sampler
+    return step is not None and not (isinstance(step, str) and step == "passthrough") and not is_sampler
+
+
+class Scaling:
+    """The steps before a classifier, where they do no more than scale columns.
+
+    Parameters
+    ----------
+    steps : list of tuple (str, transformer)
+        Fitted steps.
+
+    Raises
+    ------
+    ValueError
+        If a step does something else.
+    """
+
+    def __init__(self, steps):
+        self._moves = [_center_and_spread(name, step) for name, step in steps]
+        self._first = steps[0][1] if steps else None
+
+    def inputs(self, answering):
+        """Return the inputs of the table: those of the columns before the first step."""
+        if self._first is None:
+            return answering.inputs
+        names = getattr(self._first, "feature_names_in_", None)
+        if names is None:
+            return [Input("X", answering.floatx, self._first.n_features_in_)]
+        return [Input(name, answering.floatx) for name in names]
+
+    def __call__(self, given, ops):
+        """Return the table that the classifier is given, of tensors for each of `inputs`."""
+        if self._first is None:
+            return given
+        X = given[0] if len(given[0].shape) == 2 else ops.stack(given, axis=1)
+        for center, spread in self._moves:
+            X = (X - ops.cast(center, X.dtype)) / ops.cast(spread, X.dtype)
+        return [X]
+
+
+def _center_and_spread(name, step):
+    """Return what a step subtracts from columns, and then divides them by."""
+    n = getattr(step, "n_features_in_", 0)
+    if type(step) in (StandardScaler, RobustScaler):
+        center = getattr(step, "mean_" if type(step) is StandardScaler else "center_", None)
+        if not getattr(step, "with_mean", True) or not getattr(step, "with_centering", True):
+            center = None
+        spread = step.scale_
+        return np.zeros(n) if center is None else center, np.ones(n) if spread is None else spread
+    if type(step) is MaxAbsScaler and not getattr(step, "clip", False):
+        return np.zeros(n), step.scale_
+    if type(step) is MinMaxScaler and not step.clip:
+        return -step.min_ / step.scale_, 1 / step.scale_
+    raise ValueError(
+        f"The step {name!r} of the pipeline, {type(step).__name__}, cannot be written in this format, which takes "
+        'scalers of scikit-learn and samplers alone. Take format="onnx", or give the classifier the raw table: it '
+        "scales numbers and encodes categories and gaps itself."
+    )
