@@ -151,6 +151,11 @@ class Translation:
         otherwise = self.nodes.add("And", self.nodes.add("Not", condition), b)  # onnxruntime has no Where of booleans
         return self.nodes.add("Or", self.nodes.add("And", condition, a), otherwise)
 
+    def _Select(self, op, condition, a, b):
+        if op.ranks_in[0] != op.ranks_in[1] and op.ranks_in[0]:
+            raise ValueError(f'The export to ONNX does not know the form of {op.name}; take format="saved_model".')
+        return self._SelectV2(op, condition, a, b)
+
     def _Xlogy(self, op, x, y):
         product = self.nodes.add("Mul", x, self.nodes.add("Log", y))
         zero = self._like(op, 0)

@@ -28,7 +28,11 @@ WAYS = {
         "signature = tf.saved_model.load(path).signatures['serving_default']",
         "signature(X=tf.constant(X))['proba'].numpy()",
     ),
-    "onnx": ("import onnxruntime", "session = onnxruntime.InferenceSession(path)", "session.run(['proba'], {'X': X})[0]"),
+    "onnx": (
+        "import onnxruntime",
+        "session = onnxruntime.InferenceSession(path)",
+        "session.run(['proba'], {'X': X})[0]",
+    ),
     "litert": (
         "from ai_edge_litert.interpreter import Interpreter",
         "run = Interpreter(path).get_signature_runner()",
