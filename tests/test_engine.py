@@ -319,6 +319,13 @@ def test_sessions_still_prepare_a_call():
     assert more.sum() == twice.sum() == 6, "Session._make_callable_from_options no longer prepares a call"
 
 
+def test_tensorflow_still_freezes_graphs():
+    doubled = tf.Variable(2.0)
+    graph = tf.function(lambda x: {"y": doubled * x}).get_concrete_function(tf.TensorSpec((), tf.float32))
+    frozen = tensorflow_internals.frozen(graph)
+    assert not frozen.captured_inputs, "convert_variables_to_constants_v2 no longer makes constants of variables"
+
+
 def test_variables_still_have_handles():
     variable = keras.Variable(np.arange(3.0, dtype=np.float32))
     write([variable], [np.ones(3)])

@@ -516,6 +516,20 @@ def test_skops_runs_the_code_of_lambdas_only_where_it_is_trusted():
     check_skops(clf, X, [builder, "skimbalance.engine.packing.lambdas_run_code"])
 
 
+def test_skops_loads_in_a_process_that_has_imported_nothing_else(tmp_path):
+    skops = pytest.importorskip("skops.io", reason="skops writes the file; pip install skimbalance[export]")
+    clf, X = fitted("LDAM"), table("two")[0]
+    skops.dump(clf, tmp_path / "clf.skops")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, numpy as np, skops.io\nfrom skimbalance.deployment import skops_types\n"
+        "clf = skops.io.load(sys.argv[1] + '/clf.skops', trusted=skops_types())\n"
+        "np.save(sys.argv[1] + '/proba.npy', clf.predict_proba(np.load(sys.argv[1] + '/X.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), clf.predict_proba(X))
+
+
 def test_pickles_are_small():
     X = table("two")[0]
     assert len(pickle.dumps(fitted("LDAM"))) < 100_000

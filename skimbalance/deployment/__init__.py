@@ -1,6 +1,6 @@
 """How does a fitted classifier leave the notebook? As a file for another runtime, or as one that is safe to load."""
 
-from skimbalance.deployment.export import export, register_skl2onnx
-from skimbalance.deployment.skops_types import skops_types
+from skimbalance.deployment.files import export, register_skl2onnx
+from skimbalance.deployment.trust import skops_types
 
 __all__ = ["export", "register_skl2onnx", "skops_types"]

@@ -60,11 +60,16 @@ class Answering:
         others = None if self.answers.opinions is None else self._others(X)
         return self.answers.proba(logits, others, self.ops), self.answers.indices(logits, others, self.ops)
 
+    @property
+    def labels(self):
+        """Labels, (n_classes,), of one type: whole numbers, truth values, numbers or texts."""
+        labels = np.array(self.answers.classes.tolist())
+        return labels.astype(str) if labels.dtype.kind in "OS" else labels
+
     def label(self, indices):
         """Return the labels of class indices."""
-        labels = np.asarray(self.answers.classes)
-        labels = labels.astype(str).tolist() if labels.dtype.kind in "OUS" else labels
-        return self.ops.take(labels, indices, axis=0)
+        labels = self.labels
+        return self.ops.take(labels.tolist() if labels.dtype.kind == "U" else labels, indices, axis=0)
 
     def _others(self, X):
         """Return P(y | x) of each opinion under the prior of the data, as `Opinions.proba` does."""

@@ -14,14 +14,15 @@ from skimbalance.engine.graph import operations, stand_in, trace
 
 def write_onnx(classifier, file):
     """Write a classifier as a file of ONNX."""
-    answers, nodes = classifier.answers_, Nodes()
-    inputs = OnnxAnswers(answers).add_to(nodes, label="label", proba="proba")
-    labels = np.asarray(answers.classes)
-    is_text = labels.dtype.kind in "OUS"
+    answers, nodes = OnnxAnswers(classifier.answers_), Nodes()
+    inputs, labels = answers.add_to(nodes, label="label", proba="proba"), answers.labels
     model = model_of(
         nodes,
         {one.name: (one.dtype, one.shape) for one in inputs},
-        {"proba": (np.float64, (None, len(labels))), "label": ("string" if is_text else labels.dtype, (None,))},
+        {
+            "proba": ("float64", (None, len(labels))),
+            "label": ("string" if labels.dtype.kind == "U" else labels.dtype, (None,)),
+        },
         classes=json.dumps(labels.tolist()),
     )
     with open(file, "wb") as opened:
@@ -40,6 +41,7 @@ class OnnxAnswers:
     def __init__(self, answers):
         self._stand_ins = {}
         self._answering = Answering(answers, "float64", self._look_up, self._sums)
+        self.labels = self._answering.labels
 
     def add_to(self, nodes, label, proba, rows=None, dtype="float32"):
         """Add the nodes; return the inputs of the table.

@@ -1,5 +1,6 @@
 """Of which types is a fitted classifier made? What skops asks before it loads one."""
 
+import importlib
 import sys
 
 import imblearn.combine
@@ -35,13 +36,15 @@ def skops_types():
     >>> "skimbalance.classifier.ImbalancedKerasClassifier" in skops_types()
     True
     """
+    classifier = importlib.import_module("skimbalance").ImbalancedKerasClassifier  # its first use imports every room
     rooms = [vars(sys.modules[name]) for name in sorted(sys.modules) if name.partition(".")[0] == "skimbalance"]
-    own = [of for room in rooms for of in list(room.values()) if isinstance(of, type) and _is_in(of, "skimbalance")]
+    ours = [of for room in rooms for of in list(room.values()) if isinstance(of, type) and _is_in(of, "skimbalance")]
     parts = (keras.optimizers, keras.optimizers.schedules, keras.losses, keras.metrics, keras.callbacks)
     of_keras = [of for part in parts for of in vars(part).values() if isinstance(of, type) and _is_in(of, "keras")]
     kinds = (imblearn.combine, imblearn.over_sampling, imblearn.under_sampling)
     samplers = [getattr(kind, name) for kind in kinds for name in kind.__all__]
-    return sorted({*_OTHERS, *(f"{of.__module__}.{of.__name__}" for of in (*own, *of_keras, *samplers))})
+    types = (classifier, *ours, *of_keras, *samplers)
+    return sorted({*_OTHERS, *(f"{of.__module__}.{of.__name__}" for of in types)})
 
 
 def _is_in(kind, package):
