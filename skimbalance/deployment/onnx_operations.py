@@ -339,8 +339,10 @@ class Translation:
 
     def _OneHot(self, op, index, depth, on, off):
         values = self.nodes.add("Concat", *(self.nodes.add("Unsqueeze", v, self._whole(0)) for v in (off, on)), axis=0)
-        depth = self._whole(self._value(op, 1))
-        index = self.nodes.cast(index, np.int64)
+        depth, index = self._whole(self._value(op, 1)), self.nodes.cast(index, np.int64)
+        # ONNX counts negative places from the end, where TensorFlow has none.
+        is_none = self.nodes.add("Less", index, self.nodes.constant(0, np.int64))
+        index = self.nodes.add("Where", is_none, self.nodes.add("Squeeze", depth), index)
         return self.nodes.add("OneHot", index, depth, values, axis=int(op.attribute("axis")))
 
     def _Slice(self, op, x, begin, size):
