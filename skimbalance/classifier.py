@@ -153,6 +153,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         Their names, where X had string names.
     columns_ : Columns
         What each column was read as; printed, a small table.
+    answers_ : Answers
+        What ``predict_proba`` and ``predict`` compute with, by the parameters as they are now; for `export`.
     model_ : keras.Model
         Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
         nothing of other opinions.

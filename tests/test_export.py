@@ -23,6 +23,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
@@ -271,6 +272,51 @@ def test_saved_model_in_a_tensorflow_of_its_own(tmp_path):
             raise AssertionError(f"{case}: {error}") from error
 
 
+def served(clf, folder, **inputs):
+    """Return what a SavedModel of a classifier says."""
+    export(clf, folder)
+    signature = tf.saved_model.load(folder).signatures["serving_default"]
+    return {name: out.numpy() for name, out in signature(**{n: tf.constant(v) for n, v in inputs.items()}).items()}
+
+
+def test_a_file_follows_the_parameters_as_they_are_now(tmp_path):
+    X = table("two")[0]
+    clf = pickle.loads(pickle.dumps(fitted("poly, calibrated")))
+    before = served(clf, tmp_path / "model", X=X)
+    clf.set_params(target_prior=[0.5, 0.5], decision=0.02)
+    after = served(clf, tmp_path / "model", X=X)  # in the place of the one before
+    check(clf, X, after["proba"], after["label"])
+    assert np.abs(after["proba"] - before["proba"]).max() > 0.05
+    assert after["label"].sum() > before["label"].sum()
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [
+        ([False, True], np.bool_),
+        ([-1, 1], np.int64),
+        ([0.0, 2.0], np.float64),
+        (["no", "jäh"], np.object_),
+    ],
+    ids=["truth values", "whole numbers", "numbers", "texts"],
+)
+def test_labels_are_those_of_y_and_matrices_keep_their_digits(labels, dtype, tmp_path):
+    X, y = table("two")
+    X = np.column_stack([X, 1.7e9 + np.arange(len(X)) + 500 * y])  # float32 would not tell these apart
+    clf = small(epochs=2).fit(X, np.asarray(labels)[y])
+    out = served(clf, tmp_path / "model", X=X)
+    assert out["label"].dtype == dtype
+    check(clf, X, out["proba"], out["label"])
+    if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
+        import onnxruntime
+
+        export(clf, tmp_path / "model.onnx", format="onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+        proba, label = session.run(["proba", "label"], {"X": X})
+        assert label.dtype == dtype
+        check(clf, X, proba, label)
+
+
 # --- onnxruntime and LiteRT ---
 
 
@@ -404,12 +450,9 @@ def test_saved_model_of_a_pipeline_of_scalers(scaler, tmp_path):
     X = X.drop(columns="colour") if isinstance(scaler, StandardScaler) else table("two")[0].astype(np.float64)
     steps = [("scale", scaler), ("sample", SMOTE(random_state=0)), ("nothing", "passthrough"), ("clf", small())]
     pipeline = SamplingPipeline(steps).fit(X, y)
-    export(pipeline, tmp_path / "model")
     inputs = {"X": X} if isinstance(X, np.ndarray) else {re.sub(r"\W", "_", name): X[name].to_numpy() for name in X}
-    out = tf.saved_model.load(tmp_path / "model").signatures["serving_default"](
-        **{name: tf.constant(values) for name, values in inputs.items()}
-    )
-    check(pipeline, X, out["proba"], out["label"].numpy())
+    out = served(pipeline, tmp_path / "model", **inputs)
+    check(pipeline, X, out["proba"], out["label"])
 
 
 def test_steps_that_no_graph_holds_are_named(tmp_path):
@@ -431,6 +474,8 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
         export(small(), tmp_path / "file")
     with pytest.raises(TypeError, match="ends in one, not LogisticRegression"):
         export(LogisticRegression().fit(X, y), tmp_path / "file")
+    with pytest.raises(TypeError, match="not GridSearchCV. Of a search, take its best_estimator_."):
+        export(GridSearchCV(small(), {}), tmp_path / "file")
     clf = small(opinions=["forest", GaussianNB()]).fit(X, np.where(y == 1, 1, 0))
     with pytest.raises(ValueError, match="opinions holds GaussianNB, .* cannot be exported"):
         export(clf, tmp_path / "file", format="litert")

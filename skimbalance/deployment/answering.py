@@ -64,7 +64,7 @@ class Answering:
     def labels(self):
         """Labels, (n_classes,), of one type: whole numbers, truth values, numbers or texts."""
         labels = np.array(self.answers.classes.tolist())
-        return labels.astype(str) if labels.dtype.kind in "OS" else labels
+        return labels.astype({"O": str, "S": str, "f": self.floatx}.get(labels.dtype.kind, labels.dtype))
 
     def label(self, indices):
         """Return the labels of class indices."""

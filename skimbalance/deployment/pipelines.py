@@ -20,9 +20,10 @@ def split(estimator):
         *before, (_, classifier) = classifier.steps
         steps += [(name, step) for name, step in before if _changes_rows(step)]
     if not hasattr(type(classifier), "answers_"):
+        hint = " Of a search, take its best_estimator_." if hasattr(classifier, "estimator") else ""
         raise TypeError(
-            f"export takes a fitted ImbalancedKerasClassifier, or a pipeline that ends in one, not "
-            f"{type(classifier).__name__}."
+            "export takes a fitted ImbalancedKerasClassifier, or a pipeline that ends in one, not "
+            f"{type(classifier).__name__}.{hint}"
         )
     return steps, classifier
 
