@@ -20,6 +20,7 @@ import tensorflow as tf
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -27,6 +28,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from skimbalance import ImbalancedKerasClassifier, deployment, export
 from skimbalance.networks import Encode, Standardize
@@ -354,6 +356,22 @@ def test_litert(case, tmp_path):
     check(clf, X, out["proba"], out["label"])
 
 
+def test_onnx_holds_opinions_that_skl2onnx_knows(tmp_path):
+    pytest.importorskip("skl2onnx", reason="skl2onnx turns classifiers into ONNX; pip install skimbalance[export]")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
+    (X, y), others = table("three"), [RandomForestClassifier(5), "boosting", DecisionTreeClassifier(max_depth=3)]
+    clf = small(opinions=others).fit(X, y)
+    export(clf, tmp_path / "model.onnx", format="onnx")
+    check(clf, X, *onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["proba", "label"], {"X": X}))
+    clf = small(opinions=[OneTree()]).fit(X, y)
+    with pytest.raises(ValueError, match="skl2onnx does not turn OneTree into ONNX: .*deploy by pickle"):
+        export(clf, tmp_path / "other.onnx", format="onnx")
+
+
+class OneTree(DecisionTreeClassifier):
+    """Classifier that skl2onnx has not heard of."""
+
+
 def test_the_example_serves_a_file_without_tensorflow_and_this_package(tmp_path):
     pytest.importorskip("onnx", reason="onnx writes the file; pip install skimbalance[export]")
     pytest.importorskip("onnxruntime", reason="onnxruntime serves it; pip install skimbalance[export]")
@@ -477,7 +495,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(TypeError, match="not GridSearchCV. Of a search, take its best_estimator_."):
         export(GridSearchCV(small(), {}), tmp_path / "file")
     clf = small(opinions=["forest", GaussianNB()]).fit(X, np.where(y == 1, 1, 0))
-    with pytest.raises(ValueError, match="opinions holds GaussianNB, .* cannot be exported"):
+    with pytest.raises(ValueError, match="opinions holds GaussianNB, which cannot be exported to this format"):
         export(clf, tmp_path / "file", format="litert")
     with pytest.raises(ValueError, match=r"TemperedLoss overrides predict_proba, .* override link\(\)"):
         export(small(strategy=Tempered()).fit(X, y), tmp_path / "file")

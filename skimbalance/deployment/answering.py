@@ -26,12 +26,15 @@ class Answering:
         ``look_up(texts, levels)``, the way from texts to positions.
     sums : callable
         ``sums(classifier, rows)``, the sums of the leaves of a classifier of trees.
+    others : callable or None
+        ``others(classifier, rows)``, the probabilities of another classifier, where there is a way to them.
     """
 
     answers: Answers
     floatx: str
     look_up: Any
     sums: Any = None
+    others: Any = None
 
     def __post_init__(self):
         """Refuse opinions that no graph holds."""
@@ -39,10 +42,10 @@ class Answering:
         self.sums = self.sums or self._sums
         opinions = self.answers.opinions
         for name, grown in zip(opinions.names, opinions.grown, strict=True) if opinions else ():
-            if not isinstance(grown[0][0], TreeClassifier):
+            if self.others is None and not isinstance(grown[0][0], TreeClassifier):
                 raise ValueError(
-                    f"opinions holds {name}, which is fitted outside of this package and cannot be exported; of "
-                    'opinions, "forest" and "boosting" can. Fit without it, or deploy by pickle.'
+                    f'opinions holds {name}, which cannot be exported to this format; of opinions, "forest" and '
+                    '"boosting" can. Take format="onnx", fit without it, or deploy by pickle.'
                 )
 
     @property
@@ -80,7 +83,10 @@ class Answering:
 
     def _says(self, classifier, prior, X):
         """Return what one classifier says of rows, under the prior of the data."""
-        proba = classifier.proba_of_sums(self.ops.cast(self.sums(classifier, X), self.floatx), self.ops)
+        if isinstance(classifier, TreeClassifier):
+            proba = classifier.proba_of_sums(self.ops.cast(self.sums(classifier, X), self.floatx), self.ops)
+        else:
+            proba = self.ops.cast(self.others(classifier, X), self.floatx)
         if len(classifier.classes_) < len(prior):
             proba = self.ops.matmul(proba, np.eye(len(prior), dtype=self.floatx)[classifier.classes_])
         return shift_prior(proba, prior, self.answers.posterior.data_prior, self.ops)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.deployment.answering import Answering
+from skimbalance.deployment.needed import need
 from skimbalance.deployment.pipelines import Scaling, split
 from skimbalance.deployment.table import with_plain_names
 from skimbalance.engine.graph import Lookup, compare, save, to_litert, trace
@@ -140,17 +141,6 @@ def register_skl2onnx(*classes):
 
 
 _WRITERS = {"saved_model": _write_saved_model, "onnx": _write_onnx, "litert": _write_litert}
-
-
-def need(*packages):
-    """Refuse to go on without packages of the extra ``export``."""
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise ImportError(
-                f"This needs the package {package}, which cannot be imported ({error}); pip install skimbalance[export]"
-            ) from error
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """How does a fitted classifier become a file for onnxruntime?"""
 
+import importlib
 import json
 from functools import partial
 
 import numpy as np
 
 from skimbalance.deployment.answering import Answering
+from skimbalance.deployment.needed import need
 from skimbalance.deployment.onnx_nodes import Nodes, model_of
 from skimbalance.deployment.onnx_operations import Translation
 from skimbalance.deployment.table import Input, with_plain_names
@@ -40,7 +42,7 @@ class OnnxAnswers:
 
     def __init__(self, answers):
         self._stand_ins = {}
-        self._answering = Answering(answers, "float64", self._look_up, self._sums)
+        self._answering = Answering(answers, "float64", self._look_up, self._sums, self._others)
         self.labels = self._answering.labels
 
     def add_to(self, nodes, label, proba, rows=None, dtype="float32"):
@@ -80,6 +82,14 @@ class OnnxAnswers:
         """Stand for a TreeEnsembleRegressor."""
         ensemble = partial(Nodes.sums_of_trees, classifier=classifier)
         return self._stand_in(rows, lambda nodes, given: ensemble(nodes, rows=given), np.float32, classifier.n_outputs)
+
+    def _others(self, classifier, rows):
+        """Stand for what skl2onnx makes of a classifier."""
+        need("skl2onnx")
+        convert = importlib.import_module("skimbalance.deployment.skl2onnx_converter").model_of
+        model = convert(classifier, rows.shape[1])
+        n_classes = len(classifier.classes_)
+        return self._stand_in(rows, lambda nodes, given: nodes.inline(model, given), np.float32, n_classes)
 
     def _stand_in(self, tensor, add, dtype, *shape):
         """Return a tensor in the place of what nodes will compute."""

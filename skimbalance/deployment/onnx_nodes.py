@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import compose, helper, numpy_helper
 
 #: Versions of the operators that are written: those of 2022, which onnxruntime 1.14 and later run.
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -72,6 +72,14 @@ class Nodes:
         name = self.add("Cast", tensor, to=to)
         self.nodes[-1].attribute.append(helper.make_attribute("to", helper.np_dtype_to_tensor_dtype(np.dtype(dtype))))
         return name
+
+    def inline(self, model, given):
+        """Add a classifier that is a model of its own, of one input; return its second output, the probabilities."""
+        graph = compose.add_prefix(model, f"{self._prefix}{len(self.nodes)}_").graph
+        self.add("Identity", given, to=graph.input[0].name)
+        self.nodes += graph.node
+        self.constants += graph.initializer
+        return graph.output[1].name
 
     def look_up(self, texts, levels):
         """Return the position of each text among levels, the one behind all of them for another."""

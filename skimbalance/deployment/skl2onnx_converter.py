@@ -23,18 +23,31 @@ def write_pipeline(steps, classifier, file):
     """Write a whole pipeline as a file of ONNX."""
     register(type(classifier))
     pipeline = Pipeline([*steps, ("classifier", classifier)])
-    try:
-        model = skl2onnx.convert_sklearn(
-            pipeline, "skimbalance", _inputs_of(steps[0][1]), options={id(classifier): {"zipmap": False}},
-            target_opset=OPSETS, final_types=[("label", None), ("proba", None)],
-        )  # fmt: skip
-    except (NotImplementedError, RuntimeError, skl2onnx.common.exceptions.MissingShapeCalculator) as error:
-        raise ValueError(
-            f"skl2onnx does not turn the pipeline into ONNX: {str(error).strip().splitlines()[0]:.300} Give the "
-            "classifier the raw table, which it encodes itself, or deploy by pickle."
-        ) from error
+    model = _converted(
+        pipeline, classifier, _inputs_of(steps[0][1]),
+        "Give the classifier the raw table, which it encodes itself, or deploy by pickle.",
+        final_types=[("label", None), ("proba", None)],
+    )  # fmt: skip
     with open(file, "wb") as opened:
         opened.write(model.SerializeToString())
+
+
+def model_of(classifier, n_features):
+    """Return another classifier of one matrix, (n_rows, n_features), as a model of ONNX."""
+    inputs = [("X", FloatTensorType([None, n_features]))]
+    return _converted(classifier, classifier, inputs, "Fit without it (opinions), or deploy by pickle.")
+
+
+def _converted(estimator, classifier, inputs, remedy, **how):
+    """Return what skl2onnx makes of an estimator that is, or ends in, a classifier."""
+    options = {id(classifier): {"zipmap": False}}
+    try:
+        return skl2onnx.convert_sklearn(estimator, "skimbalance", inputs, options=options, target_opset=OPSETS, **how)
+    except (NotImplementedError, RuntimeError) as error:
+        raise ValueError(
+            f"skl2onnx does not turn {type(estimator).__name__} into ONNX: "
+            f"{str(error).strip().splitlines()[0]:.300} {remedy}"
+        ) from error
 
 
 def _inputs_of(first):
