@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import compose, helper, numpy_helper
 
-#: Versions of the operators that are written: those of 2022, which onnxruntime 1.14 and later run.
+#: Versions of the operators that are written: those of 2022.
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 
 #: Most small constants that are looked for among those there are.
