@@ -100,7 +100,7 @@ class Posterior:
         ValueError
             In a graph, if the loss has no link that computes in one.
         """
-        if len(logits) > _AT_ONCE:
+        if ops is NUMPY and len(logits) > _AT_ONCE:
             parts = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(logits), _AT_ONCE)]
             return np.concatenate(
                 [self.at(prior, logits[of], None if others is None else others[:, of]) for of in parts]
