@@ -1,6 +1,5 @@
 """Which remedies have a name, and what becomes of the ``strategy`` parameter?"""
 
-import warnings
 from difflib import get_close_matches
 
 from imblearn import combine, over_sampling, under_sampling
@@ -19,6 +18,7 @@ from skimbalance.strategies.focal import Focal, FocalLoss
 from skimbalance.strategies.keras_loss import KerasLoss, wrap_loss
 from skimbalance.strategies.ldam import LDAM, LDAMLoss
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, LogitAdjustment
+from skimbalance.strategies.once import warn_once
 from skimbalance.strategies.poly import Poly, PolyLoss
 from skimbalance.strategies.power_weight import PowerWeight
 from skimbalance.strategies.resampling import Resampling
@@ -196,30 +196,13 @@ def _checked_copy(strategy):
     )
 
 
-#: What has been said of ignored parameters in this process: parameter and remedies.
-_said = set()
-
-
 def _say_ignored(name, value, strategy):
-    """Warn of a parameter that no remedy has; once a process, as a grid meets it in every fit.
-
-    Python's own registry forgets whenever filters change, as they do around every fit of a search. Where somebody has
-    set a filter for the warning, the filter decides, fit by fit.
-    """
+    """Warn of a parameter that no remedy has."""
     message = (
         f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}. A search may name it in "
         "best_params_ all the same; strategy_ of a fitted classifier shows what was applied."
     )
-    remedies = strategy if isinstance(strategy, list | tuple) else [strategy]
-    what = (name, *(remedy if isinstance(remedy, str) else type(remedy).__name__ for remedy in remedies))
-    is_filtered = any(
-        issubclass(UserWarning, category) and (text is None or text.match(message))
-        for _, text, category, *_ in warnings.filters
-    )
-    if is_filtered or what not in _said:
-        warnings.warn(message, UserWarning, stacklevel=7)
-    if not is_filtered:
-        _said.add(what)
+    warn_once(message, name, strategy, stacklevel=7)
 
 
 def _refuse_nested(strategy, nested):

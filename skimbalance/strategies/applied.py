@@ -1,6 +1,5 @@
 """What does a strategy make of the rows of one fit, and which class shares does training then show?"""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from skimbalance.rows import Rows, positions_of, weighted_counts
 from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
+from skimbalance.strategies.once import warn_once
 
 #: Class shares below this are none that a network could learn.
 _LEAST_SHARE = 1e-30
@@ -166,9 +166,9 @@ def _warn_of_double_correction(moves, applied, shares, given):
     moves |= {type(loss).__name__: None if loss is None else loss.prior_factor()}
     movers = [name for name, factor in moves.items() if factor is not None and np.ptp(factor) > 1e-3 * np.max(factor)]
     if len(movers) > 1:
-        warnings.warn(
-            f"strategy={given!r} moves the class prior more than once ({', '.join(movers)}): the network "
-            f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift.",
-            UserWarning,
-            stacklevel=6,
+        movers = ", ".join(movers)
+        message = (
+            f"strategy={given!r} moves the class prior more than once ({movers}): the network "
+            f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift."
         )
+        warn_once(message, movers, given, stacklevel=7)
