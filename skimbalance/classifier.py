@@ -307,7 +307,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         TypeError
             If `fit_params` holds a name that is none of the above, or a column dates or nested values.
         RuntimeError
-            In a process forked after TensorFlow had run.
+            In a process forked after TensorFlow had run, or in the scope of a ``tf.distribute`` strategy.
         """
         goes_on = self.warm_start and self.initialized_
         return self._all_or_nothing(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
@@ -379,7 +379,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
 
     def _all_or_nothing(self, X, y, sample_weight, fit_params, goes_on, **how):
         """Fit a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
-        start()
+        start(builds=True)
         draft = object.__new__(type(self))
         vars(draft).update(vars(self) if goes_on else self._unfitted())
         with unchanged_on_failure(self.model_) if goes_on else nullcontext():
@@ -500,7 +500,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         state = unpacked(state)
         super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:
-            start()
+            start(builds=True)
             loss = state["model_"][-1]
             self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_, self._positive)
             self.model_ = unpack_network(*state["model_"], self._metrics)

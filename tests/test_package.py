@@ -124,6 +124,33 @@ def test_forked_process_gets_an_error_instead_of_a_hang():
     assert "spawn" in out
 
 
+def test_the_scope_of_several_devices_is_refused_before_anything_is_built():
+    """Loading builds a network as well; predicting does not, nor training one that was made in such a scope."""
+    out, _ = run(
+        "import pickle, numpy as np, tensorflow as tf, keras\n"
+        "from skimbalance import ImbalancedKerasClassifier\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)\n"
+        "X = np.random.default_rng(0).normal(size=(60, 2)); y = (X[:, 0] > 0).astype(int)\n"
+        "with tf.distribute.OneDeviceStrategy('CPU:0').scope():\n"
+        "    clf = ImbalancedKerasClassifier('mlp', epochs=1, random_state=0).fit(X, y)\n"
+        "expected = clf.predict_proba(X)\n"
+        "with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():\n"
+        "    new = ImbalancedKerasClassifier('mlp')\n"
+        "    for work in (lambda: new.fit(X, y), lambda: clf.fit(X, y), lambda: pickle.loads(pickle.dumps(clf))):\n"
+        "        try:\n"
+        "            work()\n"
+        "        except RuntimeError as error:\n"
+        "            print(error)\n"
+        "    assert not hasattr(new, 'classes_')\n"
+        "    assert np.array_equal(clf.predict_proba(X), expected)\n"
+        "    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation='sigmoid')])\n"
+        "ImbalancedKerasClassifier(made, epochs=1).fit(X, y).predict(X)"
+    )
+    assert out.count("in the scope of a tf.distribute.MirroredStrategy, but a network here trains on one device") == 3
+    assert "n_jobs" in out
+
+
 def imports_of(path):
     """Return the top-level packages, and the modules of this one, that a file imports."""
     nodes = list(ast.walk(ast.parse(path.read_text())))

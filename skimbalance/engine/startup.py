@@ -97,13 +97,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def start():
+def start(builds=False):
     """Start TensorFlow's runtime if it does not run yet.
+
+    Parameters
+    ----------
+    builds : bool, default=False
+        Whether a network will be built.
 
     Raises
     ------
     RuntimeError
-        In a process forked after TensorFlow had run in its parent, where the first operation would hang.
+        In a process forked after TensorFlow had run in its parent, where the first operation would hang; or where a
+        network would be built of variables that lie on several devices.
     """
     if _state["forked"]:
         raise RuntimeError(
@@ -111,10 +117,23 @@ def start():
             "survive a fork: training here would hang. Use joblib's default backend (n_jobs=...), "
             "multiprocessing.get_context('spawn'), or fork before the first fit."
         )
+    if builds:
+        _refuse_several_devices()
     if not is_running():
         with quiet():
             _take_share_of_threads()
             _say_what_onednn_lacks()
+
+
+def _refuse_several_devices():
+    """Refuse the scope of a strategy of tf.distribute, whose variables no compiled program reads."""
+    strategy = tf.distribute.get_strategy()
+    if tf.distribute.has_strategy() and not isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        raise RuntimeError(
+            f"This call stands in the scope of a tf.distribute.{type(strategy).__name__}, but a network here trains on "
+            "one device; leave the scope (a network made in one may be passed as model), and share out whole fits: "
+            "n_jobs of a search, or joblib's Dask and Ray backends."
+        )
 
 
 def _say_what_onednn_lacks():
