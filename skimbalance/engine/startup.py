@@ -172,15 +172,23 @@ def new_session(graph):
 
 
 def _take_share_of_threads():
-    """In a worker process, keep to the share of cores that joblib gives it.
+    """In a worker process, keep to the share of cores that joblib, Dask or Ray gives it.
 
-    joblib tells its workers in OMP_NUM_THREADS, which TensorFlow does not read: each worker would start as many
+    They tell their workers in OMP_NUM_THREADS, which TensorFlow does not read: each worker would start as many
     threads as there are cores. A process of the user's own, and settings they made, are left alone.
     """
     share = os.environ.get("OMP_NUM_THREADS", "")
-    if multiprocessing.current_process().name == "MainProcess" or not share.isdigit() or int(share) < 1:
+    if not _is_worker() or not share.isdigit() or int(share) < 1:
         return
     threads = tf.config.threading
     if not threads.get_intra_op_parallelism_threads() and not threads.get_inter_op_parallelism_threads():
         threads.set_intra_op_parallelism_threads(int(share))
         threads.set_inter_op_parallelism_threads(int(share))
+
+
+def _is_worker():
+    """Whether others started this process to share out work; Ray's workers, alone, bear no name that says so."""
+    ray = sys.modules.get("ray")
+    if getattr(ray, "is_initialized", bool)() and ray.get_runtime_context().get_task_id() is not None:
+        return True
+    return multiprocessing.current_process().name != "MainProcess"

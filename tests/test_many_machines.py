@@ -1,0 +1,74 @@
+"""Do searches on Dask and Ray give the scores of one process, and do their workers keep to their cores?
+
+These tests need the extra `cluster`, and are skipped without it.
+"""
+
+import os
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.model_selection import GridSearchCV
+
+from skimbalance import ImbalancedKerasClassifier
+
+
+@contextmanager
+def dask():
+    """A cluster of two worker processes, on this machine."""
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install .[cluster]")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        yield
+
+
+@contextmanager
+def ray():
+    """A local Ray of two workers."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install .[cluster]")
+    joblib = pytest.importorskip("ray.util.joblib", reason="Ray is not installed: pip install .[cluster]")
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    try:
+        joblib.register_ray()
+        with parallel_config(backend="ray", n_jobs=2):
+            yield
+    finally:
+        ray.shutdown()
+
+
+def search(X, y):
+    """Return the scores of a small grid."""
+    grid = {"strategy": ["none", "class_weight", "focal"], "model__hidden_layer_sizes": [(8,), (8, 8)]}
+    clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0)
+    return GridSearchCV(clf, grid, scoring="average_precision", cv=2, error_score="raise").fit(X, y).cv_results_
+
+
+def threads_of_worker():
+    """Return the threads that TensorFlow computes with in this process, and the process."""
+    import tensorflow as tf
+
+    from skimbalance.engine.startup import start
+
+    start()
+    threads = tf.config.threading
+    return threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads(), os.getpid()
+
+
+# pytest makes errors of warnings, and the engines leave sockets and files open where they end.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("engine", [dask, ray])
+def test_a_search_has_equal_scores_and_a_worker_its_share_of_threads(engine, small_table):
+    with engine():
+        threads = Parallel()(delayed(threads_of_worker)() for _ in range(4))
+        scores = search(*small_table)
+    here = os.getpid()
+    assert all((intra, inter) == (1, 1) and process != here for intra, inter, process in threads)
+    assert len({process for *_, process in threads}) == 2
+    expected = search(*small_table)
+    for split in ("split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(scores[split], expected[split])
