@@ -444,7 +444,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out))
         self.train_prior_ = self._posterior.train_prior
         check_converged(read(network.model.weights), self._posterior, self.n_iter_)
-        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions)
+        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions, settings["verbose"])
         self._weigh_opinions(rows, applied, held_out, selection, unknown)
 
     def _count(self, y, sample_weight, adds):

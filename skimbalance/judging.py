@@ -29,7 +29,7 @@ class JudgingClassifier(PredictingClassifier):
         self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
         return self.calibrator_
 
-    def _ask_others(self, kinds, applied, plan, shown, members, rng):
+    def _ask_others(self, kinds, applied, plan, shown, members, rng, verbose):
         """Grow other opinions; return the distinct rows that each set of them does not know, where they are its own.
 
         Each is grown on the rows that a pair of members is trained on; where all members see the same rows, on three of
@@ -38,6 +38,8 @@ class JudgingClassifier(PredictingClassifier):
         self.opinions_ = unknown = None
         if not kinds:
             return None
+        if verbose:
+            print(f"Growing {' and '.join(kinds)}")
         if plan.own_share:
             sets = shown.of_pairs(members)
         else:

@@ -3,6 +3,7 @@
 import copy
 import functools
 import inspect
+import io
 import pickle
 import re
 import subprocess
@@ -25,6 +26,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.validation import _get_feature_names
 
 from skimbalance import ImbalancedKerasClassifier, Strategy
+from skimbalance.engine.cache import programs
 from skimbalance.training import callbacks
 
 Dense = keras.layers.Dense
@@ -742,8 +744,28 @@ def test_time_left_is_shown_within_an_epoch(monkeypatch, capsys):
         time.sleep(0.1)
         progress.show(done)
     shown = re.findall(r"(\d+)/10 .*? .*?(\d+)s", re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out))
-    assert len(shown) == 1
-    assert 1 <= int(shown[0][1]) <= 5  # a tenth of a second for half an epoch; nine and a half are left
+    assert [done for done, _ in shown] == ["0", "0"]  # as training starts, and in the first epoch
+    assert 1 <= int(shown[1][1]) <= 5  # a tenth of a second for half an epoch; nine and a half are left
+
+
+class Terminal(io.StringIO):
+    """Standard output, as a terminal, which shows what is written over."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_says_at_once_and_all_along_what_is_being_done(rare, monkeypatch):
+    programs._idle.clear()  # so that there is something to compile
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    network = {"model__n_members": 2, "model__hidden_layer_sizes": (9,), "epochs": 3, "opinions": "forest"}
+    clf = ImbalancedKerasClassifier(early_stopping="loss", random_state=0, verbose=1, **network).fit(*rare)
+    shown = sys.stdout.getvalue()
+    assert shown.index("4 numbers") < shown.index("0/3") < shown.index("compiling") < shown.index("1/3")
+    assert shown.count("scoring") == len(clf.history_["loss"])
+    assert shown.rstrip().endswith("Growing forest")
+    for what in (" compiling", " scoring"):  # taken back before the bar is drawn anew
+        assert shown.count(what) == shown.count(what + "\b \b" * len(what))
 
 
 def test_a_long_epoch_tells_how_far_it_is(monkeypatch):

@@ -76,6 +76,11 @@ class Program:
             model.optimizer.learning_rate = constant_rate(self.optimizer)
         return read(self.optimizer.variables)
 
+    @property
+    def is_compiled(self):
+        """Whether the first block can run at once."""
+        return self._run is not None
+
     def read_weights(self):
         """Return the values of the network's weights, in the order of ``model.weights``."""
         return read(self.model.weights)

@@ -18,24 +18,32 @@ class EpochProgress(keras.callbacks.Callback):
     Parameters
     ----------
     verbose : int
-        1 shows one progress bar over the epochs, with the scores and, from the first steps on, the time left; above, a
-        line an epoch.
+        1 shows one progress bar over the epochs, with what is being done, the scores and, from the first steps on, the
+        time left; above, a line an epoch.
     """
 
     def __init__(self, verbose):
         super().__init__()
-        self._verbose, self._done = verbose, 0
+        self._verbose, self._done, self._said = verbose, 0, ""
 
     def on_train_begin(self, logs=None):
-        """Start the clock."""
+        """Show the bar, and start the clock."""
         self._epochs = self.params["epochs"]
         if self._verbose == 1:
             self._start()
+            self._bar.update(0)
 
     def _start(self):
         """Start a bar, and with it its clock."""
         self._bar, self._shown = keras.utils.Progbar(self._epochs, unit_name="epoch"), time.monotonic()
         self._is_compiled = False
+
+    def say(self, what):
+        """Say behind the bar what is being done, until more is said; in a file, nothing could be taken back."""
+        if self._verbose == 1 and _is_redrawn():
+            said = f" {what}" if what else ""
+            print("\b \b" * len(self._said) + said, end="", flush=True)
+            self._said = said
 
     def show(self, n_epochs):
         """Show how much is done, in epochs and parts of one, and the time left; the first steps compile, and count not.
@@ -47,11 +55,12 @@ class EpochProgress(keras.callbacks.Callback):
         """
         if self._verbose != 1 or n_epochs == int(n_epochs):
             return
+        self.say("")
         if not self._is_compiled:
             self._start()
             self._is_compiled = True
             return
-        every = _EVERY if sys.stdout.isatty() or "ipykernel" in sys.modules else _EVERY_LINE
+        every = _EVERY if _is_redrawn() else _EVERY_LINE
         if time.monotonic() - self._shown > every:
             self._bar.update(n_epochs, [])
             self._shown = time.monotonic()
@@ -60,6 +69,7 @@ class EpochProgress(keras.callbacks.Callback):
         """Show an epoch's scores."""
         self._done += 1
         logs = dict(logs or {})
+        self.say("")
         if self._verbose == 1:
             self._bar.stateful_metrics = set(logs)  # shown as they are, where Keras would average over the epochs
             self._bar.update(self._done, list(logs.items()))
@@ -71,6 +81,18 @@ class EpochProgress(keras.callbacks.Callback):
         """End the progress bar's line where training stopped early."""
         if self._verbose == 1 and 0 < self._done < self._epochs:
             print()
+
+
+def _is_redrawn():
+    """Whether a bar is drawn anew in its place, and not a line below."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
+def say(callbacks, what):
+    """Have what shows progress say what is being done."""
+    for callback in callbacks:
+        if isinstance(callback, EpochProgress):
+            callback.say(what)
 
 
 def compile_for(callbacks, model, optimizer, loss, evaluate):

@@ -14,7 +14,7 @@ from skimbalance.engine.keras_loop import KerasLoop
 from skimbalance.engine.optimizers import constant_rate, follows_our_schedule
 from skimbalance.engine.program import Program
 from skimbalance.engine.startup import keep_python_random, keras, start
-from skimbalance.training.callbacks import EpochProgress, compile_for, watch_average_precision
+from skimbalance.training.callbacks import EpochProgress, compile_for, say, watch_average_precision
 from skimbalance.training.divergence import diverged
 
 #: Steps of earlier chunks after which the highest rate of a schedule has fallen by a factor of sqrt(2).
@@ -176,8 +176,10 @@ def _run_program(program, network, rows, training, log, rates):
         callback.set_model(program.model)
         callback.set_params({"epochs": training.epoch_numbers.stop, "steps": steps, "verbose": 0})
     _call(callbacks, "on_train_begin")
+    say(callbacks, "" if program.is_compiled else "compiling")
     logs = {}
     for epoch, mean_loss in _train_epochs(program, rows, training, log, rates):
+        say(callbacks, "scoring")
         logs, stops = log.end(epoch, program, mean_loss, callbacks)
         program.model.stop_training = program.model.stop_training or stops
         for callback in callbacks:
