@@ -11,7 +11,7 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from sklearn.model_selection import GridSearchCV
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
 
 @contextmanager
@@ -47,6 +47,13 @@ def search(X, y):
     return GridSearchCV(clf, grid, scoring="average_precision", cv=2, error_score="raise").fit(X, y).cv_results_
 
 
+def compare(X, y):
+    """Return what two remedies say of rows they have not seen."""
+    clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0)
+    found = compare_strategies(clf, X, y, strategies=["none", "focal"], cv=2, random_state=0, verbose=0)
+    return np.array([found.oof_proba_[name] for name in ("none", "focal")])
+
+
 def threads_of_worker():
     """Return the threads that TensorFlow computes with in this process, and the process."""
     import tensorflow as tf
@@ -65,10 +72,11 @@ def threads_of_worker():
 def test_a_search_has_equal_scores_and_a_worker_its_share_of_threads(engine, small_table):
     with engine():
         threads = Parallel()(delayed(threads_of_worker)() for _ in range(4))
-        scores = search(*small_table)
+        scores, compared = search(*small_table), compare(*small_table)
     here = os.getpid()
     assert all((intra, inter) == (1, 1) and process != here for intra, inter, process in threads)
     assert len({process for *_, process in threads}) == 2
     expected = search(*small_table)
     for split in ("split0_test_score", "split1_test_score"):
         np.testing.assert_array_equal(scores[split], expected[split])
+    np.testing.assert_array_equal(compared, compare(*small_table))

@@ -240,7 +240,7 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, usual, 
 def _run(calls, n_jobs, verbose):
     """Run the fits, and say how far they are."""
     began, results = time.perf_counter(), []
-    for result in Parallel(n_jobs, return_as="generator")(calls):
+    for result in _parallel(n_jobs)(calls):
         results.append(result)
         if verbose:
             left = (time.perf_counter() - began) / len(results) * (len(calls) - len(results))
@@ -250,3 +250,11 @@ def _run(calls, n_jobs, verbose):
     if verbose:
         print(f"\r{len(calls)} fits in {time.perf_counter() - began:.0f} s" + " " * 20, file=sys.stderr, flush=True)
     return results
+
+
+def _parallel(n_jobs):
+    """Return what runs calls: one result after the other where its backend can, else (Ray) all at the end."""
+    try:
+        return Parallel(n_jobs, return_as="generator")
+    except ValueError:
+        return Parallel(n_jobs)
