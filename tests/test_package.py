@@ -124,6 +124,24 @@ def test_forked_process_gets_an_error_instead_of_a_hang():
     assert "spawn" in out
 
 
+def test_a_grid_on_processes_forked_after_a_fit_says_what_to_do():
+    out, _ = run(
+        "import numpy as np\n"
+        "from joblib import parallel_config\n"
+        "from sklearn.model_selection import GridSearchCV\n"
+        "from skimbalance import ImbalancedKerasClassifier\n"
+        "X = np.random.default_rng(0).normal(size=(60, 2)); y = (X[:, 0] > 0).astype(int)\n"
+        "ImbalancedKerasClassifier('mlp', epochs=1, random_state=0).fit(X, y)\n"
+        "search = GridSearchCV(ImbalancedKerasClassifier('mlp'), {'strategy': ['none', 'focal']}, cv=2, n_jobs=2)\n"
+        "with parallel_config(backend='multiprocessing'):\n"
+        "    try:\n"
+        "        search.fit(X, y)\n"
+        "    except ValueError as error:\n"
+        "        print(error)"
+    )
+    assert "Use joblib's default backend" in out
+
+
 def test_the_scope_of_several_devices_is_refused_before_anything_is_built():
     """Loading builds a network as well; predicting does not, nor training one that was made in such a scope."""
     out, _ = run(
