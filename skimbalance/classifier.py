@@ -13,7 +13,7 @@ from skimbalance.checks import (
     spawn_generators,
 )
 from skimbalance.engine.packing import packed, unpacked
-from skimbalance.engine.startup import start
+from skimbalance.engine.startup import is_forked, start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.judging import JudgingClassifier
 from skimbalance.networks import Network, check_gaps, metrics_on, pack_network, unpack_network
@@ -496,7 +496,12 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         return packed(state)
 
     def __setstate__(self, state):
-        """Restore the state, and the network from bytes."""
+        """Restore the state, and the network from bytes; unfitted in a fork where no network can run.
+
+        An error here would end a worker of a pool, for whose result its parent would wait for ever; ``fit`` raises it.
+        """
+        if "model_" in state and is_forked():
+            state = {name: value for name, value in state.items() if name[0] == "_" or name[-1] != "_"}
         state = unpacked(state)
         super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:

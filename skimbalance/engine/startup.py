@@ -77,7 +77,7 @@ with quiet():
 
     from skimbalance.engine.tensorflow_internals import is_running
 
-__all__ = ["keras", "start", "start_generators", "start_sessions", "tf"]
+__all__ = ["is_forked", "keras", "start", "start_generators", "start_sessions", "tf"]
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -95,6 +95,11 @@ def _note_fork():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
+
+
+def is_forked():
+    """Whether this process was forked after TensorFlow had run in its parent, so that nothing can run here."""
+    return _state["forked"]
 
 
 def start(builds=False):
