@@ -73,6 +73,7 @@ intersphinx_mapping = {
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "ignore_pattern": r"serve_",  # scripts for another environment than this one
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skimbalance",),
     "reference_url": {"skimbalance": None},

@@ -41,3 +41,12 @@ def rare():
 def rare_multiclass():
     """Table of 400 rows in three classes, 10 % of class 2."""
     return make_rare(n_classes=3)
+
+
+@pytest.fixture
+def few_epochs(monkeypatch):
+    """Networks by name train for four epochs, without other opinions."""
+    from skimbalance.networks import Recipe, mlp, realmlp
+
+    monkeypatch.setattr(mlp, "recipe", Recipe(early_stopping="loss", epochs=4))
+    monkeypatch.setattr(realmlp, "recipe", Recipe(early_stopping="loss", hold_out=0.15, own_rows=True, epochs=4))

@@ -11,8 +11,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from skimbalance.networks import Recipe, mlp, realmlp
-
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
 BLOCK = re.compile(r"(?:<!-- (needs|not run): ([^>]*) -->\n)?```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 #: Pages of fragments -> what they would need to run.
@@ -40,14 +38,12 @@ def runs():
             yield from ((path, package) for package in sorted({needs for needs, _ in blocks(path)}, key=str))
 
 
+@pytest.mark.usefixtures("few_epochs")
 @pytest.mark.parametrize(("path", "package"), list(runs()), ids=lambda part: getattr(part, "stem", part))
 def test_code_of_a_page_runs(path, package, monkeypatch, tmp_path):
-    """With few epochs, and without other opinions."""
     if package is not None:
         pytest.importorskip(package, reason=f"{path.name} shows something of {package}")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mlp, "recipe", Recipe(early_stopping="loss", epochs=4))
-    monkeypatch.setattr(realmlp, "recipe", Recipe(early_stopping="loss", hold_out=0.15, own_rows=True, epochs=4))
     namespace = {"__name__": path.stem}
     for needs, code in blocks(path):
         if needs in (None, package):
