@@ -25,14 +25,17 @@ def _levels(model):
     return [model, *_levels(model.steps[-1][1])] if getattr(model, "steps", None) else [model]
 
 
-def used_threshold(model):
-    """Return from which probability on a fitted model calls the positive label of two, at the prior of y.
+def used_threshold(model, positive):
+    """Return from which probability on a fitted model calls one of two labels, at the prior of y.
 
     Parameters
     ----------
     model : estimator
         Fitted classifier, or a pipeline or search that ends in one. Those of this package have a ``threshold_``,
         `TunedThresholdClassifierCV` a ``best_threshold_``, and all others take one half.
+    positive : int
+        Position of the label among ``classes_``; where the model's own positive label is the other one, what it does
+        not call so is this one.
 
     Returns
     -------
@@ -43,9 +46,17 @@ def used_threshold(model):
     if len(model.classes_) != 2:
         return None
     tuned = [of.best_threshold_ for of in outer if hasattr(of, "best_threshold_")]
-    if tuned:
-        return None if has_strategy(inner) and inner.target_prior != "fit" else float(tuned[0])
-    return getattr(inner, "threshold_", 0.5)
+    if tuned and has_strategy(inner) and inner.target_prior != "fit":
+        return None
+    threshold = float(tuned[0]) if tuned else getattr(inner, "threshold_", 0.5)
+    own = 1 if tuned else own_positive(inner)
+    return threshold if positive == own else 1 - threshold
+
+
+def own_positive(classifier):
+    """Return the position of the label that a fitted classifier of two takes for the positive one."""
+    label = getattr(classifier, "pos_label_", None)
+    return 1 if label is None else classifier.classes_.tolist().index(label)
 
 
 def prefix_of_classifier(estimator):

@@ -153,6 +153,15 @@ def test_the_rule_that_is_used_is_marked(payments, fitted):
     assert "cost" in display.scores
     assert f"used ({display.threshold:.3g})" in display.ax_.get_legend_handles_labels()[1]
     assert display.cost_ax_.get_ylabel() == "cost of a row, mean"
+    fitted.set_params(decision={"fp": 1, "fn": 24})
+    try:
+        other, called = ThresholdDisplay.from_estimator(fitted, X, y, pos_label="ok"), fitted.predict(X)
+    finally:
+        fitted.set_params(decision=None)
+    cost = np.mean(np.where(called == y, 0, np.where(y == "fraud", 24, 1)))
+    assert other.threshold == pytest.approx(0.96), "the rule is the classifier's, whichever label is looked at"
+    used = np.flatnonzero(other.thresholds >= 0.96)[-1]
+    assert other.scores["cost"][used] == pytest.approx(cost)
     tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring="balanced_accuracy").fit(X, y == "fraud")
     assert ThresholdDisplay.from_estimator(tuned, X, y == "fraud").threshold == tuned.best_threshold_
     shown = TunedThresholdClassifierCV(fitted, scoring="balanced_accuracy", cv="prefit", refit=False).fit(X, y)

@@ -117,6 +117,7 @@ def compare_strategies(
             y,
             codes,
             classes,
+            positive,
             sample_weight,
             split,
             usual,
@@ -200,7 +201,7 @@ def _scorers(estimator, scoring):
     return check_scoring(estimator, scoring)
 
 
-def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, usual, scorers, params):
+def _fit_fold(model, prefix, X, y, codes, classes, positive, sample_weight, split, usual, scorers, params):
     """Fit a model on one fold, and return what it says of the other rows, its scores and its times."""
     train, test = split
     model, fit_params = clone(model), _check_method_params(X, params or {}, train)
@@ -216,7 +217,7 @@ def _fit_fold(model, prefix, X, y, codes, classes, sample_weight, split, usual, 
         rows = _safe_indexing(X, test)
         labels = np.searchsorted(classes, model.predict(rows))
         predicted = time.perf_counter()
-        threshold = used_threshold(model)
+        threshold = used_threshold(model, positive)
         named = {} if scorers is None else scorers(model, rows, _safe_indexing(y, test))
         if prefix is not None:
             inner_classifier(model).set_params(target_prior="fit")

@@ -138,8 +138,7 @@ def as_rows(y_true, y_proba, pos_label, sample_weight):
         raise ValueError(f"y_proba lies in [{proba.min()}, {proba.max()}]; it takes probabilities, in [0, 1].")
     classes = np.unique(y_true).tolist()
     if pos_label is None:
-        pos_label = [1, True][classes in ([False], [True], [False, True])] if len(classes) == 1 else (
-            classes[_position(None, classes)])  # fmt: skip
+        pos_label = 1 if len(classes) == 1 else classes[_position(None, classes)]
     is_positive = y_true == pos_label
     if not 0 < is_positive.sum() < len(is_positive):
         raise ValueError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skimbalance.decision import Decision, cost_matrix
-from skimbalance.nesting import used_threshold
+from skimbalance.nesting import own_positive, used_threshold
 from skimbalance.plotting.display import (
     COLORS,
     GREY,
@@ -67,9 +67,9 @@ class ThresholdDisplay(ProbabilityDisplay):
     @classmethod
     def _options_of(cls, estimator, clf, positive):
         """Return the classifier's threshold, and costs where it decides by them."""
-        options = {"threshold": used_threshold(estimator)}
+        options = {"threshold": used_threshold(estimator, positive)}
         if len(clf.classes_) == 2 and getattr(clf, "decision", None) is not None:
-            rule = Decision(clf.decision, clf.classes_, positive)
+            rule = Decision(clf.decision, clf.classes_, own_positive(clf))
             if rule.kind == "costs":
                 options["costs"] = rule.value if positive else rule.value[::-1, ::-1]
         return options
