@@ -3,7 +3,6 @@
 import argparse
 import html
 import io
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +38,7 @@ def main(arguments=None):
     print(found)
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
-            file.write(_page(found, f"{options.target} in {os.path.basename(options.file)}"))
+            file.write(_page(found, f"{options.target} in {Path(options.file).name}"))
         print(f"\nWritten to {options.out}")
     return 0 if found.scores_ else 1
 
@@ -141,7 +140,7 @@ def _svg(found, kind):
         figure = found.plot(kind)[0].figure
         figure.savefig(text, format="svg")
     mpl.pyplot.close(figure)
-    return text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]
+    return text.getvalue()[text.getvalue().index("<svg") :]
 
 
 if __name__ == "__main__":

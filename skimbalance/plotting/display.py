@@ -13,6 +13,7 @@ from skimbalance.nesting import has_strategy, inner_classifier
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":", "-.")
 GREY, FAINT = "#777777", "#dddddd"
+_LEGEND = {"frameon": False, "fontsize": "small"}
 
 #: Share of positive rows below which probabilities are drawn on a logarithmic axis.
 RARE = 0.1
@@ -192,8 +193,7 @@ def finish(ax, beside=1.02, **labels):
     ax.set(**labels)
     ax.spines[["top", "right"]].set_visible(False)
     makes_room = ax.figure.get_layout_engine() is not None
-    place = {"loc": "upper left", "bbox_to_anchor": (beside, 1)} if makes_room else {"loc": "best"}
-    ax.legend(**place, frameon=False, fontsize="small")
+    ax.legend(**(_beside(beside) if makes_room else {"loc": "best"}), **_LEGEND)
 
 
 def one_legend(axes):
@@ -202,9 +202,12 @@ def one_legend(axes):
     for ax in axes:
         entries |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         ax.get_legend().remove()
-    axes[-1].legend(
-        entries.values(), entries.keys(), loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize="small"
-    )
+    axes[-1].legend(entries.values(), entries.keys(), **_beside(1.02), **_LEGEND)
+
+
+def _beside(place):
+    """Return the place of a legend beside the axes."""
+    return {"loc": "upper left", "bbox_to_anchor": (place, 1)}
 
 
 def named(name, facts):

@@ -140,7 +140,7 @@ class ReliabilityDisplay(ProbabilityDisplay):
         """
         log = probability_scale(scale, self.prevalence) == "log"
         ax, self.density_ax_ = (ax, _below(ax)) if ax is not None else _new_axes()
-        self.ax_, self.figure_ = ax, ax.figure
+        self._axes(ax)
         lowest = self._lowest() if log else 0.0
         facts = f"Brier {self.brier_score:.3f}, error {self.calibration_error:.3f}"
         label = named(self.name if name is None else name, facts)
