@@ -36,6 +36,9 @@ _ROW_WISE = {
 # Optimizers that update every number of a variable by itself.
 _BY_ELEMENT = {"SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adamax", "Adagrad", "Adadelta", "Ftrl", "Lion"}
 
+# Groups of members that are trained side by side, each by a core. More of them cost more calls.
+_MOST_GROUPS = 8
+
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
 # many multiplications a step the operations are so small that starting them is most of the time. Steps of members
@@ -94,14 +97,16 @@ def wants_xla(network, batch_size, n_steps):
 
 
 def n_groups_of(network, optimizer):
-    """Return in how many groups the members of a network are trained side by side: 2, where that changes nothing.
+    """Return in how many groups the members of a network are trained side by side, where that changes nothing.
 
-    XLA computes the small products of members on one core. With an optimizer that looks at whole variables, members
-    are not independent of each other.
+    XLA computes the small products of members on one core. Each pair is a group of its own, but for many members: then
+    eight cores train as many groups. Their number is that of no machine, and members round alike in any group of two or
+    more, while one alone does not. With an optimizer that looks at whole variables, members are not independent.
     """
     clips = optimizer.clipnorm or optimizer.global_clipnorm
-    is_by_element = type(optimizer).__name__ in _BY_ELEMENT and not clips
-    return 2 if network.members.n % 2 == 0 and is_by_element else 1
+    if type(optimizer).__name__ not in _BY_ELEMENT or clips or network.members.in_pair == 1:
+        return 1
+    return max(n for n in range(1, _MOST_GROUPS + 1) if network.members.n_pairs % n == 0)
 
 
 def prediction_rows(network):
