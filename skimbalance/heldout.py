@@ -22,8 +22,8 @@ class HeldOut:
 
     Attributes
     ----------
-    X : ndarray of float32, shape (n_rows, n_features) or (n_rows, n_members, n_features)
-        Rows, for all members of the network or for each its own.
+    X : ndarray of float32, shape (n_rows, n_features)
+        Rows for all members of the network; or the table, of which `index` says which rows are whose.
     y : ndarray of int, shape (n_rows,) or (n_rows, n_members)
         Class indices.
     sample_weight : ndarray of shape (n_rows,) or (n_rows, n_members), or None
@@ -31,15 +31,21 @@ class HeldOut:
     prior : ndarray of shape (n_classes,)
         Class shares of the population that they stand for, at which they are scored: those of the data, or `prior_of` a
         ``validation_data`` of the user's.
-    is_own : bool
-        Whether each member has rows of its own.
+    index : ndarray of int, shape (n_rows, n_members), or None
+        Rows of `X` for each member, where each has its own. They are gathered where they are looked at: together they
+        would be larger than a wide table.
     """
 
     X: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None
     prior: np.ndarray
-    is_own: bool = False
+    index: np.ndarray | None = None
+
+    @property
+    def is_own(self):
+        """Whether each member has rows of its own."""
+        return self.index is not None
 
     def of_pairs(self, in_pair, n_pairs):
         """Return labels and weights for each pair of members, (n_rows, n_pairs); weights may be None."""
@@ -114,7 +120,8 @@ class HoldOutPlan:
             Those it does not see.
         """
         positions, out = hold_out_members(self.rows.classes, members, self.own_share, rng)
-        return positions, replace(self._taken(out), is_own=True)
+        rows, index = self.rows, self.rows.index[out]
+        return positions, HeldOut(rows.X, rows.y[index], rows.weight[out], self.prior, index)
 
     def _taken(self, out):
         """Return distinct rows as held-out ones."""

@@ -81,13 +81,10 @@ class JudgingClassifier(PredictingClassifier):
 
         Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
         """
-        X, y, weight = rows.X, rows.y, rows.sample_weight
-        asks = self.opinions_ is not None and applied.rows is rows and unknown.size
-        if asks:
-            distinct = unknown.T.ravel()
-            index = rows.index[distinct]
-            X, y, weight = rows.X[index], rows.y[index], rows.weight[distinct]
-        network = self._posterior.at(self.prior_, self._logits_of(X))
-        if asks:
-            return np.stack([network, *self.opinions_.proba_of_sets(np.split(X, unknown.shape[1]))]), y, weight
-        return np.stack([network] * len(self._posterior.weights)), y, weight
+        if self.opinions_ is None or applied.rows is not rows or not unknown.size:
+            network = self._posterior.at(self.prior_, self._logits_of(rows.X))
+            return np.stack([network] * len(self._posterior.weights)), rows.y, rows.sample_weight
+        index = rows.index[unknown.T]
+        network = self._posterior.at(self.prior_, self._logits_of(rows.X[index.ravel()]))
+        proba = np.stack([network, *self.opinions_.proba_of_sets(rows.X, index)])
+        return proba, rows.y[index.ravel()], rows.weight[unknown.T.ravel()]

@@ -453,6 +453,17 @@ def test_probabilities_are_those_that_the_network_shows(name, way, rare):
         np.testing.assert_array_equal(again.predict_proba(X)[:, 1], positive)
 
 
+def test_attention_whose_slopes_tell_no_shape_trains_as_without_compilation(rare):
+    def attentive(meta):
+        inputs = keras.Input((meta["n_features_in_"],))
+        tokens = Dense(4)(keras.layers.Reshape((-1, 1))(inputs))
+        tokens = keras.layers.MultiHeadAttention(2, 3)(tokens, tokens)
+        return keras.Model(inputs, Dense(2)(keras.layers.GlobalAveragePooling1D()(tokens)))
+
+    compiled, eager = (quick(attentive, epochs=2, run_eagerly=way).fit(*rare).history_["loss"] for way in (False, True))
+    np.testing.assert_allclose(compiled, eager, rtol=1e-4)
+
+
 def test_outputs_between_0_and_1_that_are_no_probabilities_are_refused(rare):
     two_sigmoids = _sequential(Dense(2, activation="sigmoid"), keras.layers.Reshape((2,)))
     with pytest.raises(ValueError, match='2 units between 0 and 1 whose sum is not 1.*2 units with "softmax"'):

@@ -244,7 +244,7 @@ def no_row_of_training_is_held_out(rows, held_out):
     """Whatever a member is shown, no copy of it is held out from that member."""
     for member in range(rows.positions.shape[1]):
         shown = {tuple(row) for row in rows.X[rows.index[rows.positions[:, member]]]}
-        out = held_out.X[:, member] if held_out.is_own else held_out.X
+        out = held_out.X[held_out.index[:, member]] if held_out.is_own else held_out.X
         assert shown.isdisjoint(map(tuple, out))
 
 

@@ -98,7 +98,7 @@ def test_no_row_of_training_is_the_same_as_one_held_out(how):
         kept, out = planned.draw_own(members(4), np.random.default_rng(0))
         for member in range(4):
             trained = {tuple(row) for row in rows.X[rows.index[kept[:, member]]]}
-            assert trained.isdisjoint(map(tuple, out.X[:, member]))
+            assert trained.isdisjoint(map(tuple, out.X[out.index[:, member]]))
         np.testing.assert_array_equal(out.sample_weight, 3)
     else:
         trained = {tuple(row) for row in rows.without(planned.out)[0]}

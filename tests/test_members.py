@@ -110,13 +110,15 @@ def test_layers_are_rebuilt_from_their_configuration(layer):
 def test_members_see_rows_of_their_own(embedding):
     """On rows of each member's own, a member says what it says of them in a table for all."""
     model = random_network(embedding=embedding)
-    rows = np.random.default_rng(1).normal(size=(20, 3, 4)).astype(np.float32)
-    apart = np.asarray(Members(model).rows_to_layers(model)(rows.transpose(1, 0, 2)))
+    rng = np.random.default_rng(1)
+    table, index = rng.normal(size=(30, 4)).astype(np.float32), rng.integers(30, size=(20, 3))
+    apart = np.asarray(Members(model).rows_to_layers(model)(table[index.T]))
     assert apart.shape == (20, 3, 2)
     forward, state = forward_of(Network(model)), [v.value for v in state_of(model)]
-    np.testing.assert_allclose(forward(state, rows, is_own=True), apart, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(forward(state, table, index), apart, rtol=1e-4, atol=1e-5)
     for member in range(3):
-        np.testing.assert_allclose(apart[:, member], forward(state, rows[:, member])[:, member], rtol=1e-4, atol=1e-5)
+        own = forward(state, table[index[:, member]])[:, member]
+        np.testing.assert_allclose(apart[:, member], own, rtol=1e-4, atol=1e-5)
 
 
 def test_only_chains_of_members_take_rows_of_their_own():

@@ -42,8 +42,8 @@ _MOST_GROUPS = 8
 # XLA takes about 0.5 s longer to compile than a graph, and saves about 0.1 ms on every step, the time TensorFlow
 # takes to start some thirty operations. From these many steps on it pays within a fit or two; and up to this
 # many multiplications a step the operations are so small that starting them is most of the time. Steps of members
-# take 0.4 to 0.6 ms with it and 0.9 to 1.5 ms without, at any size, for 1.5 to 2 s of compilation: it pays within a
-# small grid.
+# take 0.4 to 0.6 ms with it and 0.9 to 1.5 ms without, for 1.5 to 2 s of compilation: it pays within a small grid. Of
+# tables of more than 64 columns they save as much more as there are columns, and most of the memory of a step.
 _XLA_MIN_STEPS = 1000
 _XLA_MIN_STEPS_OF_MEMBERS = 400
 _MAX_PRODUCTS = 16_000_000
@@ -92,7 +92,7 @@ def wants_xla(network, batch_size, n_steps):
     draws = any(type(layer).__name__ in _DRAWS for layer in layers_of(network.model))
     least, gains = _XLA_MIN_STEPS, has_small_steps(network, batch_size)
     if network.members.are_layers:
-        least, gains = _XLA_MIN_STEPS_OF_MEMBERS, True
+        least, gains = narrowed(_XLA_MIN_STEPS_OF_MEMBERS, network), True
     return may_fill_up(network) and not draws and n_steps >= least and gains
 
 

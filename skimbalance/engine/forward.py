@@ -39,20 +39,21 @@ class Forward:
         self._xla = network.members.are_layers
         self.chunk_rows = prediction_rows(network) if self._xla else _chunk_rows(network)
 
-    def __call__(self, state, X, is_own=False):
+    def __call__(self, state, X, index=None):
         """Return logits, (n_rows, n_members, n_classes).
 
         Parameters
         ----------
         state : list of tensor
             Values of `state_of` a network of this architecture.
-        X : ndarray of shape (n_rows, n_features) or (n_rows, n_members, n_features)
-            Rows, of each member's own in the latter case.
-        is_own : bool
-            Which of both.
+        X : ndarray of shape (n_table, n_features)
+            Rows.
+        index : ndarray of int, shape (n_rows, n_members), default=None
+            Which of them each member is asked about; None asks all about all.
         """
-        fill_up, function = to_block if self._xla else to_multiple, self._function(is_own, len(X) > FEW_ROWS)
-        return _in_chunks(X, self.chunk_rows, lambda rows: function(state, fill_up(rows)))
+        n_rows, fill_up = len(X if index is None else index), to_block if self._xla else to_multiple
+        function = self._function(index is not None, n_rows > FEW_ROWS)
+        return _in_chunks(X, index, self.chunk_rows, lambda rows: function(state, fill_up(rows)))
 
     def _function(self, is_own, has_many):
         """Return the compiled function of rows, alike for all members or of each one's own, for few rows or many."""
@@ -88,20 +89,23 @@ class _Direct:
     def __init__(self, network):
         self._network, self.chunk_rows = network, _chunk_rows(network)
 
-    def __call__(self, state, X, is_own=False):
+    def __call__(self, state, X, index=None):
         model = self._network.model
         training = {"training": False} if takes_training(model) else {}
 
         def logits(rows):
             return self._network.logits(model(tf.convert_to_tensor(to_multiple(rows)), **training))
 
-        return _in_chunks(X, self.chunk_rows, logits)
+        return _in_chunks(X, index, self.chunk_rows, logits)
 
 
-def _in_chunks(X, chunk_rows, logits_of):
-    """Return logits of all rows, a chunk at a time; what fills up a chunk is left out."""
-    chunks = [X[begin : begin + chunk_rows] for begin in range(0, len(X), chunk_rows)]
-    logits = [np.asarray(logits_of(rows))[: len(rows)] for rows in chunks]
+def _in_chunks(X, index, chunk_rows, logits_of):
+    """Return logits of all rows, or of those of an index, a chunk at a time; what fills up a chunk is left out."""
+    logits = []
+    for begin in range(0, len(X if index is None else index), chunk_rows):
+        chunk = slice(begin, begin + chunk_rows)
+        rows = X[chunk] if index is None else X[index[chunk]]
+        logits.append(np.asarray(logits_of(rows))[: len(rows)])
     return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
 

@@ -29,7 +29,7 @@ class KerasLoop:
         """Set the network's weights."""
         write(self.model.weights, values)
 
-    def logits(self, X, is_own=False):
+    def logits(self, X, index=None):
         """Return logits of rows as the network is now, (n_rows, n_members, n_classes); no member has rows alone."""
         return predict_logits(self.network, X)
 

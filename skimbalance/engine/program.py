@@ -15,7 +15,7 @@ from skimbalance.engine.forward import forward_of
 from skimbalance.engine.keras_internals import rate_of, takes_training
 from skimbalance.engine.optimizers import constant_rate, follows_our_schedule, stateless_copy, with_constant_rate
 from skimbalance.engine.startup import tf
-from skimbalance.engine.state import read, state_of, values, write
+from skimbalance.engine.state import compact, read, state_of, values, write
 from skimbalance.networks import MemberGroups, losses_of
 
 
@@ -47,7 +47,7 @@ class Program:
         self._pads = may_fill_up(network) and not run_eagerly
         self._block_steps, self._most_steps = block_steps(network, batch_size), most_steps(network, batch_size)
         self.optimizer.build(self.model.trainable_variables)
-        self._fresh_optimizer = [tf.constant(value) for value in read(self.optimizer.variables)]
+        self._fresh_optimizer = [compact(value) for value in read(self.optimizer.variables)]
         n_groups = n_groups_of(network, self.optimizer) if self._xla else 1
         self._groups = MemberGroups(self.model, network.members, n_groups)
         self._part_optimizer = stateless_copy(self.optimizer, self._groups.part.trainable_variables, decays)
@@ -89,11 +89,11 @@ class Program:
         """Set the network's weights."""
         write(self.model.weights, values)
 
-    def logits(self, X, is_own=False):
+    def logits(self, X, index=None):
         """Return logits of rows as the network is now, (n_rows, n_members, n_classes)."""
         if self._forward is None:
             self._forward = forward_of(self.network, self._compiles)
-        return self._forward(values(state_of(self.model)), X, is_own)
+        return self._forward(values(state_of(self.model)), X, index)
 
     def run_epochs(self, rows, orders, weights, rates, after_batch=None, after_block=None):
         """Train on every position of each order once; return the mean loss of each epoch.
@@ -199,8 +199,10 @@ class Program:
             if not self._pads:
                 n = tf.cast(n_rows, tf.int32)
                 X_step, y_step, w_step = X_step[:, :n], y_step[:n], w_step[:n]
-            loss, state = self._step(state, X_step, y_step, w_step, rate, n_rows)
-            return step + 1, losses.write(step, loss), state
+            loss, after = self._step(state, X_step, y_step, w_step, rate, n_rows)
+            for value, before in zip(after, state, strict=True):
+                value.set_shape(before.shape)  # which the slopes of some layers, such as attention's, do not tell
+            return step + 1, losses.write(step, loss), after
 
         try:
             losses = tf.TensorArray(tf.float32, size=tf.shape(plan)[0], element_shape=())

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+import numpy as np
+
 from skimbalance.engine.keras_internals import metrics_of
 from skimbalance.engine.startup import tf
 from skimbalance.engine.tensorflow_internals import handle_of
@@ -22,6 +24,11 @@ def values(variables):
 def read(variables):
     """Return the values of variables as arrays of their own."""
     return [value.numpy() for value in values(variables)]
+
+
+def compact(value):
+    """Return an array that is equal everywhere, such as most of an optimizer starts with, as a view of one number."""
+    return np.broadcast_to(value.flat[0], value.shape) if value.size and np.ptp(value) == 0 else value
 
 
 def write(variables, values):

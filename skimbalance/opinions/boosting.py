@@ -1,19 +1,16 @@
 """Boosted trees that split where classes change sharply: grown by scikit-learn on bins that heed weights."""
 
-from functools import cache
-
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import ThreadpoolController
 
 from skimbalance.links import NUMPY
+from skimbalance.opinions.threads import on_one_thread
 from skimbalance.opinions.trees import TreeClassifier, Trees
 from skimbalance.rows import weighted_quantiles
 
-_N_BINS = 255
-
-# Below so many numbers in a table, threads of OpenMP cost more than they gain, and very much where cores are busy.
-_WORTH_THREADS = 2_000_000
+# Bins of a column, and how many all columns have together at most, as far as that leaves each the fewer of these: they
+# take 20 bytes for each leaf. Of 1,000 columns, 63 bins say as much as 255, in half the time.
+_N_BINS, _FEW_BINS, _ALL_BINS = 255, 63, 32_768
 
 
 class Boosting(TreeClassifier):
@@ -65,12 +62,13 @@ class Boosting(TreeClassifier):
 
     def _grow(self, X, y, sample_weight):
         """Grow the trees, and lay them into arrays."""
-        edges = [_edges(column, sample_weight) for column in X.T]
+        n_bins = int(np.clip(_ALL_BINS // X.shape[1], _FEW_BINS, _N_BINS))
+        edges = [_edges(column, sample_weight, n_bins) for column in X.T]
         boosting = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
-            max_bins=_N_BINS, early_stopping=False, random_state=self.random_state,
+            max_bins=n_bins, early_stopping=False, random_state=self.random_state,
         )  # fmt: skip
-        with _threads_for(X):
+        with on_one_thread():
             boosting.fit(_bins(X, edges), y, sample_weight)
         self.classes_, self.n_iter_ = boosting.classes_, boosting.n_iter_
         # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
@@ -90,16 +88,16 @@ class Boosting(TreeClassifier):
         return ops.stack([ops.sigmoid(-logits[:, 0]), ops.sigmoid(logits[:, 0])], axis=1)
 
 
-def _edges(column, sample_weight):
+def _edges(column, sample_weight, n_bins):
     """Return the upper bounds of a column's bins: between all values, or quantiles where there are too many.
 
     scikit-learn's boosting fails on a column of gaps alone, for which this is None.
     """
     there = ~np.isnan(column)
     values = np.unique(column[there])
-    if len(values) > _N_BINS:
+    if len(values) > n_bins:
         weight = None if sample_weight is None else np.asarray(sample_weight)[there]
-        return np.unique(weighted_quantiles(column[there], weight, np.arange(1, _N_BINS) / _N_BINS))
+        return np.unique(weighted_quantiles(column[there], weight, np.arange(1, n_bins) / n_bins))
     return (values[1:].astype(np.float64) + values[:-1]) / 2 if len(values) else None
 
 
@@ -126,14 +124,3 @@ def _bound(edges, threshold):
     """Return the largest value whose bin is not above a threshold; infinity, where only gaps are."""
     bin_ = int(min(np.floor(threshold), len(edges)))
     return edges[bin_] if bin_ < len(edges) else np.inf
-
-
-def _threads_for(X):
-    """Return a context in which small tables are computed by one thread."""
-    return _libraries_of_threads().limit(limits=1 if X.size < _WORTH_THREADS else None, user_api="openmp")
-
-
-@cache
-def _libraries_of_threads():
-    """Return what sets the threads of native libraries; looking for them takes a while."""
-    return ThreadpoolController()

@@ -1,16 +1,23 @@
 """What do other classifiers say of a row, each under the prior of the data, and of rows that they have not seen?"""
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils.validation import has_fit_parameter
 
 from skimbalance.opinions.boosting import Boosting
 from skimbalance.opinions.forest import Forest
+from skimbalance.opinions.threads import side_by_side
+from skimbalance.opinions.trees import TreeClassifier
 from skimbalance.posterior import shift_prior
 from skimbalance.rows import weighted_counts, weighted_quantiles
 
 #: Name of each opinion that ``opinions`` takes -> its classifier, of which one is grown for each set of rows.
 OPINIONS = {"forest": Forest(), "boosting": Boosting()}
+
+# Rows from which trees are asked side by side: fewer are answered sooner than threads are found.
+_MANY_ROWS = 1000
 
 
 class Opinions:
@@ -43,27 +50,26 @@ class Opinions:
         """Return the names."""
         return f"<Opinions of {', '.join(self.names)}>"
 
-    def grow(self, name, kind, rows, sets, rng):
-        """Add a kind of classifiers, one for each set of rows: see `grow_opinions`."""
-        self.names.append(name)
-        self.grown.append([self._grow(kind, rows, own, rng) for own in sets.T])
+    def grow(self, kinds, rows, sets, rng):
+        """Add kinds of classifiers, of each one for each set of rows: see `grow_opinions`."""
+        drawn = [_draw(kind, rows, own, rng) for kind in kinds.values() for own in sets.T]
+        n_rows = max(len(positions) for _, positions in drawn)
+        grown = _of_each(partial(self._grow, rows), drawn, n_rows * rows.X.shape[1])
+        self.names += kinds
+        self.grown += [grown[begin : begin + sets.shape[1]] for begin in range(0, len(grown), sets.shape[1])]
 
-    def _grow(self, kind, rows, positions, rng):
-        """Return a classifier of a kind, grown on some distinct rows, and the class shares of these."""
-        positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
+    def _grow(self, rows, classifier, positions):
+        """Return a classifier, grown on some distinct rows, and the class shares of these."""
         X, y, weight = rows.X[rows.index[positions]], rows.classes[positions], rows.weight[positions]
-        classifier = clone(kind)
-        if "random_state" in classifier.get_params():
-            classifier.set_params(random_state=int(rng.integers(2**31 - 1)))
         if has_fit_parameter(classifier, "sample_weight"):
             classifier.fit(self._read(X), y, sample_weight=weight)
         elif np.ptp(weight) == 0:
             classifier.fit(self._read(X), y)
         else:
             raise ValueError(
-                f"opinions holds {kind!r}, which takes no sample_weight, but rows of the table have different weights: "
-                "those given to fit, or the number of times that a row occurs. Take a classifier that does, or "
-                "leave it out."
+                f"opinions holds {type(classifier).__name__}, which takes no sample_weight, but rows of the table have "
+                "different weights: those given to fit, or the number of times that a row occurs. Take a classifier "
+                "that does, or leave it out."
             )
         counts = weighted_counts(y, weight, len(self._data_prior))
         counts = np.maximum(counts, counts == 0)
@@ -82,26 +88,34 @@ class Opinions:
         ndarray of float64, shape (n_opinions, n_rows, n_classes)
             Probabilities of each kind; every row sums to one.
         """
-        X = self._read(X)
-        return np.stack([np.mean([self._says(one, X) for one in grown], axis=0) for grown in self.grown])
+        X, n_sets = self._read(X), len(self.grown[0])
+        says = self._each_says([X] * n_sets)
+        return np.stack([np.mean(says[begin : begin + n_sets], axis=0) for begin in range(0, len(says), n_sets)])
 
-    def proba_of_sets(self, X):
+    def proba_of_sets(self, X, index):
         """Return what the classifiers of each set say of rows of its own.
 
         Parameters
         ----------
-        X : list of ndarray of float32, shape (n_rows, n_features)
-            Rows for each set.
+        X : ndarray of float32, shape (n_table, n_features)
+            Rows.
+        index : ndarray of int, shape (n_sets, n_rows)
+            Which of them are those of each set.
 
         Returns
         -------
         ndarray of float64, shape (n_opinions, n_rows of all sets, n_classes)
             Probabilities, set after set.
         """
-        X = [self._read(rows) for rows in X]
-        return np.stack(
-            [np.concatenate([self._says(*pair) for pair in zip(grown, X, strict=True)]) for grown in self.grown]
-        )
+        says = self._each_says([self._read(X[own]) for own in index])
+        return np.stack([np.concatenate(says[b : b + len(index)]) for b in range(0, len(says), len(index))])
+
+    def _each_says(self, X):
+        """Return what each classifier says of the rows for its set, kind after kind."""
+        tasks = [(*one, rows) for grown in self.grown for one, rows in zip(grown, X, strict=True)]
+        if len(X[0]) < _MANY_ROWS:
+            return [self._says(*task) for task in tasks]
+        return _of_each(self._says, tasks, 0)
 
     def _read(self, X):
         """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
@@ -109,9 +123,8 @@ class Opinions:
         is_gap = np.isnan(X) & ~self._columns.gaps
         return np.where(is_gap, self.middle, X) if is_gap.any() else X
 
-    def _says(self, grown, X):
+    def _says(self, classifier, prior, X):
         """Return what one classifier says of rows, under the prior of the data."""
-        classifier, prior = grown
         proba = np.zeros((len(X), len(prior)))
         if len(X):
             proba[:, classifier.classes_] = classifier.predict_proba(X)
@@ -150,9 +163,27 @@ def grow_opinions(kinds, rows, kept, sets, columns, data_prior, rng):
     """
     middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
     opinions = Opinions(columns, np.array(middle, dtype=np.float32), data_prior)
-    for name, kind in kinds.items():
-        opinions.grow(name, kind, rows, sets, rng)
+    opinions.grow(kinds, rows, sets, rng)
     return opinions
+
+
+def _draw(kind, rows, positions, rng):
+    """Return a classifier of a kind, with a seed of its own, and the distinct rows that it is to be grown on."""
+    positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
+    classifier = clone(kind)
+    if "random_state" in classifier.get_params():
+        classifier.set_params(random_state=int(rng.integers(2**31 - 1)))
+    return classifier, positions
+
+
+def _of_each(function, tasks, n_numbers):
+    """Return what a function makes of each task (classifier, ...).
+
+    Trees come side by side, other classifiers, which may have threads of their own, one by one.
+    """
+    of_trees = [isinstance(task[0], TreeClassifier) for task in tasks]
+    done = iter(side_by_side(function, [task for task, is_it in zip(tasks, of_trees, strict=True) if is_it], n_numbers))
+    return [next(done) if is_it else function(*task) for task, is_it in zip(tasks, of_trees, strict=True)]
 
 
 def _bounded(classes, positions, most, rng):

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 # Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
-_AT_ONCE, _LEVELS = 2**18, 4
+_AT_ONCE, _LEVELS = 2**16, 4
 
 
 class Trees:

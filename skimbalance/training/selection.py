@@ -51,7 +51,7 @@ class EpochSelection:
         stops : bool
             Whether training is to stop.
         """
-        logits = program.logits(self.held_out.X, self.held_out.is_own)
+        logits = program.logits(self.held_out.X, self.held_out.index)
         proba = self._posteriors(posterior, logits, at=self.held_out.prior)
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         losses = log_loss(y, proba, weight)
@@ -93,7 +93,8 @@ class EpochSelection:
         network = self._posteriors(posterior, self.logits, at=posterior.data_prior)
         proba = [np.concatenate(network.transpose(1, 0, 2))]
         if opinions is not None:
-            proba += [*opinions.proba_of_sets(list(self.held_out.X[:, :: self._members.in_pair].transpose(1, 0, 2)))]
+            own = self.held_out.index[:, :: self._members.in_pair].T
+            proba += [*opinions.proba_of_sets(self.held_out.X, own)]
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         return np.stack(proba), y.T.ravel(), None if weight is None else weight.T.ravel()
 
