@@ -4,7 +4,7 @@ import numpy as np
 
 from skimbalance.heldout import at_prior, hold_out_sets, holds_enough
 from skimbalance.opinions import grow_opinions
-from skimbalance.posterior import even_weights, fit_calibrator, fit_weights
+from skimbalance.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights
 from skimbalance.prediction import PredictingClassifier
 from skimbalance.strategies import needs_calibration
 
@@ -73,6 +73,7 @@ class JudgingClassifier(PredictingClassifier):
         weight = at_prior(y, weight, self.prior_)
         if is_unseen and opinions is not None:
             posterior.weights = fit_weights(proba, y, weight)
+            posterior.intercept = fit_intercept(posterior.mean(proba[0], proba[1:]), y, weight)
         if needs_rows:
             self._decision.choose_threshold(self.prior_, posterior.mean(proba[0], proba[1:]), weight)
 

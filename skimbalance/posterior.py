@@ -5,9 +5,14 @@ from sklearn.linear_model import LogisticRegression
 
 from skimbalance.checks import check_prior
 from skimbalance.links import NUMPY
+from skimbalance.rows import weighted_counts
 
 # Most steps that weights of opinions take.
 _MAX_ITER = 1000
+
+# What is known of the intercept of a class before any row is: its variance, so that the log-odds of two classes differ
+# by half a unit of standard deviation.
+_INTERCEPT_VARIANCE = 1 / 8
 
 # Rows whose probabilities are computed at once: those of all members, in float64, take many times the logits' memory.
 _AT_ONCE = 65_536
@@ -68,11 +73,16 @@ class Posterior:
         What `fit_calibrator` returned; it takes the place of the link.
     weights : ndarray of shape (1 + n_opinions,), default=(1,)
         Weights of the network and of other opinions, in their mean under the prior of the data; they sum to one.
+
+    Attributes
+    ----------
+    intercept : ndarray of shape (n_classes,)
+        What is added to the logarithms of that mean, by `fit_intercept`.
     """
 
     def __init__(self, loss, train_prior, data_prior, calibrator=None, weights=(1.0,)):
         self.loss, self.data_prior, self.calibrator = loss, np.asarray(data_prior), calibrator
-        self.weights = np.asarray(weights)
+        self.weights, self.intercept = np.asarray(weights), np.zeros(len(self.data_prior))
         self._of_members = np.atleast_2d(train_prior)
         self.train_prior = self._of_members.mean(axis=0)
 
@@ -107,7 +117,7 @@ class Posterior:
             )
         if others is not None:
             network = self.at(self.data_prior, logits, ops=ops)
-            return shift_prior(self.mean(network, others), self.data_prior, prior, ops)
+            return shift_prior(self.mean(network, others, ops), self.data_prior, prior, ops)
         n_members, n_classes = logits.shape[1:]
         if self.calibrator is not None:
             return shift_prior(_calibrated(self.calibrator, logits, ops), self.data_prior, prior, ops)
@@ -129,10 +139,10 @@ class Posterior:
             )
         return self.loss.link().inverse(logits, ops)
 
-    def mean(self, network, others):
+    def mean(self, network, others, ops=NUMPY):
         """Return the weighted mean of the network's posterior and others, all under the prior of the data."""
         opinions = zip(self.weights.tolist(), [network, *others], strict=True)
-        return sum(weight * proba for weight, proba in opinions)
+        return _tilted(sum(weight * proba for weight, proba in opinions), self.intercept, ops)
 
     def of(self, members):
         """Return the posterior of some members alone, by their positions."""
@@ -250,6 +260,51 @@ def fit_weights(opinions, y, sample_weight):
         if np.abs(weights - before).max() < 1e-5:
             break
     return weights
+
+
+def fit_intercept(proba, y, sample_weight):
+    r"""Return what is to be added to log-probabilities, so that classes are as frequent as they say.
+
+    The intercept b maximises :math:`\sum_i v_i \log q_{i y_i} - 4 |b|^2`, where q is proportional to :math:`p e^b`: the
+    recalibration in the large [1]_, drawn to zero as much as a handful of rows of a class would. Opinions that are
+    averaged by their likelihood may still be too sure that a class is rare: overgrown trees give rows that they do not
+    know too small a share of it.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_classes)
+        P(y | x) of rows that training has not seen.
+    y : ndarray of int, shape (n_samples,)
+        Their class indices.
+    sample_weight : ndarray of shape (n_samples,)
+        Their weights.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Intercept of each class; they sum to zero.
+
+    References
+    ----------
+    .. [1] B. Van Calster, D. J. McLernon, M. van Smeden, L. Wynants and E. W. Steyerberg (2019), "Calibration: the
+       Achilles heel of predictive analytics", BMC Medicine 17, doi:10.1186/s12916-019-1466-7.
+    """
+    weight, n_classes = sample_weight / sample_weight.mean(), proba.shape[1]
+    counts, intercept = weighted_counts(y, weight, n_classes), np.zeros(n_classes)
+    for _ in range(_MAX_ITER):  # Newton's steps
+        q = _tilted(proba, intercept)
+        slope = counts - weight @ q - intercept / _INTERCEPT_VARIANCE
+        curvature = np.diag(weight @ q) - (q * weight[:, None]).T @ q + np.eye(n_classes) / _INTERCEPT_VARIANCE
+        step = np.linalg.solve(curvature, slope)
+        intercept = intercept + np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-8:
+            break
+    return intercept
+
+
+def _tilted(proba, intercept, ops=NUMPY):
+    """Return probabilities with an intercept added to their logarithms."""
+    return shift_prior(proba, np.ones(len(intercept)), np.exp(intercept), ops)
 
 
 def _calibrated(calibrator, logits, ops):

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.opinions import OPINIONS, Boosting, Forest
-from skimbalance.posterior import even_weights, fit_weights, shift_prior
+from skimbalance.posterior import even_weights, fit_intercept, fit_weights, shift_prior
 
 
 def quick(**parameters):
@@ -96,6 +96,27 @@ def test_weights_are_the_most_likely_ones():
     np.testing.assert_allclose(weights, best, atol=2e-3)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_an_intercept_makes_classes_as_frequent_as_they_are_said_to_be(n_classes):
+    """What was subtracted from log-odds is found again; few rows are as likely as can be, and hardly count."""
+    rng, wrong = np.random.default_rng(0), np.linspace(-0.3, 0.3, n_classes)
+    true = rng.dirichlet(np.ones(n_classes), size=20_000)
+    said = shift_prior(true, np.exp(wrong), np.ones(n_classes))
+    y, weight = (rng.random((20_000, 1)) > true.cumsum(axis=1)).sum(axis=1), rng.uniform(0.5, 2.0, 20_000)
+    intercept = fit_intercept(said, y, weight)
+    np.testing.assert_allclose(intercept, wrong, atol=0.03)
+    mended = shift_prior(said, np.ones(n_classes), np.exp(intercept))
+    np.testing.assert_allclose(weight @ mended, np.bincount(y, weight), rtol=2e-3)
+
+    def loss(b):
+        q = shift_prior(said[:20], np.ones(n_classes), np.exp(b))[np.arange(20), y[:20]]
+        return -(weight[:20] / weight[:20].mean() * np.log(q)).sum() + 4 * (b**2).sum()
+
+    few = fit_intercept(said[:20], y[:20], weight[:20])
+    np.testing.assert_allclose(few, minimize(loss, np.zeros(n_classes)).x, atol=1e-4)
+    np.testing.assert_array_equal(fit_intercept(said[:1], np.array([0]), np.ones(1)) > 0, np.arange(n_classes) == 0)
+
+
 def test_without_rows_the_network_weighs_as_much_as_all_others():
     np.testing.assert_allclose(even_weights(0), [1.0])
     np.testing.assert_allclose(even_weights(2), [0.5, 0.25, 0.25])
@@ -162,6 +183,8 @@ def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
     network = clf._posterior.at(clf.prior_, clf._logits_of(X))
     weights = clf.opinion_weights_
     mean = weights["network"] * network + weights["forest"] * clf.opinions_.proba(X)[0]
+    assert 0 < np.abs(clf._posterior.intercept).max() < 0.5
+    mean = shift_prior(mean, np.ones(2), np.exp(clf._posterior.intercept))
     np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
     np.testing.assert_allclose(clf.opinions_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
     clf.set_params(target_prior=None)

@@ -1,10 +1,11 @@
 """Does a pass over chunks learn what a fit does, and what do rows say that it has never seen?"""
 
+import keras
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import ImbalancedKerasClassifier, ThresholdDisplay
 
 
 def stream(n_rows=10_000, seed=0):
@@ -111,3 +112,42 @@ def test_a_fit_forgets_what_chunks_held_out(rare):
     assert clf.fit(X, y)._reservoir is None
     clf.partial_fit(X, y)
     assert clf.set_params(validation_split=0.0).partial_fit(X, y)._reservoir is None
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Someone presses Ctrl-C once a chunk has been trained on."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_a_chunk_that_is_interrupted_was_never_there(model):
+    """With new levels, another scale and held-out rows in it, and a display in between."""
+    numbers, logit, luck = stream(1500)
+    y = (luck < 1 / (1 + np.exp(2 - logit))).astype(int)
+    X = np.column_stack([numbers.astype(object), np.where(numbers[:, 1] > 0, "up", "down").astype(object)])
+    X[500:, 1] *= 10
+    X[600:800, -1] = "new"
+    chunks = [(X[begin : begin + 500], y[begin : begin + 500]) for begin in range(0, 1500, 500)]
+
+    def classifier():
+        return ImbalancedKerasClassifier(model, validation_split=0.2, decision="f1", random_state=0)
+
+    def says(clf):
+        return clf.predict_proba(X), clf.threshold_, clf.history_["val_loss"], len(clf._reservoir.held_out(None).y)
+
+    clf, straight = classifier(), classifier()
+    for i, chunk in enumerate(chunks):
+        if i:
+            before = says(clf)
+            with pytest.raises(KeyboardInterrupt):
+                clf.partial_fit(*chunk, callbacks=[Interrupts()])
+            for now, then in zip(says(clf), before, strict=True):
+                np.testing.assert_array_equal(now, then)
+            display = ThresholdDisplay.from_estimator(clf, X, y)
+            assert display.threshold == clf.threshold_
+        clf.partial_fit(*chunk)
+        straight.partial_fit(*chunk)
+    for now, expected in zip(says(clf), says(straight), strict=True):
+        np.testing.assert_array_equal(now, expected)

@@ -6,6 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier
+from skimbalance.deployment import skops_types
 
 # mlflow, not used here in any way of its own, warns of what pandas, Keras and pickle will change, and advises.
 pytestmark = pytest.mark.filterwarnings(
@@ -25,15 +26,20 @@ def mlflow(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True], ids=["classifier", "pipeline"])
-def test_a_logged_model_predicts_the_same(in_pipeline, mlflow, small_table):
+@pytest.mark.parametrize("form", ["cloudpickle", "skops"])
+def test_a_logged_model_predicts_the_same(form, in_pipeline, mlflow, small_table):
     X, y = small_table
+    trusts = {}
+    if form == "skops":
+        pytest.importorskip("skops", reason="skops writes the file; pip install skimbalance[export]")
+        trusts = {"skops_trusted_types": skops_types()}
     clf = ImbalancedKerasClassifier("mlp", strategy="focal", epochs=2, decision="f1", random_state=0)
     model = (make_pipeline(StandardScaler(), clf) if in_pipeline else clf).fit(X, y)
     proba = model.predict_proba(X)
     with mlflow.start_run():
         uri = mlflow.sklearn.log_model(
-            model, name="model", serialization_format="cloudpickle", pyfunc_predict_fn="predict_proba",
-            signature=mlflow.models.infer_signature(X, proba), pip_requirements=[],
+            model, name="model", serialization_format=form, pyfunc_predict_fn="predict_proba",
+            signature=mlflow.models.infer_signature(X, proba), pip_requirements=[], **trusts,
         ).model_uri  # fmt: skip
     loaded = mlflow.sklearn.load_model(uri)
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
