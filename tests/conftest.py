@@ -4,6 +4,8 @@ import os
 
 # Before SciPy is imported, or scikit-learn skips its check of array API input.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Tests run in two processes: where cores are busy, threads of OpenMP wait for each other a hundred times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
 """Are the other opinions honest posteriors of the same rows, weighed by rows that none of them knows?"""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.opinions import OPINIONS, Boosting, Forest
+from skimbalance.opinions.threads import side_by_side
 from skimbalance.posterior import even_weights, fit_intercept, fit_weights, shift_prior
 
 
@@ -189,6 +192,20 @@ def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
     np.testing.assert_allclose(clf.opinions_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
     clf.set_params(target_prior=None)
     np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, clf.train_prior_), atol=1e-12)
+
+
+def test_the_number_of_threads_changes_nothing(larger):
+    X, y = larger
+    rows = np.random.default_rng(0).normal(size=(1200, 4)).astype(np.float32)
+    proba = []
+    for n_threads in (1, 3):
+        with threadpool_limits(n_threads, user_api="openmp"):
+            proba.append(quick(opinions=["forest", GaussianNB(), "boosting"]).fit(X, y).predict_proba(rows))
+    np.testing.assert_array_equal(*proba)
+    with threadpool_limits(3, user_api="openmp"):
+        barrier = threading.Barrier(3)  # which nobody passes before all three have come
+        assert sorted(side_by_side(barrier.wait, [(30,)] * 3, n_numbers=100)) == [0, 1, 2]
+        assert side_by_side(threading.get_ident, [()] * 3, n_numbers=2**23) == [threading.get_ident()] * 3
 
 
 def test_chunks_ask_the_network_alone_and_a_warm_start_asks_anew(larger):
