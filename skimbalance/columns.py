@@ -40,14 +40,20 @@ class Columns:
         None for each column; `GrowingColumns` have room for more levels.
     gaps : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have gaps.
+    late_gaps : list of int
+        Empty; `GrowingColumns` have some columns whose gaps came later.
+    room_for_gaps : int
+        Most of these, 0 here.
     asked : object
         The ``categorical_features`` by which they were read.
     """
 
+    room_for_gaps = 0
+
     def __init__(self, names, kinds, levels, offset, asked):
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
-        self.room = [None] * len(names)
+        self.room, self.late_gaps = [None] * len(names), []
         self.asked = asked
         self._codes = _codes_of(levels)
 

@@ -7,19 +7,25 @@ import numpy as np
 
 from skimbalance.columns import FEW_ROWS, MOST_LEVELS, MOST_ONE_HOT, Columns
 
+# Columns that may be told apart by gaps which came after the first piece.
+_ROOM_FOR_GAPS = 4
+
 
 class GrowingColumns(Columns):
     """What the columns of a table hold, of which the first piece has been seen.
 
-    Kinds, offsets, and which columns have gaps are those of the first piece. A level that a later piece brings is
+    Kinds, offsets, and which columns have `gaps` are those of the first piece. A level that a later piece brings is
     added behind the others, so that the code of a level never changes; it is told apart once three distinct rows have
     had it. A column has room for twice the levels of the first piece, at least 8 and at most 255; what comes when it is
-    full is "other".
+    full is "other". Likewise, the first four columns of numbers in which three distinct rows of later pieces have gaps
+    are told to have them.
 
     Attributes
     ----------
     room : list of int
         Most levels of each category; None for other columns.
+    late_gaps : list of int
+        Columns that had no gaps in the first piece, and were found to have some later, in the order in which they were.
     """
 
     def __init__(self, *facts):
@@ -27,14 +33,20 @@ class GrowingColumns(Columns):
         self.room = [None if levels is None else _room_for(len(levels)) for levels in self.levels]
         self._rows_of = [None if levels is None else np.zeros(len(levels)) for levels in self.levels]
         self._are_full, self._is_settled = [False] * len(self.levels), False
+        self._late_rows, self._is_full_of_gaps = np.zeros(len(self.names)), False
+
+    @property
+    def room_for_gaps(self):
+        """Most columns that may be found to have gaps later."""
+        return min(_ROOM_FOR_GAPS, int(np.sum(~self.are_codes & ~self.gaps)))
 
     def grown(self, X):
         """Return the columns with the levels of a further piece, and its matrix; these columns stay as they are."""
-        if "category" not in self.kinds:
-            return self, self.read(X)
         grown = copy.copy(self)
-        for name in ("levels", "kept", "_codes", "_rows_of", "_are_full"):
+        for name in ("levels", "kept", "_codes", "_rows_of", "_are_full", "late_gaps"):
             setattr(grown, name, list(getattr(self, name)))
+        if "category" not in self.kinds:
+            return grown, grown.read(X)
         read = self._columns_read(X)
         for j in np.flatnonzero(self.are_codes):
             new = [level for level in read[j].sorted() if level not in self._codes[j]]
@@ -48,11 +60,12 @@ class GrowingColumns(Columns):
         Warns
         -----
         UserWarning
-            If a column has no room for a level that three rows of this piece have.
+            If a column has no room for a level that three rows of this piece have, or there is none for its gaps.
         """
         if not self._is_settled:
             super().settle(matrix, index)
             self._is_settled = True
+        self._settle_gaps(matrix[index])
         for j in np.flatnonzero(self.are_codes):
             n_levels = len(self.levels[j])
             counts = np.bincount(matrix[index, j].astype(np.intp), minlength=n_levels + 1)
@@ -70,6 +83,23 @@ class GrowingColumns(Columns):
                     UserWarning,
                     stacklevel=5,
                 )
+
+    def _settle_gaps(self, rows):
+        """Decide which columns have gaps that the first piece had not."""
+        self._late_rows = self._late_rows + np.isnan(rows).sum(axis=0) * ~self.gaps
+        found = [j for j in np.flatnonzero(self._late_rows >= FEW_ROWS).tolist() if j not in self.late_gaps]
+        left = self.room_for_gaps - len(self.late_gaps)
+        self.late_gaps += found[:left]
+        if found[left:] and not self._is_full_of_gaps:
+            self._is_full_of_gaps = True
+            warnings.warn(
+                f"Column {self.names[found[left]]!r} has gaps, as have more columns that had none in the first chunk "
+                f"than there is room for ({_ROOM_FOR_GAPS}): its gaps, and those of further columns, are read as the "
+                "middle of the rows so far. Start with a chunk that has such gaps, or impute them first, for example "
+                "with sklearn.impute.SimpleImputer(add_indicator=True).",
+                UserWarning,
+                stacklevel=6,
+            )
 
 
 def _room_for(n_levels):

@@ -48,7 +48,7 @@ _DONE_OTHERWISE = {
 #: Parameters of other libraries, and what stands for them here.
 _OF_OTHER_LIBRARIES = {
     "device": "TensorFlow takes the first GPU that it finds; the environment variable CUDA_VISIBLE_DEVICES hides it.",
-    "n_jobs": "A fit uses the threads that TensorFlow and OpenMP have; fit several at once by the n_jobs of a grid or of joblib.",
+    "n_jobs": "A fit has the threads of TensorFlow and OpenMP; fit several by the n_jobs of a grid or of joblib.",
     "cat_features": "Take categorical_features.",
     "scale_pos_weight": 'Take class_weight={label: weight} or strategy="class_weight".',
 }

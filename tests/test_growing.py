@@ -1,6 +1,7 @@
 """Are levels learnt that only a later chunk brings?"""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -87,3 +88,34 @@ def test_medians_of_gaps_are_those_of_all_chunks():
         clf.partial_fit(X[begin : begin + 100], y[begin : begin + 100], classes=[0, 1])
     fill = clf.model_.get_layer("encode").fill.numpy()[0]
     assert fill == pytest.approx(np.nanmedian(X[:, 0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_gaps_that_come_later_tell_something(model):
+    """In columns whose first chunk had none; a level that comes as well moves no column of the network's."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=4000), "b": rng.normal(size=4000), "shop": "x"})
+    frame.loc[300:, "shop"] = np.resize(["x", "y"], 3700)
+    is_gap = (rng.random(4000) < 0.3) & (np.arange(4000) >= 500)
+    frame.loc[is_gap, "b"] = np.nan
+    frame.loc[2000, "a"] = np.nan  # too few to be told apart
+    y = (rng.random(4000) < 0.05 + 0.6 * is_gap).astype(int)
+    clf = ImbalancedKerasClassifier(model, random_state=0)
+    for begin in range(0, 4000, 250):
+        clf.partial_fit(frame[begin : begin + 250], y[begin : begin + 250], classes=[0, 1])
+    assert clf.columns_.late_gaps == [1]
+    probe = pd.DataFrame({"a": 0.0, "b": [0.0, np.nan], "shop": "x"})
+    assert np.ptp(pickle.loads(pickle.dumps(clf)).predict_proba(probe)[:, 1]) > 0.5
+
+
+def test_columns_without_room_for_their_gaps_say_so_once():
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    y = (X[:, 0] > 1).astype(int)
+    clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(X, y)
+    X[:3, 1:] = np.nan
+    with pytest.warns(UserWarning, match="Column 5 has gaps, as have more columns .* than there is room for \\(4\\)"):
+        clf.partial_fit(X, y)
+    with warnings.catch_warnings(action="error"):
+        clf.partial_fit(X, y)
+    assert np.isfinite(clf.predict_proba(X)).all()
+    assert clf.columns_.late_gaps == [1, 2, 3, 4]

@@ -114,8 +114,8 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
 
 
 def _is_plain(meta):
-    """Whether the columns are numbers without gaps, as far as the builder is told."""
-    return "columns_" not in meta or meta["columns_"].are_plain
+    """Whether the columns are numbers without gaps, now and later, as far as the builder is told."""
+    return "columns_" not in meta or (meta["columns_"].are_plain and not meta["columns_"].room_for_gaps)
 
 
 mlp.recipe = Recipe(early_stopping="loss")

@@ -26,7 +26,8 @@ class Encode(AdaptedLayer):
     told apart (for two levels, one for the second); then, where `n_codes` says so, the places of the levels of
     other categories in the table of `MemberEmbedding`. Gaps among numbers are filled with the median of the training
     rows; those of a column that had none there are left to a layer that scales (`RobustScale`, `Standardize`) and reads
-    them as the middle. Rare levels and those that training has not seen have no indicator: all are 0 together.
+    them as the middle; where rows arrive in pieces, four such columns get an indicator all the same. Rare levels and
+    those that training has not seen have no indicator: all are 0 together.
     `ImbalancedKerasClassifier` calls `adapt` before training. Make one by `Encode.of`.
 
     Parameters
@@ -255,6 +256,8 @@ def _plan(columns, embeds):
             kept, n_told = columns.kept[j].tolist(), _n_told(columns, j)
             indicators += [(j, code) for code in (kept[1:] if n_told == 2 and not columns.n_rare(j) else kept)]
             indicators += [(j, _NONE)] * (n_told - len(kept))
+    indicators += [(j, _GAP) for j in columns.late_gaps]
+    indicators += [(0, _NONE)] * (columns.room_for_gaps - len(columns.late_gaps))
     return numbers, indicators, codes
 
 
