@@ -345,11 +345,12 @@ class ImbalancedKerasClassifier(JudgingClassifier):
 
         Notes
         -----
-        Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts
-        as one row. The means, medians and spreads by which a network scales, and the levels of categories, are those of
-        all chunks, too: each column has room for twice the levels of the first, at least 8 and at most 255, and four
-        columns of numbers for first gaps in a later chunk. After ``fit``, scaling and levels stay as it left them. The default network learns more slowly from later chunks, at
-        its rate divided by ``sqrt(1 + steps / 256)`` after so many gradient steps.
+        Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts as one
+        row. The means, medians and spreads by which a network scales, and the levels of categories, are those of all
+        chunks, too: each column has room for twice the levels of the first, at least 8 and at most 255, and four
+        columns of numbers for first gaps in a later chunk. After ``fit``, scaling and levels stay as it left them. The
+        default network learns more slowly from later chunks, at its rate divided by ``sqrt(1 + steps / 256)`` after so
+        many gradient steps.
 
         With `validation_split` (or `calibration`), a stratified sample of all rows so far, 10,000 at most, is held out
         from training; ``val_loss`` and ``val_average_precision`` of each chunk, the calibrator, and a decision that
