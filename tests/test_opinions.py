@@ -196,7 +196,7 @@ def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
 
 def test_the_number_of_threads_changes_nothing(larger):
     X, y = larger
-    rows = np.random.default_rng(0).normal(size=(1200, 4)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(size=(4200, 4)).astype(np.float32)
     proba = []
     for n_threads in (1, 3):
         with threadpool_limits(n_threads, user_api="openmp"):

@@ -60,16 +60,21 @@ class Boosting(TreeClassifier):
         self.learning_rate, self.max_iter, self.max_leaf_nodes = learning_rate, max_iter, max_leaf_nodes
         self.random_state = random_state
 
-    def _grow(self, X, y, sample_weight):
-        """Grow the trees, and lay them into arrays."""
+    def _prepared(self, X, sample_weight):
+        """Return the number of bins, their edges in each column, and the rows by their bins."""
         n_bins = int(np.clip(_ALL_BINS // X.shape[1], _FEW_BINS, _N_BINS))
         edges = [_edges(column, sample_weight, n_bins) for column in X.T]
+        return n_bins, edges, _bins(X, edges)
+
+    def _grow(self, prepared, y, sample_weight):
+        """Grow the trees, and lay them into arrays."""
+        n_bins, edges, bins = prepared
         boosting = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
             max_bins=n_bins, early_stopping=False, random_state=self.random_state,
         )  # fmt: skip
         with on_one_thread():
-            boosting.fit(_bins(X, edges), y, sample_weight)
+            boosting.fit(bins, y, sample_weight)
         self.classes_, self.n_iter_ = boosting.classes_, boosting.n_iter_
         # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
         self.baseline_ = boosting._baseline_prediction.ravel()

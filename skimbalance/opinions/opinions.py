@@ -17,7 +17,7 @@ from skimbalance.rows import weighted_counts, weighted_quantiles
 OPINIONS = {"forest": Forest(), "boosting": Boosting()}
 
 # Rows from which trees are asked side by side: fewer are answered sooner than threads are found.
-_MANY_ROWS = 1000
+_MANY_ROWS = 4000
 
 
 class Opinions:
@@ -60,11 +60,11 @@ class Opinions:
 
     def _grow(self, rows, classifier, positions):
         """Return a classifier, grown on some distinct rows, and the class shares of these."""
-        X, y, weight = rows.X[rows.index[positions]], rows.classes[positions], rows.weight[positions]
+        index, y, weight = rows.index[positions], rows.classes[positions], rows.weight[positions]
         if has_fit_parameter(classifier, "sample_weight"):
-            classifier.fit(self._read(X), y, sample_weight=weight)
+            classifier.fit(self._read(rows.X[index]), y, sample_weight=weight)
         elif np.ptp(weight) == 0:
-            classifier.fit(self._read(X), y)
+            classifier.fit(self._read(rows.X[index]), y)
         else:
             raise ValueError(
                 f"opinions holds {type(classifier).__name__}, which takes no sample_weight, but rows of the table have "

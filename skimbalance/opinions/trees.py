@@ -94,8 +94,8 @@ class Trees:
 class TreeClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that scikit-learn grows, and that answers from arrays.
 
-    ``_grow`` sets these, ``trees_`` among them; ``proba_of_sums`` makes probabilities of the sums of the leaves'
-    values, ``n_outputs`` a row.
+    ``_grow`` sets these, ``trees_`` among them, from what ``_prepared`` makes of the rows; ``proba_of_sums`` makes
+    probabilities of the sums of the leaves' values, ``n_outputs`` a row.
     """
 
     def fit(self, X, y, sample_weight=None):
@@ -115,8 +115,14 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         self : TreeClassifier
             Fitted estimator.
         """
-        self._grow(validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan"), y, sample_weight)
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        X = self._prepared(X, sample_weight)  # which is larger: a wide table is let go of before trees are grown
+        self._grow(X, y, sample_weight)
         return self
+
+    def _prepared(self, X, sample_weight):
+        """Return what `_grow` takes of the rows."""
+        return X
 
     def predict_proba(self, X):
         """Return class probabilities.
