@@ -121,9 +121,10 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     opinions : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
         Other classifiers, whose posteriors are averaged with the network's at the prior of the data: a forest that
         remembers single rows, boosted trees that split sharply (`skimbalance.opinions`), or any of scikit-learn's. One
-        is grown for each pair of members, on the same rows; their weights make rows held out from all most likely.
-        Where none are held out, the network weighs as much as the others together. "auto" is what the network's recipe
-        says: both for "realmlp", none for "mlp" and networks of your own. ``partial_fit`` asks the network alone.
+        is grown for each pair of members, on the same rows; their weights make rows held out from all most likely, and
+        an intercept makes classes as frequent among these as they are said to be. Where none are held out, the network
+        weighs as much as the others together. "auto" is what the network's recipe says: both for "realmlp", none for
+        "mlp" and networks of your own. ``partial_fit`` asks the network alone.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False
