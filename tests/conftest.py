@@ -1,6 +1,8 @@
 """What the tests share: a small table with a rare class."""
 
+import gc
 import os
+import sys
 
 # Before SciPy is imported, or scikit-learn skips its check of array API input.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -19,6 +21,19 @@ def make_rare(n_samples=400, n_classes=2, seed=0):
     X = rng.normal(size=(len(y), 4)) + 1.5 * y[:, None] * np.array([1.0, -1.0, 0.5, 0.0])
     order = rng.permutation(len(y))
     return (X * [1.0, 100.0, 0.01, 5.0] + [0.0, 1000.0, 0.0, -3.0]).astype(np.float32)[order], y[order]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_of_a_file():
+    """Let compiled programs go with the file of tests that needed them: all they hold slows the garbage collector."""
+    yield
+    if "skimbalance.engine.cache" in sys.modules:
+        from skimbalance.engine.cache import clear_kernels, programs
+
+        programs._idle.clear()
+        programs._n_idle = 0
+        gc.collect()
+        clear_kernels()
 
 
 @pytest.fixture(scope="session")

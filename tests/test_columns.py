@@ -305,8 +305,14 @@ def test_a_level_of_rows_without_weight_is_none(library):
     np.testing.assert_array_equal(clf.predict_proba(rows), other.predict_proba(rows))
 
 
-@pytest.mark.parametrize("columns", [["colour", "city"], ["colour", "amount"], ["age", "amount"], slice(None)], ids=str)
-@pytest.mark.parametrize("strategy", ["smote", "random_oversample", "random_undersample", ["smote", "focal"]], ids=str)
+@pytest.mark.parametrize(
+    ("strategy", "columns"),
+    [
+        *[("smote", columns) for columns in (["colour", "city"], ["colour", "amount"], ["age", "amount"])],
+        *[(strategy, slice(None)) for strategy in ("random_oversample", "random_undersample", ["smote", "focal"])],
+    ],
+    ids=str,
+)
 def test_samplers_know_categories_and_gaps(strategy, columns):
     frame, y = table()
     frame = frame[columns] if isinstance(columns, list) else frame
