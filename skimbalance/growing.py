@@ -65,7 +65,7 @@ class GrowingColumns(Columns):
         if not self._is_settled:
             super().settle(matrix, index)
             self._is_settled = True
-        self._settle_gaps(matrix[index])
+        self._settle_gaps(np.isnan(matrix)[index].sum(axis=0))
         for j in np.flatnonzero(self.are_codes):
             n_levels = len(self.levels[j])
             counts = np.bincount(matrix[index, j].astype(np.intp), minlength=n_levels + 1)
@@ -84,9 +84,9 @@ class GrowingColumns(Columns):
                     stacklevel=5,
                 )
 
-    def _settle_gaps(self, rows):
-        """Decide which columns have gaps that the first piece had not."""
-        self._late_rows = self._late_rows + np.isnan(rows).sum(axis=0) * ~self.gaps
+    def _settle_gaps(self, counts):
+        """Decide, from the distinct rows of a piece with a gap in each column, which have gaps the first had not."""
+        self._late_rows = self._late_rows + counts * ~self.gaps
         found = [j for j in np.flatnonzero(self._late_rows >= FEW_ROWS).tolist() if j not in self.late_gaps]
         left = self.room_for_gaps - len(self.late_gaps)
         self.late_gaps += found[:left]

@@ -1,6 +1,5 @@
 """What the tests share: a small table with a rare class."""
 
-import gc
 import os
 import sys
 
@@ -28,12 +27,9 @@ def programs_of_a_file():
     """Let compiled programs go with the file of tests that needed them: all they hold slows the garbage collector."""
     yield
     if "skimbalance.engine.cache" in sys.modules:
-        from skimbalance.engine.cache import clear_kernels, programs
+        from skimbalance.engine.cache import programs
 
-        programs._idle.clear()
-        programs._n_idle = 0
-        gc.collect()
-        clear_kernels()
+        programs.clear()
 
 
 @pytest.fixture(scope="session")

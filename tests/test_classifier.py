@@ -767,7 +767,7 @@ class Terminal(io.StringIO):
 
 
 def test_the_bar_says_at_once_and_all_along_what_is_being_done(rare, monkeypatch):
-    programs._idle.clear()  # so that there is something to compile
+    programs.clear()  # so that there is something to compile
     monkeypatch.setattr(sys, "stdout", Terminal())
     network = {"model__n_members": 2, "model__hidden_layer_sizes": (9,), "epochs": 3, "opinions": "forest"}
     clf = ImbalancedKerasClassifier(early_stopping="loss", random_state=0, verbose=1, **network).fit(*rare)

@@ -55,7 +55,7 @@ def block_steps(network, batch_size):
 
 
 def narrowed(n_rows, network):
-    """Return how many rows take no more memory than `n_rows` of a table of 64 columns do."""
+    """Return a number of rows, or steps, in proportion smaller for tables of more than 64 columns: as much is done."""
     inputs = getattr(network.model, "inputs", None)
     n_columns = inputs[0].shape[-1] or 0 if inputs else 0
     return n_rows if n_columns <= _NARROW else max(n_rows * _NARROW // n_columns, 1)

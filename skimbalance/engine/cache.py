@@ -57,6 +57,13 @@ class ProgramCache:
             self._keep(key, program)
         return program
 
+    def clear(self):
+        """Let all idle programs go, and what is left of them."""
+        with self._lock:
+            self._idle.clear()
+            self._n_idle = 0
+        self._discard(self._n_discarded)
+
     def _take(self, key, keeps):
         """Return an idle program or None; it stays where others may use it as well."""
         with self._lock:

@@ -1,6 +1,7 @@
 """What do other classifiers say of a row, each under the prior of the data, and of rows that they have not seen?"""
 
 from functools import partial
+from itertools import chain, compress
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
@@ -51,12 +52,11 @@ class Opinions:
         return f"<Opinions of {', '.join(self.names)}>"
 
     def grow(self, kinds, rows, sets, rng):
-        """Add kinds of classifiers, of each one for each set of rows: see `grow_opinions`."""
-        drawn = [_draw(kind, rows, own, rng) for kind in kinds.values() for own in sets.T]
-        n_rows = max(len(positions) for _, positions in drawn)
-        grown = _of_each(partial(self._grow, rows), drawn, n_rows * rows.X.shape[1])
-        self.names += kinds
-        self.grown += [grown[begin : begin + sets.shape[1]] for begin in range(0, len(grown), sets.shape[1])]
+        """Grow kinds of classifiers, of each one for each set of rows: see `grow_opinions`."""
+        drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
+        n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
+        self.names = list(kinds)
+        self.grown = _of_each(partial(self._grow, rows), drawn, n_rows * rows.X.shape[1])
 
     def _grow(self, rows, classifier, positions):
         """Return a classifier, grown on some distinct rows, and the class shares of these."""
@@ -88,9 +88,8 @@ class Opinions:
         ndarray of float64, shape (n_opinions, n_rows, n_classes)
             Probabilities of each kind; every row sums to one.
         """
-        X, n_sets = self._read(X), len(self.grown[0])
-        says = self._each_says([X] * n_sets)
-        return np.stack([np.mean(says[begin : begin + n_sets], axis=0) for begin in range(0, len(says), n_sets)])
+        says = self._each_says([self._read(X)] * len(self.grown[0]))
+        return np.stack([np.mean(of_kind, axis=0) for of_kind in says])
 
     def proba_of_sets(self, X, index):
         """Return what the classifiers of each set say of rows of its own.
@@ -108,14 +107,14 @@ class Opinions:
             Probabilities, set after set.
         """
         says = self._each_says([self._read(X[own]) for own in index])
-        return np.stack([np.concatenate(says[b : b + len(index)]) for b in range(0, len(says), len(index))])
+        return np.stack([np.concatenate(of_kind) for of_kind in says])
 
     def _each_says(self, X):
-        """Return what each classifier says of the rows for its set, kind after kind."""
-        tasks = [(*one, rows) for grown in self.grown for one, rows in zip(grown, X, strict=True)]
+        """Return for each kind what each of its classifiers says of the rows for its set."""
+        tasks = [[(*one, rows) for one, rows in zip(grown, X, strict=True)] for grown in self.grown]
         if len(X[0]) < _MANY_ROWS:
-            return [self._says(*task) for task in tasks]
-        return _of_each(self._says, tasks, 0)
+            return [[self._says(*task) for task in of_kind] for of_kind in tasks]
+        return _of_each(self._says, tasks)
 
     def _read(self, X):
         """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
@@ -176,14 +175,17 @@ def _draw(kind, rows, positions, rng):
     return classifier, positions
 
 
-def _of_each(function, tasks, n_numbers):
-    """Return what a function makes of each task (classifier, ...).
+def _of_each(function, tasks, n_numbers=0):
+    """Return for each kind what a function makes of each of its tasks (classifier, ...); see `side_by_side`.
 
     Trees come side by side, other classifiers, which may have threads of their own, one by one.
     """
-    of_trees = [isinstance(task[0], TreeClassifier) for task in tasks]
-    done = iter(side_by_side(function, [task for task, is_it in zip(tasks, of_trees, strict=True) if is_it], n_numbers))
-    return [next(done) if is_it else function(*task) for task, is_it in zip(tasks, of_trees, strict=True)]
+    are_trees = [isinstance(of_kind[0][0], TreeClassifier) for of_kind in tasks]
+    done = iter(side_by_side(function, list(chain.from_iterable(compress(tasks, are_trees))), n_numbers))
+    return [
+        [next(done) if is_tree else function(*task) for task in of_kind]
+        for of_kind, is_tree in zip(tasks, are_trees, strict=True)
+    ]
 
 
 def _bounded(classes, positions, most, rng):

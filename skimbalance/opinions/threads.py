@@ -22,7 +22,7 @@ def side_by_side(function, tasks, n_numbers):
     tasks : list of tuple
         Its arguments.
     n_numbers : int
-        Numbers of the table that each looks at.
+        Numbers of the table that each copies as a whole; 0 where it takes them some at a time.
 
     Returns
     -------
