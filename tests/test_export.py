@@ -183,7 +183,7 @@ CASES = {
     "softmax layer": ("two", {"strategy": "none", "decision": "f1", "model": own(layers.Softmax(), 2)}),
     "sigmoid unseen by Keras": ("two", {"model": own(lambda x: 1 / (1 + keras.ops.exp(-x)), 1)}),
     "a class": ("two", {"model": a_class}),
-    "many layers": ("two", {"model": many_layers, "epochs": 1, "run_eagerly": True}),
+    "many layers": ("two", {"model": many_layers, "epochs": 1}),
 }  # fmt: skip
 
 
