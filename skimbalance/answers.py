@@ -28,8 +28,10 @@ class Answers:
         What logits, and they, say of P(y | x).
     target_prior : ndarray of shape (n_classes,)
         Class shares that ``predict_proba`` refers to.
-    decision : Decision or None
-        Rule of ``predict``, at the prior of the data; None is the argmax of ``predict_proba``.
+    decision : Decision
+        Rule of ``predict``.
+    decision_prior : ndarray of shape (n_classes,)
+        Class shares of the population that the rule holds in.
     classes : ndarray of shape (n_classes,)
         Labels.
     """
@@ -39,16 +41,19 @@ class Answers:
     opinions: Opinions | None
     posterior: Posterior
     target_prior: np.ndarray
-    decision: Decision | None
+    decision: Decision
+    decision_prior: np.ndarray
     classes: np.ndarray
 
     def proba(self, logits, others=None, ops=NUMPY):
         """Return what ``predict_proba`` shows, (n_samples, n_classes): see `Posterior.at`."""
         return self.posterior.at(self.target_prior, logits, others, ops)
 
-    def indices(self, logits, others=None, ops=NUMPY):
-        """Return the class index that ``predict`` gives each row, (n_samples,)."""
-        if self.decision is None:
-            return ops.argmax(self.proba(logits, others, ops), axis=1)
-        prior = self.posterior.data_prior
-        return self.decision.labels(self.posterior.at(prior, logits, others, ops), prior, ops)
+    def indices(self, proba, ops=NUMPY):
+        """Return the class index that ``predict`` gives each row, (n_samples,), from what `proba` returned."""
+        return self.decision.labels(proba, self.decision_prior, self.target_prior, ops)
+
+    @property
+    def threshold(self):
+        """Probability of the positive class of two, as `proba` shows it, from which ``predict`` says positive."""
+        return self.decision.threshold(self.decision_prior, self.target_prior)

@@ -11,6 +11,9 @@ from skimbalance.growing import GrowingColumns
 from skimbalance.heldout import HeldOut, prior_of
 from skimbalance.rows import weighted_counts
 
+#: Least share of a class in a population asked about: beyond, probabilities of one class are rounded to 0 or 1.
+LEAST_SHARE = 1e-9
+
 
 def check_values(estimator, values):
     """Check parameters, and arguments of fit that stand for them, against the estimator's constraints."""
@@ -237,14 +240,26 @@ def check_class_weight(class_weight, classes):
     return weights
 
 
-def check_prior(prior, classes, name="target_prior"):
-    """Return class shares, given as an array in the order of `classes` or as a dict by label, as an array."""
+def check_prior(prior, classes, name="target_prior", positive=1):
+    """Return class shares as an array in the order of `classes`.
+
+    They are given as such an array, as a dict by label, or, for two classes, as the share of the positive one.
+    """
     shares = _by_label(prior, classes, name, "share") if isinstance(prior, dict) else prior
     shares = np.asarray(shares, dtype=np.float64)
-    if shares.shape != (len(classes),) or not np.all(shares > 0) or abs(shares.sum() - 1) > 1e-6:
+    if shares.ndim == 0:
+        if len(classes) != 2:
+            raise ValueError(
+                f"{name}={prior!r} is a share of the positive class of two, but y has {len(classes)}; give one share "
+                "per class, in the order of classes_ or by label."
+            )
+        shares = np.array([1 - shares, shares] if positive else [shares, 1 - shares])
+    is_prior = shares.shape == (len(classes),) and abs(shares.sum() - 1) <= 1e-6
+    if not is_prior or shares.min() < LEAST_SHARE * (1 - 1e-6):
         raise ValueError(
-            f"{name}={prior!r} is no class prior for {np.asarray(classes).tolist()}; it takes one positive share per "
-            "class, with sum one."
+            f"{name}={prior!r} is no class prior for {np.asarray(classes).tolist()}; it takes one share per class, "
+            f"each {LEAST_SHARE:g} or more, with sum one"
+            + (", or that of the positive class." if len(classes) == 2 else ".")
         )
     return shares / shares.sum()
 

@@ -68,22 +68,25 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         Columns of categories: a mask, positions or names. "auto" takes those of a frame (pandas, polars, pyarrow) that
         hold text, or have a category type, and columns of text in an array of objects; None takes none. Missing is a
         level of its own; levels of fewer than three distinct rows, and what ``fit`` has not seen, are one: "other".
-    target_prior : {"fit"}, array-like of shape (n_classes,), dict or None, default=None
-        Class shares that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to ``fit``, or those of
-        a deployment, in the order of ``classes_`` or by label. None refers to what training showed the network, so that
-        ``predict`` follows the remedy. It is used at prediction time, so that changing it needs no new fit.
+    target_prior : {"fit", "train"}, float, array-like of shape (n_classes,) or dict, default="fit"
+        Class shares of the population that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to
+        ``fit``; those of a deployment, as the share of the positive class of two, one share per class in the order of
+        ``classes_``, or by label, each at least 1e-9; "train" for those that the strategy showed the network
+        (``train_prior_``). Where a sampler stands before the classifier in a pipeline, y is what the sampler returns:
+        give the share that was there before it. It is used at prediction time, so that changing it needs no new fit.
     calibration : {"holdout"} or None, default=None
         "holdout" fits a logistic regression from logits to labels on held-out rows (a tenth, where no others are held
         out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers, whose formula is
         approximate. A strategy that needs it (LDAM) is calibrated so by itself where there are enough rows.
     decision : None, float, "f1", ("fbeta", float), "balanced_accuracy", "mcc", dict or array-like, default=None
-        Rule by which ``predict`` turns probabilities into labels. None is the argmax of ``predict_proba``. All others
-        work on the probabilities at the prior of y (``target_prior="fit"``), whatever ``predict_proba`` shows: a
-        threshold for the positive class; the best expected F1, F-beta or Matthews correlation (two classes); the best
-        balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two classes, or for any number
-        ``{("true label", "predicted label"): cost, ...}`` or a matrix [true class, predicted class]. F-beta and "mcc"
-        look at rows in ``fit``, the held-out ones where there are any, else those of training; the others may be
-        changed without a new fit.
+        Rule by which ``predict`` turns probabilities into labels. None is the strategy's own: the most probable class
+        at the class shares that it showed the network, whatever `target_prior` is. A number is the least probability
+        of the positive class, as ``predict_proba`` gives it. All others decide best in the population of
+        `target_prior` (that of y for "fit" and "train"): the best expected F1, F-beta or Matthews correlation (two
+        classes); the best balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two
+        classes, or for any number ``{("true label", "predicted label"): cost, ...}`` or a matrix [true class,
+        predicted class]. F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else those of
+        training; the others may be set without a new fit.
     optimizer : str, keras.optimizers.Optimizer, class or None, default=None
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
@@ -134,7 +137,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         kind of CPU, whatever else runs in the process; no global generator or switch is read or changed.
     verbose : int, default=0
         0 is silent, 1 says how the columns were read and shows a progress bar over the epochs with the scores and the
-        time left, 2 prints a line for each.
+        time left, 2 prints a line for each. Both end with a line on epochs, held-out scores, the share of rows
+        predicted positive, and the rule by which they are.
     run_eagerly : bool, default=False
         Whether to train operation by operation, for debugging.
     **routed : dict
@@ -181,11 +185,13 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     pos_label_ : label
         Positive label of two; the rarer one, where `pos_label` is None and the labels do not say.
     train_prior_ : ndarray of shape (n_classes,)
-        Class shares that training showed the network, through resampling, batches, weights and the loss;
-        ``predict_proba`` is the posterior under them, unless `target_prior` is set. Where they change in the course of
-        training, those of the epoch that was kept (the mean over members that keep different ones).
+        Class shares that training showed the network, through resampling, batches, weights and the loss. Where they
+        change in the course of training, those of the epoch that was kept (the mean over members that keep different
+        ones).
     threshold_ : float
-        Probability of the positive class, at the prior of y, from which ``predict`` says positive. Two classes only.
+        Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive: 0 for a
+        rule that always does, infinity for one that never does. For two classes, but not for costs under which both
+        mistakes are better than right labels. It follows `decision` and `target_prior` as they are now.
     calibrator_ : LogisticRegression
         Model from logits to labels. With ``calibration="holdout"`` only.
     target_type_, X_shape_, X_dtype_, y_dtype_, y_ndim_, n_outputs_, n_outputs_expected_ : object
@@ -200,10 +206,13 @@ class ImbalancedKerasClassifier(JudgingClassifier):
 
     Notes
     -----
-    ``predict`` is the argmax of ``predict_proba``, so it follows the remedy: by default, every class is found as often
-    as the others, however rare it is. A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored
-    with a warning, once a process, so that one grid may span strategies. A search's ``best_params_`` may name it all
-    the same; `strategy_` shows what was applied.
+    For two classes, ``predict`` says positive where ``predict_proba`` of the positive class is at least ``threshold_``.
+    Without a `decision`, the strategy sets that threshold. Under the default strategy it is the positive class's share
+    of y: both classes count as equally frequent, and many rows are predicted as a rare class.
+
+    A flat parameter (`gamma`, `alpha`) that the strategy does not have is ignored with a warning, once a process, so
+    that one grid may span strategies. A search's ``best_params_`` may name it all the same; `strategy_` shows what was
+    applied.
 
     References
     ----------
@@ -223,7 +232,12 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
         "categorical_features": [None, StrOptions({"auto"}), "array-like"],
-        "target_prior": [None, StrOptions({"fit"}), dict, "array-like"],
+        "target_prior": [
+            StrOptions({"fit", "train"}),
+            Interval(Real, 0, 1, closed="neither"),
+            dict,
+            "array-like",
+        ],
         "calibration": [None, StrOptions({"holdout"})],
         "class_weight": [None, dict, StrOptions({"balanced"})],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -253,7 +267,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         alpha=None,
         pos_label=None,
         categorical_features="auto",
-        target_prior=None,
+        target_prior="fit",
         calibration=None,
         decision=None,
         optimizer=None,
@@ -414,7 +428,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         self._count(y, sample_weight, adds=partial and goes_on)
         self._choose_positive(goes_on)
         self._target_prior()
-        self._decision = self._new_decision(self._positive)
+        self._decision = self._new_decision()
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         kinds = {} if partial else self._other_kinds(recipe)
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
@@ -447,7 +461,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         self.train_prior_ = self._posterior.train_prior
         check_converged(read(network.model.weights), self._posterior, self.n_iter_)
         unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions, settings["verbose"])
-        self._weigh_opinions(rows, applied, held_out, selection, unknown)
+        self._judge(rows, applied, held_out, selection, unknown, settings["verbose"])
 
     def _count(self, y, sample_weight, adds):
         """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""

@@ -1,13 +1,17 @@
 """Which label does a probability call for? The decision rule, in closed form from calibrated probabilities."""
 
 import copy
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 
 from skimbalance.links import NUMPY
+from skimbalance.posterior import shift_prior
 
 _BY_ROWS = ("fbeta", "mcc")
+# Most groups of rows that a rule keeps: a threshold moves by less than a thousandth of the rows.
+_MOST_ROWS = 4096
 _ALLOWED = (
     'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "balanced_accuracy", "mcc", '
     '{"fp": cost, "fn": cost}, {("true label", "predicted label"): cost, ...}, or a matrix of costs [true class, '
@@ -16,7 +20,11 @@ _ALLOWED = (
 
 
 class Decision:
-    """A rule that turns probabilities at the prior of the data into labels.
+    """A rule that turns probabilities into labels.
+
+    The rule holds in one population, whose class shares are the argument `prior` of its methods: for "argmax" the
+    shares that training showed, for all others those of the population decided about. The probabilities that it is
+    given refer to the shares `shown`, those of ``predict_proba``.
 
     Parameters
     ----------
@@ -26,6 +34,8 @@ class Decision:
         Labels.
     positive : int, default=1
         Position of the positive class of two.
+    rows : RowProbabilities, default=None
+        Rows from which the threshold of "fbeta" and "mcc" follows.
 
     Attributes
     ----------
@@ -33,9 +43,6 @@ class Decision:
         Form of the rule.
     value : float, ndarray of shape (n_classes, n_classes), or None
         Threshold, beta, or costs.
-    threshold : float or None
-        Probability of the positive class of two from which the rule says positive; None before `choose_threshold`, for
-        more classes, and for a rule without one.
 
     Raises
     ------
@@ -43,8 +50,8 @@ class Decision:
         For anything that is no rule, and for rules of two classes where there are more.
     """
 
-    def __init__(self, decision, classes, positive=1):
-        self.n_classes, self.positive, self.threshold = len(classes), positive, None
+    def __init__(self, decision, classes, positive=1, rows=None):
+        self.n_classes, self.positive, self.rows = len(classes), positive, rows
         self._given = copy.deepcopy(decision)  # the user may change a list or a dict of theirs
         self.kind, self.value = _parse(decision, classes, positive)
 
@@ -59,6 +66,12 @@ class Decision:
         vars(self).update({name: value for name, value in state.items() if name != "pairs"})
         if pairs is not None:
             self._given = dict(pairs)
+
+    def with_rows(self, rows):
+        """Return the same rule, with other rows to look at."""
+        decision = copy.copy(self)
+        decision.rows = rows
+        return decision
 
     @property
     def needs_positive(self):
@@ -79,59 +92,147 @@ class Decision:
             return False
         return np.array_equal(np.asarray(self._given, dtype=object), np.asarray(decision, dtype=object))
 
-    def choose_threshold(self, data_prior, proba=None, sample_weight=None):
-        """Set the threshold of a rule for two classes; return the rule.
+    def __str__(self):
+        """Return the rule in words."""
+        named = {
+            "argmax": "the strategy's own rule",
+            "threshold": "the threshold given",
+            "mcc": "best expected Matthews correlation",
+            "balanced_accuracy": "best expected balanced accuracy",
+            "costs": "least expected cost",
+        }
+        if self.kind == "fbeta":
+            return "best expected F1" if self.value == 1 else f"best expected F-beta, beta={self.value:g}"
+        return named[self.kind]
+
+    def threshold(self, prior, shown):
+        """Return from which probability of the positive class of two, at the shares `shown`, the rule says positive.
 
         Parameters
         ----------
-        data_prior : ndarray of shape (n_classes,)
-            Class shares of the data.
-        proba : ndarray of shape (n_samples, n_classes), default=None
-            Calibrated probabilities of rows, at `data_prior`, for a rule that needs rows.
-        sample_weight : ndarray of shape (n_samples,), default=None
-            Weights of the rows.
-        """
-        if self.n_classes == 2 and self.kind != "argmax":
-            if self.needs_rows:
-                self.threshold = threshold_from_rows(self.kind, self.value, proba[:, self.positive], sample_weight)
-            else:
-                self.threshold = self._closed_form(data_prior)
-        return self
+        prior : ndarray of shape (n_classes,)
+            Class shares of the population that the rule holds in.
+        shown : ndarray of shape (n_classes,)
+            Class shares that the probabilities refer to.
 
-    def labels(self, proba, data_prior, ops=NUMPY):
+        Returns
+        -------
+        float or None
+            In [0, 1], or infinity for a rule that never says positive. None for more classes, and for costs under which
+            a mistake is better than a right label, of either class: no threshold gives the labels of these.
+        """
+        if self.n_classes != 2:
+            return None
+        if self.kind == "threshold":
+            return self.value
+        if self.kind == "argmax":
+            threshold = 0.5
+        elif self.kind == "balanced_accuracy":
+            threshold = float(prior[self.positive])
+        elif self.kind == "costs":
+            threshold = self._threshold_of_costs()
+        else:
+            threshold = threshold_from_rows(self.kind, self.value, *self.rows.at(prior, self.positive))
+        return _shift_threshold(threshold, prior, shown, self.positive)
+
+    def labels(self, proba, prior, shown, ops=NUMPY):
         """Return the class index that the rule gives each row.
 
         Parameters
         ----------
         proba : ndarray or tensor of shape (n_samples, n_classes)
-            Calibrated probabilities at `data_prior`.
-        data_prior : ndarray of shape (n_classes,)
-            Class shares of the data.
+            Probabilities at the shares `shown`.
+        prior, shown : ndarray of shape (n_classes,)
+            As for `threshold`.
         ops : namespace, default=NUMPY
             What to compute with, as for `Link.inverse`.
 
         Returns
         -------
         ndarray or tensor of int, shape (n_samples,)
-            Class indices.
+            Class indices. A row at the threshold is positive.
         """
-        if self.threshold is not None:
-            return ops.where(proba[:, self.positive] >= self.threshold, self.positive, 1 - self.positive)
+        threshold = self.threshold(prior, shown)
+        if threshold is not None:
+            return ops.where(proba[:, self.positive] >= threshold, self.positive, 1 - self.positive)
+        proba = shift_prior(proba, shown, prior, ops)
         if self.kind == "balanced_accuracy":
-            return ops.argmax(proba / ops.cast(data_prior, proba.dtype), axis=1)
-        if self.kind == "argmax":
-            return ops.argmax(proba, axis=1)
-        return ops.argmax(-ops.matmul(proba, ops.cast(self.value, proba.dtype)), axis=1)
+            return ops.argmax(proba / ops.cast(prior, proba.dtype), axis=1)
+        if self.kind == "costs":
+            return ops.argmax(-ops.matmul(proba, ops.cast(self.value, proba.dtype)), axis=1)
+        return ops.argmax(proba, axis=1)
 
-    def _closed_form(self, data_prior):
-        """Return the threshold that follows from the rule's numbers; None where costs reward mistakes."""
-        if self.kind == "threshold":
-            return self.value
-        if self.kind == "balanced_accuracy":
-            return float(data_prior[self.positive])
+    def _threshold_of_costs(self):
+        """Return the threshold of two classes that follows from costs; None where both mistakes are rewarded."""
         order = [1 - self.positive, self.positive]
-        (tn, fp), (fn, tp) = self.value[np.ix_(order, order)]
-        return float((fp - tn) / (fp - tn + fn - tp)) if fp > tn and fn > tp else None
+        costs = self.value[np.ix_(order, order)]
+        (tn, fp), (fn, tp) = costs / max(np.abs(costs).max(), np.finfo(np.float64).tiny)  # so that no sum overflows
+        alarm, miss = fp - tn, fn - tp  # what a mistake costs beyond the right label
+        if alarm > 0 and miss > 0:
+            return float(alarm / (alarm + miss))
+        if alarm < 0 and miss < 0:
+            return None
+        return 0.0 if alarm <= 0 <= miss else np.inf
+
+
+@dataclass(frozen=True)
+class RowProbabilities:
+    """Probabilities of rows, from which a threshold follows at any class prior; at most a few thousand numbers.
+
+    Attributes
+    ----------
+    proba : ndarray of shape (n_rows,)
+        Calibrated probabilities of the second class of two, rising and distinct.
+    weight : ndarray of shape (n_rows,)
+        Weights.
+    prior : ndarray of shape (2,)
+        Class shares that both refer to.
+    """
+
+    proba: np.ndarray
+    weight: np.ndarray
+    prior: np.ndarray
+
+    @classmethod
+    def of(cls, proba, weight, prior):
+        """Gather rows: those of equal probability are one, and of many, neighbours of little weight are.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_samples, 2)
+            Calibrated probabilities.
+        weight : ndarray of shape (n_samples,)
+            Weights of the rows.
+        prior : ndarray of shape (2,)
+            Class shares of the population that the weighted rows stand for.
+        """
+        p, same = np.unique(proba[:, 1], return_inverse=True)
+        weight = np.bincount(same.ravel(), weight)
+        if len(p) > _MOST_ROWS:
+            # Groups hold equal shares of the rows and of the expected members of either class, so that a rare class,
+            # or a small part of the rows, is resolved as finely as all of them.
+            shares = [of / max(of.sum(), np.finfo(np.float64).tiny) for of in (weight, weight * p, weight * (1 - p))]
+            group = np.floor(np.cumsum(np.sum(shares, axis=0)) / 3 * _MOST_ROWS).astype(int)
+            _, group = np.unique(group, return_inverse=True)
+            total = np.bincount(group, weight)
+            p = np.divide(np.bincount(group, weight * p), total, out=np.zeros_like(total), where=total > 0)
+            weight = total
+        return cls(p, weight, np.asarray(prior))
+
+    def at(self, prior, positive=1):
+        """Return probabilities of the positive class, and weights, in a population of other class shares."""
+        ratio = np.asarray(prior) / self.prior
+        weight = self.weight * (self.proba * ratio[1] + (1 - self.proba) * ratio[0])
+        proba = np.stack([1 - self.proba, self.proba], axis=1)
+        return shift_prior(proba, self.prior, prior)[:, positive], weight
+
+
+def _shift_threshold(threshold, prior, shown, positive):
+    """Return a threshold in a population of class shares `prior` as a probability at the shares `shown`."""
+    if threshold is None or threshold in (0.0, np.inf):
+        return threshold
+    proba = np.array([[1 - threshold, threshold] if positive else [threshold, 1 - threshold]])
+    return float(shift_prior(proba, prior, shown)[0, positive])
 
 
 def _parse(decision, classes, positive):

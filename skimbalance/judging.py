@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from skimbalance.decision import RowProbabilities
 from skimbalance.heldout import at_prior, hold_out_sets, holds_enough
 from skimbalance.opinions import grow_opinions
-from skimbalance.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights
+from skimbalance.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
 from skimbalance.prediction import PredictingClassifier
 from skimbalance.strategies import needs_calibration
+from skimbalance.training.evaluation import log_loss, macro_average_precision
 
 
 class JudgingClassifier(PredictingClassifier):
@@ -47,20 +49,19 @@ class JudgingClassifier(PredictingClassifier):
         self.opinions_ = grow_opinions(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng)
         return unknown
 
-    def _weigh_opinions(self, rows, applied, held_out, selection, unknown):
-        """Weigh the network and other opinions, and let the decision rule look at the rows it needs.
+    def _judge(self, rows, applied, held_out, selection, unknown, verbose):
+        """Weigh the network and other opinions, give the decision rule the rows it needs, and say how good all is.
 
-        Both take held-out rows where there are any. Without, the network weighs as much as all others together, and the
+        All take held-out rows where there are any. Without, the network weighs as much as all others together, and the
         rule takes rows of training.
         """
-        posterior, opinions, needs_rows = self._posterior, self.opinions_, self._decision.needs_rows
+        posterior, opinions = self._posterior, self.opinions_
         judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
         is_unseen = judges_pairs or held_out is not None
+        weighs = is_unseen and opinions is not None
         if opinions is not None:
             posterior.weights = even_weights(len(opinions.names))
-        if not needs_rows:
-            self._decision.choose_threshold(self.prior_)
-        if not needs_rows and not (is_unseen and opinions is not None):
+        if not (weighs or verbose or self._decision.needs_rows):
             return
         if judges_pairs:
             proba, y, weight = selection.judge(posterior, opinions)
@@ -71,11 +72,37 @@ class JudgingClassifier(PredictingClassifier):
         else:
             proba, y, weight = self._judge_training(rows, applied, unknown)
         weight = at_prior(y, weight, self.prior_)
-        if is_unseen and opinions is not None:
+        if weighs:
             posterior.weights = fit_weights(proba, y, weight)
             posterior.intercept = fit_intercept(posterior.mean(proba[0], proba[1:]), y, weight)
-        if needs_rows:
-            self._decision.choose_threshold(self.prior_, posterior.mean(proba[0], proba[1:]), weight)
+        proba = posterior.mean(proba[0], proba[1:])
+        if self._decision.needs_rows:
+            self._decision = self._decision.with_rows(RowProbabilities.of(proba, weight, self.prior_))
+        if verbose:
+            print(self._in_words(proba, y, weight, is_unseen))
+
+    def _in_words(self, proba, y, weight, is_unseen):
+        """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule.
+
+        The rows stand for the population of y, and so do their probabilities, (n_rows, n_classes).
+        """
+        kept = np.unique(self.best_epoch_)
+        kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
+        scores = "No rows were held out"
+        if is_unseen:
+            loss = float(log_loss(y, proba, weight))
+            precision = float(macro_average_precision(y, proba, weight, self._positive))
+            scores = f"Held-out rows: log-loss {loss:.3f}, average precision {precision:.3f}"
+        answers = self.answers_
+        labels = answers.indices(shift_prior(proba, self.prior_, answers.target_prior))
+        predicted, classes = np.bincount(labels, weight, self.n_classes_) / weight.sum(), self.classes_.tolist()
+        rule, shown = f"by {answers.decision}", range(self.n_classes_)
+        if self.n_classes_ == 2:
+            shown = [self._positive]
+            if answers.threshold is not None:
+                rule = f"where P >= {answers.threshold:.3g}: {answers.decision}"
+        shares = ", ".join(f"{classes[c]!r} for {predicted[c]:.1%} of rows ({self.prior_[c]:.1%} of y)" for c in shown)
+        return f"Kept {kept} of {self.n_iter_}. {scores}. Predicts {shares} {rule}."
 
     def _judge_training(self, rows, applied, unknown):
         """Return what all say of rows of training, each opinion of those that it does not know, labels and weights.

@@ -1,5 +1,9 @@
 """Where in a pipeline or a search is the classifier that has a strategy, and by what does the whole decide?"""
 
+from numbers import Real
+
+import numpy as np
+
 
 def inner_classifier(model):
     """Return the classifier that a fitted pipeline or search ends in, or the model itself.
@@ -7,50 +11,71 @@ def inner_classifier(model):
     Parameters
     ----------
     model : estimator
-        Fitted classifier, pipeline, search, or another estimator around one.
+        Fitted classifier, pipeline, search, or another estimator around a single one.
 
     Returns
     -------
     estimator
         The innermost one.
     """
-    return _levels(model)[-1]
+    inner = _deciding(model)
+    while hasattr(inner, "estimator_") and not hasattr(inner, "estimators_"):  # a threshold's, and not an ensemble's
+        inner = _deciding(inner.estimator_)
+    return inner
 
 
-def _levels(model):
-    """Return a fitted model and what is inside of it, from the outermost to the innermost."""
-    for name in ("best_estimator_", "estimator_"):
-        if hasattr(model, name):
-            return [model, *_levels(getattr(model, name))]
-    return [model, *_levels(model.steps[-1][1])] if getattr(model, "steps", None) else [model]
+def _deciding(model):
+    """Return the model inside of pipelines and searches, whose labels are theirs."""
+    if hasattr(model, "best_estimator_"):
+        return _deciding(model.best_estimator_)
+    return _deciding(model.steps[-1][1]) if getattr(model, "steps", None) else model
 
 
-def used_threshold(model, positive):
-    """Return from which probability on a fitted model calls one of two labels, at the prior of y.
+def used_threshold(model, positive, proba, predict):
+    """Return from which probability on a fitted model says one of two labels.
 
     Parameters
     ----------
     model : estimator
-        Fitted classifier, or a pipeline or search that ends in one. Those of this package have a ``threshold_``,
-        `TunedThresholdClassifierCV` a ``best_threshold_``, and all others take one half.
+        Fitted classifier, or any estimator around one.
     positive : int
         Position of the label among ``classes_``; where the model's own positive label is the other one, what it does
         not call so is this one.
+    proba : ndarray of shape (n_samples, n_classes)
+        What it says of some rows.
+    predict : callable
+        Returns its labels of these rows. It is called for models of other packages alone, of which a threshold is
+        believed only if it explains the labels.
 
     Returns
     -------
     float or None
-        None for more classes, and where a threshold was tuned at another prior than that of y.
+        None for more classes, and where no threshold gives the labels.
     """
-    *outer, inner = _levels(model)
+    decides = _deciding(model)
     if len(model.classes_) != 2:
         return None
-    tuned = [of.best_threshold_ for of in outer if hasattr(of, "best_threshold_")]
-    if tuned and has_strategy(inner) and inner.target_prior != "fit":
+    if has_strategy(decides):
+        own, threshold = own_positive(decides), getattr(decides, "threshold_", None)
+        return threshold if own == positive or threshold is None else _of_the_other(threshold)
+    labels = np.asarray(predict())
+    is_called = labels == np.asarray(model.classes_)[positive]
+    stated = getattr(decides, "best_threshold_", getattr(decides, "threshold", None))
+    for threshold in (stated, 0.5):
+        if not isinstance(threshold, Real):
+            continue
+        for own in (positive, 1 - positive):
+            if np.array_equal(proba[:, own] >= threshold, is_called if own == positive else ~is_called):
+                return float(threshold) if own == positive else _of_the_other(threshold)
+    if not 0 < is_called.sum() < len(is_called):
         return None
-    threshold = float(tuned[0]) if tuned else getattr(inner, "threshold_", 0.5)
-    own = 1 if tuned else own_positive(inner)
-    return threshold if positive == own else 1 - threshold
+    below, above = proba[~is_called, positive].max(), proba[is_called, positive].min()
+    return float((below + above) / 2) if below < above else None
+
+
+def _of_the_other(threshold):
+    """Return the threshold of one label of two from that of the other."""
+    return {0.0: np.inf, np.inf: 0.0}.get(threshold, 1 - threshold)
 
 
 def own_positive(classifier):

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skimbalance.checks import check_prior
+from skimbalance.checks import LEAST_SHARE, check_prior
 from skimbalance.links import NUMPY
 from skimbalance.rows import weighted_counts
 
@@ -158,7 +158,7 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
     proba : array-like of shape (n_samples, n_classes)
         P(y | x) of the rows, in a population with class shares `train_prior`; as ``predict_proba`` gives them.
     train_prior : array-like of shape (n_classes,)
-        Those shares: ``train_prior_`` of the classifier, or its ``target_prior`` where one was set.
+        Those shares: ``prior_`` of the classifier, unless another `target_prior` was set.
     max_iter : int, default=1000
         Largest number of iterations.
     tol : float, default=1e-8
@@ -167,7 +167,7 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
     Returns
     -------
     ndarray of shape (n_classes,)
-        Class shares that make the rows most likely; they sum to one.
+        Class shares that make the rows most likely, each 1e-9 or more, as `target_prior` takes them; they sum to one.
 
     Raises
     ------
@@ -201,7 +201,8 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8):
         before, prior = prior, shift_prior(proba, train_prior, prior).mean(axis=0)
         if np.abs(prior - before).max() < tol:
             break
-    return prior
+    prior = np.maximum(prior, LEAST_SHARE)
+    return prior / prior.sum()
 
 
 def fit_calibrator(logits, y, sample_weight):

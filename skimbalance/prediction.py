@@ -1,11 +1,13 @@
 """What does a fitted classifier answer? Probabilities at a prior, log-odds, labels by a rule."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.answers import Answers
 from skimbalance.assembly import AssemblingClassifier
-from skimbalance.checks import check_features, check_finite, check_prior
+from skimbalance.checks import check_features, check_finite, check_prior, check_values
 from skimbalance.decision import Decision, known_positive
 from skimbalance.engine.forward import predict_logits
 from skimbalance.networks import check_gaps
@@ -36,19 +38,26 @@ class PredictingClassifier(AssemblingClassifier):
             f"{type(self).__name__}(pos_label={labels[rarer]!r}, ...)."
         )
 
-    def _new_decision(self, positive):
+    def _positive_now(self):
+        """Return the position of the positive class, by `pos_label` as it is now."""
+        known = known_positive(self.pos_label, self.classes_)
+        return self._positive if known is None else known
+
+    def _new_decision(self):
         """Return the decision rule as the parameters have it now."""
-        decision = Decision(self.decision, self.classes_, positive)
+        decision = Decision(self.decision, self.classes_, self._positive_now())
         self._need_positive(decision.needs_positive)
         return decision
 
     def _target_prior(self):
-        """Return the prior that ``predict_proba`` refers to, as an array."""
-        if self.target_prior is None:
-            return getattr(self, "train_prior_", None)
-        if isinstance(self.target_prior, str):
-            return self.prior_
-        return check_prior(self.target_prior, self.classes_)
+        """Return the class shares that ``predict_proba`` refers to, as an array."""
+        target = self.target_prior
+        check_values(self, {"target_prior": target})  # it may have been set after fit
+        if isinstance(target, str):
+            return self.prior_ if target == "fit" else getattr(self, "train_prior_", None)  # None in a first fit
+        if isinstance(target, Real) and self.n_classes_ == 2:
+            self._need_positive(f"target_prior={target!r}")
+        return check_prior(target, self.classes_, positive=self._positive_now())
 
     def _logits_of(self, X, callbacks=(), chunk_rows=None):
         """Return the network's logits of validated rows."""
@@ -64,7 +73,7 @@ class PredictingClassifier(AssemblingClassifier):
         return logits, None if self.opinions_ is None else self.opinions_.proba(X)
 
     def predict_proba(self, X, **predict_params):
-        """Return class probabilities, under the prior that training showed or the one in `target_prior`.
+        """Return class probabilities in the population that `target_prior` names: that of y, by default.
 
         Parameters
         ----------
@@ -87,7 +96,7 @@ class PredictingClassifier(AssemblingClassifier):
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
         logits, others = self._opinions(X, predict_params)
-        return self._answers(decides=False).proba(logits, others)
+        return self._posterior.at(self._target_prior(), logits, others)
 
     def predict_log_proba(self, X, **predict_params):
         """Return the logarithm of ``predict_proba``.
@@ -120,15 +129,17 @@ class PredictingClassifier(AssemblingClassifier):
         Returns
         -------
         ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
-            For two classes log P(y | x) of the second minus that of the first, at the prior that ``predict_proba``
-            shows, whatever `decision` is; for more, log P(y | x) of each. All are finite: 0 counts as the smallest
-            number above it.
+            For two classes log P(y | x) of the second minus that of the first, as ``predict_proba`` gives them,
+            whatever `decision` is; for more, log P(y | x) of each. All are finite: 0 counts as the smallest number
+            above it.
         """
         log_proba = np.maximum(self.predict_log_proba(X, **predict_params), np.log(np.finfo(np.float64).tiny))
         return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
 
     def predict(self, X, **predict_params):
         """Return the label of each row by the rule in `decision`.
+
+        For two classes it is the positive one where ``predict_proba`` is at least ``threshold_``.
 
         Parameters
         ----------
@@ -151,35 +162,34 @@ class PredictingClassifier(AssemblingClassifier):
             rows.
         """
         logits, others = self._opinions(X, predict_params)
-        return self._labels(self.answers_.indices(logits, others))
+        answers = self.answers_
+        return self._labels(answers.indices(answers.proba(logits, others)))
 
     @property
     def answers_(self):
         """What ``predict_proba`` and ``predict`` compute with, an `Answers`, by the parameters as they are now."""
         if not self.initialized_:
             raise AttributeError("answers_ exists after fit.")
-        return self._answers(decides=self.decision is not None)
-
-    def _answers(self, decides):
-        """Return the same; the decision rule only where it is asked for."""
+        decision, target_prior = self._decision_now(), self._target_prior()
+        if decision.kind == "argmax":
+            prior = self.train_prior_
+        else:
+            prior = self.prior_ if isinstance(self.target_prior, str) else target_prior
         return Answers(
-            self.columns_, self._network, self.opinions_, self._posterior, self._target_prior(),
-            self._decision_now() if decides else None, self.classes_,
-        )  # fmt: skip
+            self.columns_, self._network, self.opinions_, self._posterior, target_prior, decision, prior, self.classes_
+        )
 
     def _decision_now(self):
         """Return the decision rule, parsed anew where the parameter was changed after fit."""
-        known = known_positive(self.pos_label, self.classes_)
-        positive = self._positive if known is None else known
-        is_same = self._decision.is_of(self.decision) and self._decision.positive == positive
-        decision = self._decision if is_same else self._new_decision(positive)
-        if decision.needs_rows and decision.threshold is None:
+        is_same = self._decision.is_of(self.decision) and self._decision.positive == self._positive_now()
+        decision = self._decision if is_same else self._new_decision().with_rows(self._decision.rows)
+        if decision.needs_rows and decision.rows is None:
             when = "has seen no rows before" if is_same else "was set after"
             raise ValueError(
                 f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
                 'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
             )
-        return decision if decision.threshold is not None else decision.choose_threshold(self.prior_)
+        return decision
 
     @property
     def opinion_weights_(self):
@@ -191,22 +201,13 @@ class PredictingClassifier(AssemblingClassifier):
 
     @property
     def threshold_(self):
-        """Probability of the positive class, at the prior of y, from which ``predict`` says positive."""
+        """Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive."""
         try:
-            threshold = self._threshold() if self.initialized_ and self.n_classes_ == 2 else None
+            threshold = self.answers_.threshold if self.initialized_ else None
         except ValueError as error:
             raise AttributeError(str(error)) from None
         if threshold is None:
-            raise AttributeError("threshold_ exists after fit, for two classes and costs that do not reward mistakes.")
+            raise AttributeError(
+                "threshold_ exists after fit, for two classes, but not for costs that reward mistakes."
+            )
         return threshold
-
-    def _threshold(self):
-        """Return the threshold at the prior of y; that of an argmax lies where the prior it is taken at is even."""
-        decision = self._decision_now()
-        if decision.kind != "argmax":
-            return decision.threshold
-        target = self._target_prior()
-        if target is None:  # nothing was trained
-            return None
-        odds = (self.prior_ / target)[[1 - decision.positive, decision.positive]]
-        return float(odds[1] / odds.sum())

@@ -215,7 +215,7 @@ def test_indicators_see_levels_and_gaps_alone():
 def test_networks_learn_from_categories_and_gaps(model):
     frame, y = table(1000)
     unseen, truth = table(2000, seed=1)
-    clf = classifier(model, target_prior="fit").fit(frame, y)
+    clf = classifier(model).fit(frame, y)
     proba = clf.predict_proba(unseen)[:, 1]
     assert roc_auc_score(truth, proba) > 0.8
     assert proba.mean() == pytest.approx(truth.mean(), abs=0.06)
@@ -323,7 +323,7 @@ def test_samplers_know_categories_and_gaps(strategy, columns):
         return realmlp(meta, n_members=2)
 
     network.recipe = realmlp.recipe
-    clf = ImbalancedKerasClassifier(network, strategy=strategy, epochs=20, random_state=0, target_prior="fit")
+    clf = ImbalancedKerasClassifier(network, strategy=strategy, epochs=20, random_state=0)
     proba = clf.fit(frame, y).predict_proba(frame)[:, 1]
     assert seen["rows"] != N
     assert roc_auc_score(y, proba) > 0.6
@@ -399,10 +399,7 @@ def test_smotenc_that_leaves_out_a_category_is_refused():
 def test_categories_hold_with_other_parameters(parameters):
     frame, y = table()
     given = {"epochs": 15, **parameters}
-    if given.get("model") == "mlp":
-        clf = ImbalancedKerasClassifier(random_state=0, target_prior="fit", **given)
-    else:
-        clf = classifier(target_prior="fit", **given)
+    clf = ImbalancedKerasClassifier(random_state=0, **given) if given.get("model") == "mlp" else classifier(**given)
     proba = clf.fit(frame, y).predict_proba(frame)
     assert proba[:, 1].mean() == pytest.approx(y.mean(), abs=0.1)
     if not given.get("run_eagerly"):

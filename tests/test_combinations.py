@@ -211,7 +211,7 @@ def test_pairs(case, trained):
         feature = "plain"
     n_passes = 8 if way == "program" else 1
     clf = fitted(clf, X, y, weights, feature, n_passes)
-    proba = clf.set_params(target_prior="fit").predict_proba(X)
+    proba = clf.predict_proba(X)
 
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-9)
     share = np.average(y, weights=weights)
@@ -333,7 +333,7 @@ def tables(draw_from):
 def test_any_table_is_fitted_or_refused_in_a_sentence(what, strategy, model):
     X, y, weights = what
     small = {"model__hidden_layer_sizes": (4,)}
-    clf = ImbalancedKerasClassifier(model, strategy=strategy, epochs=2, random_state=0, target_prior="fit", **small)
+    clf = ImbalancedKerasClassifier(model, strategy=strategy, epochs=2, random_state=0, **small)
     try:
         clf.fit(X, y, sample_weight=weights)
     except (ValueError, TypeError) as error:

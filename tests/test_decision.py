@@ -1,13 +1,16 @@
 """Does each decision rule make the best decision it names?"""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
 
-from skimbalance import ImbalancedKerasClassifier
-from skimbalance.decision import Decision, threshold_from_rows
+from skimbalance import ImbalancedKerasClassifier, decide
+from skimbalance.decision import Decision, RowProbabilities, threshold_from_rows
+from skimbalance.posterior import shift_prior
+from skimbalance.strategies import STRATEGIES
 
 
 def calibrated(n_samples=100_000, seed=0):
@@ -19,7 +22,7 @@ def calibrated(n_samples=100_000, seed=0):
 
 RULES = {
     "f1": ("f1", f1_score),
-    "f2": (("fbeta", 2.0), lambda y, predicted: fbeta_score(y, predicted, beta=2.0)),
+    "f2": (("fbeta", 2.0), partial(fbeta_score, beta=2.0)),
     "mcc": ("mcc", matthews_corrcoef),
 }
 
@@ -27,10 +30,21 @@ RULES = {
 @pytest.mark.parametrize(("decision", "score"), RULES.values(), ids=RULES)
 def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, score):
     p, y = calibrated()
-    rule = Decision(decision, [0, 1])
-    threshold = rule.choose_threshold(None, np.column_stack([1 - p, p])).threshold
+    prior = np.array([1 - p.mean(), p.mean()])
+    rows = RowProbabilities.of(np.column_stack([1 - p, p]), np.ones(len(p)), prior)
+    assert len(rows.proba) <= 4097
+    rule = Decision(decision, [0, 1]).with_rows(rows)
     best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 200)))
-    assert score(y, p >= threshold) > best - 0.005
+    assert score(y, p >= rule.threshold(prior, prior)) > best - 0.005
+    # Where positive rows are three times as frequent, the same rows are enough.
+    prior_there = np.array([1 - 3 * p.mean(), 3 * p.mean()])
+    there = shift_prior(np.column_stack([1 - p, p]), prior, prior_there)[:, 1]
+    weight = np.where(y == 1, prior_there[1] / y.mean(), prior_there[0] / (1 - y.mean()))
+    best = max(score(y, there >= t, sample_weight=weight) for t in np.quantile(there, np.linspace(0.5, 0.999, 200)))
+    assert score(y, there >= rule.threshold(prior_there, prior_there), sample_weight=weight) > best - 0.005
+    assert rule.threshold(prior_there, prior) == pytest.approx(
+        shift_prior(np.array([1 - (t := rule.threshold(prior_there, prior_there)), t]), prior_there, prior)[1]
+    )
 
 
 def test_f1_threshold_is_half_the_best_f1():
@@ -50,29 +64,128 @@ def test_weights_are_repeated_rows():
 
 def model(X, y, **parameters):
     """Fit a small network."""
-    return ImbalancedKerasClassifier("mlp", epochs=10, random_state=0, **parameters).fit(X, y)
+    return ImbalancedKerasClassifier(**{"model": "mlp", "epochs": 10, "random_state": 0, **parameters}).fit(X, y)
 
 
-@pytest.mark.parametrize("strategy", ["class_weight", "focal", "smote"])
-@pytest.mark.parametrize("target_prior", [None, "fit", [0.2, 0.8]], ids=str)
-def test_decisions_work_on_the_prior_of_y_whatever_is_shown(strategy, target_prior, rare):
-    X, y = rare
-    clf = model(X, y, strategy=strategy)
-    natural = clf.set_params(target_prior="fit").predict_proba(X)[:, 1]
-    clf.set_params(target_prior=target_prior)
-    for decision, threshold in [(0.3, 0.3), ("balanced_accuracy", clf.prior_[1]), ({"fp": 1, "fn": 4}, 0.2)]:
-        predicted = clf.set_params(decision=decision).predict(X)
-        np.testing.assert_array_equal(predicted, natural >= threshold)
-        assert clf.threshold_ == pytest.approx(threshold)
-    np.testing.assert_array_equal(clf.set_params(decision=None).predict(X), natural >= clf.threshold_)
-    np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X)[:, 1] >= 0.5)
+RULES_OF_NUMBERS = [0.0, 0.3, 1.0, "balanced_accuracy", {"fp": 1, "fn": 4}, [[0, 3], [1, 0]], {(1, 0): 5, (0, 1): 2}]
+PRIORS = {"fit": "fit", "train": "train", "share": 0.2, "shares": [0.98, 0.02], "by label": {0: 0.5, 1: 0.5}}
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "alpha", "default"])
+def test_predict_is_predict_proba_from_the_threshold_on(strategy, small_table):
+    """For every strategy, prior and decision; and a strategy's own labels are the same at every prior."""
+    X, y = small_table
+    parameters = {"alpha": {"strategy": "focal", "alpha": 0.8}, "default": {"model": None}}.get(
+        strategy, {"strategy": strategy}
+    )
+    clf = model(X, y, **{"decision": "f1", "epochs": 4, **parameters})
+    train_prior = clf.train_prior_
+    own = clf.set_params(target_prior="train").predict_proba(X)[:, 1] >= 0.5
+    for target_prior in PRIORS.values():
+        proba = clf.set_params(target_prior=target_prior).predict_proba(X)
+        shown = clf.answers_.target_prior
+        population = clf.prior_ if isinstance(target_prior, str) else shown
+        for decision in [None, "f1", ("fbeta", 2.0), "mcc", *RULES_OF_NUMBERS]:
+            labels = clf.set_params(decision=decision).predict(X)
+            np.testing.assert_array_equal(labels, proba[:, 1] >= clf.threshold_)
+            if decision is None:
+                np.testing.assert_array_equal(labels, own)
+                odds = shown / train_prior
+                assert clf.threshold_ == pytest.approx(odds[1] / odds.sum())
+            elif isinstance(decision, float):
+                assert clf.threshold_ == decision
+            elif decision == "balanced_accuracy":
+                assert clf.threshold_ == pytest.approx(shown[1])
+            elif isinstance(decision, dict | list):
+                costs = {"fp": 1, "fn": 4} if isinstance(decision, dict) and "fp" in decision else None
+                costs = costs or ([[0, 2], [5, 0]] if isinstance(decision, dict) else decision)
+                np.testing.assert_array_equal(labels, decide(shift_prior(proba, shown, population), costs=costs))
+            else:
+                rows = clf._decision.rows
+                assert 0 < clf.threshold_ < 1
+                there = threshold_from_rows(
+                    clf.answers_.decision.kind, clf.answers_.decision.value, *rows.at(population)
+                )
+                np.testing.assert_array_equal(labels, shift_prior(proba, shown, population)[:, 1] >= there - 1e-12)
+
+
+@pytest.mark.parametrize("decision", [None, "balanced_accuracy", [[0, 1, 3], [2, 0, 1], [9, 7, 0]]], ids=str)
+def test_decisions_of_more_classes_follow_the_population(decision, rare_multiclass):
+    X, y = rare_multiclass
+    clf = model(X, y, strategy="class_weight", decision=decision)
+    natural = clf.predict_proba(X)
+    own = shift_prior(natural, clf.prior_, clf.train_prior_).argmax(axis=1)
+    for target_prior in ("fit", "train", [0.2, 0.3, 0.5]):
+        clf.set_params(target_prior=target_prior)
+        population = clf.prior_ if isinstance(target_prior, str) else target_prior
+        there = shift_prior(natural, clf.prior_, population)
+        expected = {
+            "None": own,
+            "balanced_accuracy": (there / population).argmax(axis=1),
+        }.get(str(decision))
+        expected = decide(there, costs=decision) if expected is None else expected
+        np.testing.assert_array_equal(clf.predict(X), expected)
+        assert not hasattr(clf, "threshold_")
+
+
+def test_costs_decide_for_the_population_that_is_named():
+    """20 % of y, 1 % in deployment: the rule there costs less than a third of that at the prior of y."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(4000, 2)), np.arange(4000) % 5 == 0
+    X[y] += 1
+    clf = model(X, y, strategy="none", decision={"fp": 1, "fn": 25})
+    y_new = np.arange(20_000) % 100 == 0
+    X_new = rng.normal(size=(20_000, 2)) + y_new[:, None]
+
+    def cost():
+        called = clf.predict(X_new)
+        return np.mean(called & ~y_new) + 25 * np.mean(~called & y_new)
+
+    before = cost()
+    assert cost() == before
+    clf.set_params(target_prior=0.01)
+    assert cost() < before / 2
+
+
+@pytest.mark.parametrize(
+    ("costs", "threshold"),
+    [
+        ([[0, 1], [1e300, 0]], 0.0),
+        ([[0, 1e308], [1e308, -1e308]], 1 / 3),
+        ([[0, 0], [1, 0]], 0.0),
+        ([[1, 0], [1, 0]], 0.0),
+        ([[0, 0], [0, 0]], 0.0),
+        ([[0, 1], [0, 0]], np.inf),
+        ([[0, 1], [0, 1]], np.inf),
+        ([[1, 0], [0, 1]], None),
+    ],
+    ids=[
+        "nearly 0",
+        "large",
+        "free alarms",
+        "alarms wanted",
+        "nothing costs",
+        "free misses",
+        "never",
+        "mistakes wanted",
+    ],
+)
+def test_thresholds_of_costs(costs, threshold):
+    rule, prior = Decision(costs, [0, 1]), np.array([0.9, 0.1])
+    found = rule.threshold(prior, prior)
+    assert found == (None if threshold is None else pytest.approx(threshold, abs=1e-12))
+    if threshold in (0.0, np.inf):
+        assert rule.threshold(prior, np.array([0.3, 0.7])) == pytest.approx(threshold, abs=1e-12)
+    labels = rule.labels(np.array([[0.4, 0.6], [0.99, 0.01]]), prior, prior)
+    expected = {None: [0, 1], np.inf: [0, 0], 1 / 3: [1, 0]}.get(threshold, [1, 1])
+    np.testing.assert_array_equal(labels, expected)
 
 
 def test_costs_give_the_bayes_decision(rare_multiclass):
     X, y = rare_multiclass
     costs = np.array([[0.0, 1.0, 3.0], [2.0, 0.0, 1.0], [9.0, 7.0, 0.5]])
     clf = model(X, y, decision=costs)
-    natural = clf.set_params(target_prior="fit").predict_proba(X)
+    natural = clf.predict_proba(X)
     expected = [min(range(3), key=lambda k: sum(p[c] * costs[c, k] for c in range(3))) for p in natural]
     np.testing.assert_array_equal(clf.predict(X), expected)
 
@@ -89,7 +202,7 @@ def test_dividing_by_the_prior_has_the_best_balanced_accuracy():
     proba = rng.dirichlet([3.0, 0.6, 0.2], size=100_000)
     y = (rng.random(len(proba))[:, None] > np.cumsum(proba, axis=1)).sum(axis=1)
     prior = proba.mean(axis=0)
-    best = balanced_accuracy_score(y, Decision("balanced_accuracy", [0, 1, 2]).labels(proba, prior))
+    best = balanced_accuracy_score(y, Decision("balanced_accuracy", [0, 1, 2]).labels(proba, prior, prior))
     for weights in rng.uniform(0.3, 3, size=(30, 3)):
         assert balanced_accuracy_score(y, (proba * weights / prior).argmax(axis=1)) < best + 0.002
     assert balanced_accuracy_score(y, proba.argmax(axis=1)) < best - 0.1
@@ -99,8 +212,7 @@ def test_dividing_by_the_prior_has_the_best_balanced_accuracy():
 def test_f1_looks_at_held_out_rows_where_there_are_any(validation_split, rare):
     X, y = rare
     clf = model(X, y, decision="f1", validation_split=validation_split)
-    natural = clf.set_params(target_prior="fit").predict_proba(X)[:, 1]
-    np.testing.assert_array_equal(clf.predict(X), natural >= clf.threshold_)
+    natural = clf.predict_proba(X)[:, 1]
     from_all = threshold_from_rows("fbeta", 1.0, natural)
     assert (clf.threshold_ == pytest.approx(from_all)) is (validation_split == 0)
 
@@ -158,3 +270,24 @@ def test_a_rule_knows_whether_it_is_the_one_asked_for(decision):
     if isinstance(decision, dict | list):
         decision.clear()
         assert not rule.is_of(decision)
+
+
+@pytest.mark.parametrize(
+    ("decision", "rule"),
+    [(None, ": the strategy's own rule"), ("f1", ": best expected F1"), ({"fp": 1, "fn": 9}, ">= 0.1: l")],
+)
+@pytest.mark.parametrize("validation_split", [0.0, 0.3])
+def test_a_verbose_fit_ends_with_what_it_predicts(decision, rule, validation_split, rare, capsys):
+    X, y = rare
+    clf = model(X, np.array(["ok", "fraud"])[y], decision=decision, pos_label="fraud", verbose=1,
+                validation_split=validation_split, early_stopping=validation_split > 0)  # fmt: skip
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"Kept epoch {clf.best_epoch_} of {clf.n_iter_}. ")
+    assert f"where P >= {clf.threshold_:.3g}" in line
+    assert rule in line
+    assert "(10.0% of y)" in line
+    if validation_split:
+        assert f"log-loss {clf.history_['val_loss'][clf.best_epoch_ - 1]:.3f}, average precision 0." in line
+    else:
+        assert "No rows were held out" in line
+        assert f"'fraud' for {np.mean(clf.predict(X) == 'fraud'):.1%} of rows" in line

@@ -45,7 +45,7 @@ def test_scores_of_the_users_rows_are_those_that_the_classifier_has(model, strat
         if strategy == "ldam" or np.ndim(clf.best_epoch_):  # calibrated since, or of several epochs
             continue
         prior = clf.prior_ if not weights else np.bincount(y[:150], weight) / weight.sum()
-        proba = shift_prior(clf.predict_proba(X[:150]), clf.train_prior_, prior)
+        proba = shift_prior(clf.predict_proba(X[:150]), clf.prior_, prior)
         history = {name: of[clf.best_epoch_ - 1] for name, of in clf.history_.items()}
         weights = {"sample_weight": weights[0] if weights else None}
         assert history["val_loss"] == pytest.approx(sklearn_log_loss(*out[1:], proba, **weights), rel=1e-4)

@@ -157,27 +157,29 @@ def small(model="mlp", **parameters):
 
 
 MIXED = {"categorical_features": ["colour", "shop", "weight class"], "pos_label": "bad"}
+AS_TRAINED = {"target_prior": "train"}
 CALIBRATED = {"calibration": "holdout", "validation_split": 0.2}
 #: Name of a case -> the table ("two" and "three" classes, "mixed") and the parameters of its classifier.
 CASES = {
     "default": ("two", {"model": None}),
-    "default, three classes": (
-        "three", {"model": None, "epochs": 2, "target_prior": "fit", "decision": "balanced_accuracy"}
-    ),
-    "default, mixed": ("mixed", {"model": None, "decision": "mcc", **MIXED}),
+    "default, three classes": ("three", {"model": None, "epochs": 2, "decision": "balanced_accuracy"}),
+    "default, mixed": ("mixed", {"model": None, "decision": "mcc", "target_prior": 0.2, **MIXED}),
     "default, calibrated, no opinions": ("two", {"model": None, "opinions": None, **CALIBRATED}),
     "mlp, mixed": ("mixed", {"decision": "f1", "target_prior": {"bad": 0.3, "good": 0.7}, **MIXED}),
     "own, mixed": ("mixed", {"model": with_encode, **MIXED}),
-    "focal, forest, threshold": ("two", {"strategy": "focal", "opinions": "forest", "decision": 0.3}),
-    "sampler, F-beta": ("two", {"strategy": SMOTE(random_state=0), "decision": ("fbeta", 2.0), "target_prior": "fit"}),
-    "weights, costs": ("two", {"strategy": "effective_number", "decision": {"fp": 1.0, "fn": 10.0}}),
-    "poly, calibrated": ("two", {"strategy": "poly", "target_prior": "fit", **CALIBRATED}),
-    "three, calibrated": ("three", CALIBRATED),
+    "focal, forest, threshold": ("two", {"strategy": "focal", "opinions": "forest", "decision": 0.3, **AS_TRAINED}),
+    "sampler, F-beta": ("two", {"strategy": SMOTE(random_state=0), "decision": ("fbeta", 2.0), "target_prior": 0.4}),
+    "weights, costs": ("two", {"strategy": "effective_number", "decision": {"fp": 1.0, "fn": 10.0}, **AS_TRAINED}),
+    "poly, calibrated": ("two", {"strategy": "poly", **CALIBRATED}),
+    "three, calibrated": ("three", {**AS_TRAINED, **CALIBRATED}),
     "three, poly, boosting": ("three", {"strategy": "poly", "opinions": ["boosting"]}),
-    "three, focal, costs": ("three", {"strategy": Focal(1.5), "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]]}),
+    "three, focal, costs": (
+        "three",
+        {"strategy": Focal(1.5), "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]], "target_prior": [0.5, 0.2, 0.3]},
+    ),
     "three, vector scaling, softmax": ("three", {"strategy": VectorScaling(0.4), "model": own(None, 3, "softmax")}),
     "three, LDAM, logits": ("three", {"strategy": "ldam", "early_stopping": False, "model": own(None, 3)}),
-    "LDAM": ("two", {"strategy": "ldam", "early_stopping": False}),
+    "LDAM": ("two", {"strategy": "ldam", "early_stopping": False, "target_prior": [0.6, 0.4]}),
     "asymmetric, sigmoid unit": ("two", {"strategy": "asymmetric_focal", "model": own(None, 1, "sigmoid")}),
     "a loss of Keras, one logit": ("two", {"loss": "binary_focal_crossentropy", "model": own(None, 1)}),
     "softmax layer": ("two", {"strategy": "none", "decision": "f1", "model": own(layers.Softmax(), 2)}),
@@ -436,7 +438,7 @@ def test_onnx_of_a_pipeline_of_columns(tmp_path):
     X, y = frame()
     X.loc[::9, "b"] = np.nan
     smote = ("smote", SMOTE(random_state=0))
-    clf = small(pos_label="bad", decision="f1", opinions="forest", target_prior="fit")
+    clf = small(pos_label="bad", decision="f1", opinions="forest")
     pipeline = SamplingPipeline([*with_columns().steps, smote, ("clf", clf)]).fit(X, y)
     export(pipeline, tmp_path / "model.onnx", format="onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -266,7 +266,7 @@ def test_held_out_rows_of_all_choose_every_pairs_epoch(rare):
 
 
 @pytest.mark.parametrize("strategy", ["focal", "class_weight"])
-@pytest.mark.parametrize("target_prior", [None, "fit", [0.7, 0.3]], ids=str)
+@pytest.mark.parametrize("target_prior", ["train", "fit", [0.7, 0.3]], ids=str)
 def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_prior, rare):
     X, y = rare
     clf = quick(strategy=strategy, target_prior=target_prior, opinions=None).fit(X, y)
@@ -274,7 +274,7 @@ def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_pr
     mean = np.mean(
         [shift_prior(clf.loss_.predict_proba(logits[:, m]), clf.train_prior_, clf.prior_) for m in range(8)], axis=0
     )
-    wanted = clf.train_prior_ if target_prior is None else clf.prior_ if target_prior == "fit" else target_prior
+    wanted = clf.train_prior_ if target_prior == "train" else clf.prior_ if target_prior == "fit" else target_prior
     np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, wanted), atol=1e-5)
 
 
@@ -306,7 +306,7 @@ def test_the_f1_threshold_follows_from_held_out_rows(larger):
     from skimbalance.decision import threshold_from_rows
 
     X, y = larger
-    clf = quick(decision="f1", target_prior="fit").fit(X, y)
+    clf = quick(decision="f1").fit(X, y)
     own = threshold_from_rows("fbeta", 1.0, clf.predict_proba(X)[:, 1])
     assert clf.threshold_ != pytest.approx(own, rel=1e-3)
     np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X)[:, 1] >= clf.threshold_)

@@ -23,7 +23,7 @@ from skimbalance.posterior import even_weights, fit_intercept, fit_weights, shif
 
 def quick(**parameters):
     """Default network, for a few steps."""
-    return ImbalancedKerasClassifier(**{"epochs": 6, "random_state": 0, "target_prior": "fit", **parameters})
+    return ImbalancedKerasClassifier(**{"epochs": 6, "random_state": 0, **parameters})
 
 
 def islands(n_samples, seed):
@@ -190,7 +190,7 @@ def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
     mean = shift_prior(mean, np.ones(2), np.exp(clf._posterior.intercept))
     np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
     np.testing.assert_allclose(clf.opinions_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
-    clf.set_params(target_prior=None)
+    clf.set_params(target_prior="train")
     np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, clf.train_prior_), atol=1e-12)
 
 

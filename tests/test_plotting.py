@@ -1,12 +1,19 @@
-"""Do displays draw what they say: of the label that is looked for, at the prior of y, beside each other?"""
+"""Do displays draw what they say: of the label that is looked for, as it is predicted, beside each other?"""
+
+import warnings
 
 import numpy as np
 import pytest
+from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score
-from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.metrics import brier_score_loss, f1_score, make_scorer, precision_score, recall_score
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import (
@@ -113,31 +120,59 @@ def test_gain_and_lift_at_a_budget(payments):
 # --- of a classifier ---
 
 
-@pytest.mark.parametrize("display", OF_ROWS[1:])
-def test_a_classifier_is_asked_at_the_prior_of_y_and_left_as_it_was(display, payments, fitted):
+@pytest.mark.parametrize("display", OF_ROWS)
+def test_a_classifier_is_drawn_by_what_it_predicts(display, payments, fitted):
     X, y, _ = payments
-    before, shown = fitted.get_params(), fitted.predict_proba(X[:5])
     found = display.from_estimator(fitted, X, y)
-    natural = fitted.set_params(target_prior="fit").predict_proba(X)[:, 0]
-    fitted.set_params(target_prior=None)
-    expected = display.from_predictions(y, natural, pos_label="fraud")
     assert found.pos_label == "fraud"
+    expected = display.from_predictions(y, fitted.predict_proba(X)[:, 0], pos_label="fraud")
     mine, other = (d.lines_["F1"] if display is ThresholdDisplay else d.line_ for d in (found, expected))
     np.testing.assert_allclose(mine.get_data(), other.get_data())
-    assert fitted.get_params() == before
-    np.testing.assert_array_equal(fitted.predict_proba(X[:5]), shown)
 
 
-def test_reliability_shows_what_predict_proba_says_and_warns_of_another_prior(payments, fitted):
+@pytest.mark.parametrize("display", OF_ROWS)
+def test_probabilities_of_another_population_are_said_to_be_so(display, payments, fitted):
     X, y, _ = payments
-    with pytest.warns(UserWarning, match='set target_prior="fit" to compare like with like'):
-        moved = ReliabilityDisplay.from_estimator(fitted, X, y)
-    assert moved.proba.mean() > 3 * np.mean(y == "fraud")
-    fitted.set_params(target_prior="fit")
-    try:
-        assert ReliabilityDisplay.from_estimator(fitted, X, y).calibration_error < moved.calibration_error / 5
-    finally:
-        fitted.set_params(target_prior=None)
+    inside = make_pipeline(RandomOverSampler(random_state=0), clone(fitted)).fit(X[:2000], y[:2000])
+    with pytest.warns(UserWarning, match="refer to a population of which 50.0% .* Set target_prior to the shares"):
+        moved = display.from_estimator(inside, X, y)
+    inside[-1].set_params(target_prior=np.mean(y == "fraud"))
+    found = display.from_estimator(inside, X, y)
+    if display is ReliabilityDisplay:
+        assert moved.proba.mean() > 2 * np.mean(y == "fraud")
+        assert found.calibration_error < moved.calibration_error / 3
+
+
+@pytest.mark.parametrize("target_prior", ["fit", 0.3])
+def test_the_threshold_of_a_wrapper_is_the_one_that_its_labels_follow(target_prior, payments):
+    X, y, _ = payments
+    y = (y == "fraud").astype(int)
+    clf = ImbalancedKerasClassifier("mlp", target_prior=target_prior, epochs=4, random_state=0)
+    wrappers = {
+        "fixed": FixedThresholdClassifier(clf, threshold=0.4),
+        "fixed log-odds": FixedThresholdClassifier(clf, threshold=1.0, response_method="decision_function"),
+        "tuned": TunedThresholdClassifierCV(clf, scoring="f1", cv=2),
+        "tuned for the other": TunedThresholdClassifierCV(clf, scoring=make_scorer(f1_score, pos_label=0), cv=2),
+        "bagged": BaggingClassifier(clf, n_estimators=2, random_state=0),
+        "calibrated": CalibratedClassifierCV(clf, cv=2),
+        "by votes": VotingClassifier([("a", clf), ("b", clone(clf).set_params(strategy="none"))], voting="soft"),
+        "in a search": GridSearchCV(make_pipeline(StandardScaler(), clf), {}, cv=2),
+    }  # fmt: skip
+    for name, model in wrappers.items():
+        model.set_params(**{"pos_label": 0} if name == "fixed log-odds" else {}).fit(X[:800], y[:800])
+        proba, called = model.predict_proba(X)[:, 1], model.predict(X) == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of another share, where one is named
+            threshold = ThresholdDisplay.from_estimator(model, X, y).threshold
+        np.testing.assert_array_equal(proba >= threshold, called, err_msg=name)
+        if name in ("fixed", "bagged", "calibrated", "by votes"):
+            assert threshold == (0.4 if name == "fixed" else 0.5)
+        if name == "tuned":
+            assert threshold == model.best_threshold_
+    hard = VotingClassifier([("a", LogisticRegression()), ("b", LinearDiscriminantAnalysis())]).fit(X[:, :1], y)
+    hard.predict_proba = lambda X: np.column_stack([1 - p, p])[: len(X)]
+    p = np.random.default_rng(0).random(len(X))
+    assert ThresholdDisplay.from_estimator(hard, X[:, :1], y).threshold is None
 
 
 def test_the_rule_that_is_used_is_marked(payments, fitted):
@@ -164,8 +199,10 @@ def test_the_rule_that_is_used_is_marked(payments, fitted):
     assert other.scores["cost"][used] == pytest.approx(cost)
     tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring="balanced_accuracy").fit(X, y == "fraud")
     assert ThresholdDisplay.from_estimator(tuned, X, y == "fraud").threshold == tuned.best_threshold_
-    shown = TunedThresholdClassifierCV(fitted, scoring="balanced_accuracy", cv="prefit", refit=False).fit(X, y)
-    assert ThresholdDisplay.from_estimator(shown, X, y, pos_label="fraud").threshold is None, "tuned at another prior"
+    never = ThresholdDisplay.from_estimator(fitted.set_params(decision=[[0, 0], [1, 0]]), X, y)
+    fitted.set_params(decision=None)
+    assert never.threshold == np.inf
+    assert "used (never)" in never.ax_.get_legend_handles_labels()[1]
 
 
 @pytest.mark.parametrize("display", OF_ROWS)

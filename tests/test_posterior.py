@@ -61,7 +61,7 @@ def test_probabilities_at_the_prior_of_y_are_calibrated(name):
     X, y, proba = known_problem()
     plain = fitted(X, y, strategy="none").predict_proba(X)
     assert log_loss(y, plain) < 1.02 * log_loss(y, proba)
-    corrected = fitted(X, y, strategy=BINARY[name], target_prior="fit").predict_proba(X)
+    corrected = fitted(X, y, strategy=BINARY[name]).predict_proba(X)
     assert corrected[:, 1].mean() == pytest.approx(y.mean(), rel=0.10)
     assert log_loss(y, corrected) < (1 + APPROXIMATE.get(name, 0.03)) * log_loss(y, plain)
 
@@ -70,7 +70,7 @@ def test_probabilities_at_the_prior_of_y_are_calibrated(name):
 def test_probabilities_of_more_classes_are_calibrated(name):
     X, y, _ = known_problem(n_classes=3)
     plain = fitted(X, y, strategy="none").predict_proba(X)
-    corrected = fitted(X, y, strategy=name, target_prior="fit").predict_proba(X)
+    corrected = fitted(X, y, strategy=name).predict_proba(X)
     np.testing.assert_allclose(corrected.mean(axis=0), np.bincount(y) / len(y), rtol=0.10)
     assert log_loss(y, corrected) < (1 + APPROXIMATE.get(name, 0.03)) * log_loss(y, plain)
 
@@ -80,10 +80,10 @@ def test_probabilities_of_more_classes_are_calibrated(name):
 def test_a_calibrator_on_held_out_rows(strategy, n_classes):
     X, y, _ = known_problem(n_classes=n_classes)
     plain = fitted(X, y, strategy="none").predict_proba(X)
-    clf = fitted(X, y, strategy=strategy, calibration="holdout", validation_split=0.3, target_prior="fit")
+    clf = fitted(X, y, strategy=strategy, calibration="holdout", validation_split=0.3)
     assert log_loss(y, clf.predict_proba(X)) < 1.05 * log_loss(y, plain)
-    # Without a target, it still speaks of the population that training showed.
-    shown = clf.set_params(target_prior=None).predict_proba(X).mean(axis=0)
+    # It speaks of the population that training showed, too.
+    shown = clf.set_params(target_prior="train").predict_proba(X).mean(axis=0)
     assert shown[-1] > 1.5 * np.bincount(y)[-1] / len(y)
 
 
@@ -94,14 +94,12 @@ def test_a_calibrator_speaks_of_the_data_whatever_rows_it_is_fitted_on(strategy)
     train, out = slice(None, 20_000), np.arange(20_000, 40_000)
     out = np.concatenate([out[y[out] == 1], out[y[out] == 0][: 2 * (y[out] == 1).sum()]])
     clf = ImbalancedKerasClassifier(
-        linear, strategy=strategy, calibration="holdout", target_prior="fit", epochs=100, batch_size=-1, random_state=0,
+        linear, strategy=strategy, calibration="holdout", epochs=100, batch_size=-1, random_state=0,
         optimizer__learning_rate=0.05,
     ).fit(X[train], y[train], validation_data=(X[out], y[out]))  # fmt: skip
     proba = clf.predict_proba(X[train])
     assert proba[:, 1].mean() == pytest.approx(y[train].mean(), rel=0.1)
-    assert log_loss(y[train], proba) < 1.05 * log_loss(
-        y[train], fitted(X[train], y[train]).set_params(target_prior="fit").predict_proba(X[train])
-    )
+    assert log_loss(y[train], proba) < 1.05 * log_loss(y[train], fitted(X[train], y[train]).predict_proba(X[train]))
 
 
 @pytest.mark.parametrize(("model", "n_classes"), [(None, 2), (linear, 3)], ids=["default", "linear"])
@@ -111,7 +109,7 @@ def test_ldam_calibrates_itself(model, n_classes):
     half = slice(None, 3000), slice(3000, None)
     scores = {}
     for strategy in ("none", "ldam"):
-        clf = ImbalancedKerasClassifier(model, strategy=strategy, target_prior="fit", epochs=20, random_state=0)
+        clf = ImbalancedKerasClassifier(model, strategy=strategy, epochs=20, random_state=0)
         scores[strategy] = log_loss(y[half[1]], clf.fit(X[half[0]], y[half[0]]).predict_proba(X[half[1]]))
     assert scores["ldam"] < 1.1 * scores["none"]
     assert hasattr(clf, "calibrator_")
@@ -121,30 +119,63 @@ def test_ldam_calibrates_itself(model, n_classes):
 def test_target_prior_is_used_at_prediction_time(rare):
     X, y = rare
     y = np.array(["no", "yes"])[y]
-    clf = ImbalancedKerasClassifier(epochs=5, random_state=0).fit(X, y)
+    clf = ImbalancedKerasClassifier(epochs=5, pos_label="yes", random_state=0).fit(X, y)
     shown = clf.predict_proba(X)
     np.testing.assert_allclose(clf.train_prior_, 0.5)
-    for target, prior in [("fit", clf.prior_), ([0.8, 0.2], [0.8, 0.2]), ({"yes": 0.3, "no": 0.7}, [0.7, 0.3])]:
+    for target, prior in [
+        ("train", [0.5, 0.5]), ([0.8, 0.2], [0.8, 0.2]), ({"yes": 0.3, "no": 0.7}, [0.7, 0.3]), (0.01, [0.99, 0.01]),
+        (np.float32(0.5), [0.5, 0.5]), (1e-9, [1 - 1e-9, 1e-9]),
+    ]:  # fmt: skip
         np.testing.assert_allclose(
-            clf.set_params(target_prior=target).predict_proba(X), shift_prior(shown, [0.5, 0.5], prior)
+            clf.set_params(target_prior=target).predict_proba(X), shift_prior(shown, clf.prior_, prior)
         )
-    np.testing.assert_array_equal(clf.set_params(target_prior=None).predict_proba(X), shown)
+    np.testing.assert_array_equal(clf.set_params(target_prior="fit").predict_proba(X), shown)
+    np.testing.assert_array_equal(
+        clf.set_params(target_prior=0.01, pos_label="no").predict_proba(X)[:, 0],
+        clf.set_params(target_prior=[0.01, 0.99]).predict_proba(X)[:, 0],
+    )
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ([0.9, 0.2], "is no class prior for \\[0, 1\\]; it takes one positive share per class, with sum one"),
-        ([1.0, 0.0], "positive share"),
-        ([0.2, 0.3, 0.5], "positive share"),
+        (
+            [0.9, 0.2],
+            "is no class prior for \\[0, 1\\]; it takes one share per class, each 1e-09 or more, with sum one",
+        ),
+        ([1.0, 0.0], "one share per class"),
+        ([1 - 1e-10, 1e-10], "one share per class"),
+        (1e-10, "or that of the positive class"),
+        ([0.2, 0.3, 0.5], "one share per class"),
         ({0: 0.5, 2: 0.5}, "names the labels \\[2\\]"),
         ({0: 1.0}, "lacks the labels \\[1\\]"),
-        ("train", "'target_prior' parameter"),
+        ("training", "'target_prior' parameter"),
+        (None, "'target_prior' parameter"),
+        (1.0, "'target_prior' parameter"),
+        (np.nan, "'target_prior' parameter"),
+        (True, "'target_prior' parameter"),
     ],
+    ids=str,
 )
-def test_bad_target_priors(target, message, rare):
+def test_bad_target_priors(target, message, small_table):
+    """In a fit as after it, as it is used at prediction time."""
+    X, y = small_table
+    clf = ImbalancedKerasClassifier("mlp", epochs=1)
     with pytest.raises(ValueError, match=message):
-        ImbalancedKerasClassifier(target_prior=target, epochs=1).fit(*rare)
+        clf.set_params(target_prior=target).fit(X, y)
+    clf.set_params(target_prior="fit").fit(X, y).set_params(target_prior=target)
+    for predict in (clf.predict_proba, clf.predict, clf.decision_function):
+        with pytest.raises(ValueError, match=message):
+            predict(X)
+    assert not hasattr(clf, "threshold_")
+
+
+def test_a_number_as_target_prior_needs_two_classes_and_a_positive_one(small_table, rare_multiclass):
+    with pytest.raises(ValueError, match="is a share of the positive class of two, but y has 3"):
+        ImbalancedKerasClassifier("mlp", target_prior=0.2, epochs=1).fit(*rare_multiclass)
+    X, y = small_table
+    with pytest.raises(ValueError, match="target_prior=0.2 depends on which label is positive"):
+        ImbalancedKerasClassifier("mlp", target_prior=0.2, epochs=1).fit(X, np.array(["a", "b"])[y])
 
 
 def test_two_remedies_that_move_the_prior_warn_and_are_corrected_once(rare):
@@ -169,7 +200,7 @@ def test_the_prior_of_unlabelled_rows():
     assert y[kept].mean() == pytest.approx(0.2)
     assert estimate_prior(proba[kept], np.bincount(y) / len(y))[1] == pytest.approx(0.2, abs=0.02)
     clf = fitted(X, y, epochs=100)
-    estimated = estimate_prior(clf.predict_proba(X[kept]), clf.train_prior_)
+    estimated = estimate_prior(clf.predict_proba(X[kept]), clf.prior_)
     assert estimated[1] == pytest.approx(0.2, abs=0.02)
     assert log_loss(y[kept], clf.set_params(target_prior=estimated).predict_proba(X[kept])) < log_loss(
         y[kept], clf.set_params(target_prior="fit").predict_proba(X[kept])
@@ -186,7 +217,7 @@ def test_estimate_prior_refuses(proba, prior):
 def test_many_rows_are_told_what_few_are(opinions, monkeypatch, rare):
     X, y = rare
     network = {"model__n_members": 2, "model__hidden_layer_sizes": (4,), "epochs": 2}
-    clf = ImbalancedKerasClassifier(opinions=opinions, target_prior="fit", random_state=0, **network).fit(X, y)
+    clf = ImbalancedKerasClassifier(opinions=opinions, random_state=0, **network).fit(X, y)
     expected = clf.predict_proba(X)
     monkeypatch.setattr("skimbalance.posterior._AT_ONCE", 33)
     np.testing.assert_array_equal(clf.predict_proba(X), expected)

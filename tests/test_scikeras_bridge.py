@@ -433,7 +433,7 @@ def test_facts_of_the_data_that_scikeras_documents(rare):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("target_prior", [None, "fit"])
+@pytest.mark.parametrize("target_prior", ["train", "fit"])
 def test_decision_function_is_log_odds(n_classes, target_prior, rare):
     X, y = rare
     y = y if n_classes == 2 else np.where(X[:, 0] < -1, 2, y)

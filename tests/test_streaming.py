@@ -75,7 +75,7 @@ def test_held_out_rows_are_scored_and_never_trained_on(model):
         assert shown.isdisjoint(out)
     assert 0.15 < len(out) / 3000 < 0.25
     assert held_out.y.mean() == pytest.approx(y.mean(), abs=0.03)
-    proba = clf.set_params(target_prior="fit").predict_proba(held_out.X)[:, 1]
+    proba = clf.predict_proba(held_out.X)[:, 1]
     expected = average_precision_score(held_out.y, proba, sample_weight=held_out.sample_weight)
     assert clf.history_["val_average_precision"][-1] == pytest.approx(expected)
     assert len(clf.history_["val_loss"]) == 6
@@ -100,7 +100,7 @@ def test_calibration_asks_for_held_out_rows_of_every_class(rare):
         clf.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
     for _ in range(3):
         clf.partial_fit(X, y)
-    assert clf.set_params(target_prior="fit").predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
+    assert clf.predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
     with pytest.raises(ValueError, match="a single distinct row; give larger chunks"):
         clf.partial_fit(X[:1], y[:1])
 

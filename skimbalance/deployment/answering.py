@@ -61,7 +61,8 @@ class Answering:
         """Return probabilities, (n_rows, n_classes), and class indices, (n_rows,), of a matrix of rows."""
         logits = self.ops.cast(logits_of(self.answers.network, X), self.floatx)
         others = None if self.answers.opinions is None else self._others(X)
-        return self.answers.proba(logits, others, self.ops), self.answers.indices(logits, others, self.ops)
+        proba = self.answers.proba(logits, others, self.ops)
+        return proba, self.answers.indices(proba, self.ops)
 
     @property
     def labels(self):

@@ -41,8 +41,7 @@ def compare_strategies(
         ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other classifiers of scikit-learn's kind, which
         are taken as they are. A dict gives each a label.
     scoring : str, callable, list or dict, default=None
-        Scores besides the usual ones, as `cross_validate` takes them: more is better, and models answer as they are
-        set, at their own `target_prior`.
+        Scores besides the usual ones, as `cross_validate` takes them: more is better.
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled.
     pos_label : label, default=None
@@ -70,7 +69,9 @@ def compare_strategies(
     Returns
     -------
     StrategyComparison
-        Scores, out-of-fold probabilities and decisions; printed, a table and what it says.
+        Scores, out-of-fold probabilities and decisions; printed, a table and what it says. Models are scored by what
+        their ``predict_proba`` and ``predict`` return, which should refer to the population of `y`: a sampler in a
+        pipeline before the classifier asks for a `target_prior` there.
 
     Raises
     ------
@@ -217,12 +218,10 @@ def _fit_fold(model, prefix, X, y, codes, classes, positive, sample_weight, spli
         rows = _safe_indexing(X, test)
         labels = np.searchsorted(classes, model.predict(rows))
         predicted = time.perf_counter()
-        threshold = used_threshold(model, positive)
         named = {} if scorers is None else scorers(model, rows, _safe_indexing(y, test))
-        if prefix is not None:
-            inner_classifier(model).set_params(target_prior="fit")
         proba = np.zeros((len(test), len(classes)))
-        proba[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows)
+        proba[:, np.searchsorted(classes, model.classes_)] = said = model.predict_proba(rows)
+        threshold = used_threshold(model, positive, said, lambda: classes[labels])
         scores = usual(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

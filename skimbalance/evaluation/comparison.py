@@ -20,8 +20,8 @@ class StrategyComparison:
     scores_ : dict of str to dict of str to ndarray of shape (n_splits,)
         Scores of each candidate that did not fail, fold by fold.
     oof_proba_ : dict of str to ndarray of shape (n_samples, n_classes)
-        Probabilities at the prior of y of rows that a model has not seen, the mean where a row was tested more than
-        once, NaN where it never was.
+        Probabilities of rows that a model was not fitted on, as its ``predict_proba`` gives them; the mean where a row
+        was tested more than once, NaN where it never was.
     decisions_ : dict of str to ndarray of shape (n_samples,)
         Labels that a model decided for, the last where a row was tested more than once; rows never tested hold the
         first label.
@@ -35,7 +35,8 @@ class StrategyComparison:
     histories_ : dict of str to list of dict
         Losses and scores over the epochs, fold by fold, of those that have any.
     thresholds_ : dict of str to float
-        Probability, at the prior of y, from which the positive label of two is called: the median over the folds.
+        Probability from which the positive label of two is predicted, the median over the folds; of candidates whose
+        labels follow from a threshold in every fold.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     pos_label_ : label or None
@@ -95,7 +96,7 @@ class StrategyComparison:
             "predict": float(np.median([fold["predict seconds"] for fold in folds])),
         }
         self.warnings_[label] = sorted({message for fold in folds for message in fold["warnings"]})
-        if folds[0]["threshold"] is not None:
+        if all(fold["threshold"] is not None for fold in folds):
             self.thresholds_[label] = float(np.median([fold["threshold"] for fold in folds]))
         if folds[0]["history"] is not None:
             self.histories_[label] = [fold["history"] for fold in folds]
@@ -194,7 +195,7 @@ class StrategyComparison:
         ----------
         kind : str, default="scores"
             "scores": a dot and a corrected 95 % interval for each candidate and score. For two classes, of out-of-fold
-            probabilities at the prior of y, a curve for each candidate: "precision_recall"; "reliability"
+            probabilities, a curve for each candidate: "precision_recall"; "reliability"
             (`ReliabilityDisplay`); "threshold" (`ThresholdDisplay`: F1, or the cost where there are costs, with a dot
             at the threshold that is used); "net_benefit" (`NetBenefitDisplay`). "history": losses and average precision
             over the epochs, a line a fold.

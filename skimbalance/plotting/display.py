@@ -15,16 +15,15 @@ STYLES = ("-", "--", ":", "-.")
 GREY, FAINT = "#777777", "#dddddd"
 _LEGEND = {"frameon": False, "fontsize": "small"}
 
+# Odds of a label, of which one is this many times the other, are of two populations.
+_OTHER_ODDS = 1.5
+
 #: Share of positive rows below which probabilities are drawn on a logarithmic axis.
 RARE = 0.1
 
 
 class ProbabilityDisplay:
     """Picture of probabilities of a label and of what was true; the base of those for one label against the rest."""
-
-    #: Whether a classifier with a strategy is asked at the prior of y, whatever its `target_prior` is: what depends on
-    #: a threshold is.
-    _at_prior_of_y = True
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, pos_label=None, sample_weight=None, name=None, ax=None, **options):
@@ -61,6 +60,11 @@ class ProbabilityDisplay:
             Before ``fit``.
         ValueError
             If it is not said which label is looked for.
+
+        Warns
+        -----
+        UserWarning
+            If the probabilities of a classifier of this package refer to another share of the label than the rows have.
         """
         check_is_fitted(estimator)
         clf = inner_classifier(estimator)
@@ -68,35 +72,17 @@ class ProbabilityDisplay:
         if pos_label is None:
             pos_label = getattr(clf, "pos_label_", None)
         positive = _position(pos_label, classes)
-        proba = cls._proba(estimator, clf, X)[:, positive]
-        options = {**cls._options_of(estimator, clf, positive), **options}
+        proba = estimator.predict_proba(X)
+        options = {**cls._options_of(estimator, clf, positive, X, proba), **options}
+        if has_strategy(clf):
+            _warn_of_other_shares(clf, positive, np.asarray(y) == classes[positive], sample_weight)
         return cls.from_predictions(
-            y, proba, pos_label=classes[positive], sample_weight=sample_weight,
+            y, proba[:, positive], pos_label=classes[positive], sample_weight=sample_weight,
             name=type(clf).__name__ if name is None else name, ax=ax, **options,
         )  # fmt: skip
 
     @classmethod
-    def _proba(cls, estimator, clf, X):
-        """Return the probabilities to draw, and leave the estimator as it was."""
-        if not has_strategy(clf):
-            return estimator.predict_proba(X)
-        shown = clf.target_prior
-        if cls._at_prior_of_y:
-            clf.target_prior = "fit"
-        elif shown is None and not np.allclose(clf.train_prior_, clf.prior_):
-            warnings.warn(
-                f"The probabilities of {type(clf).__name__} refer to the class shares that training showed, "
-                f"{np.round(clf.train_prior_, 3).tolist()}, and the labels to others, "
-                f'{np.round(clf.prior_, 3).tolist()}: set target_prior="fit" to compare like with like.',
-                UserWarning, stacklevel=3,
-            )  # fmt: skip
-        try:
-            return estimator.predict_proba(X)
-        finally:
-            clf.target_prior = shown
-
-    @classmethod
-    def _options_of(cls, estimator, clf, positive):
+    def _options_of(cls, estimator, clf, positive, X, proba):
         """Return options of `from_predictions` that a fitted estimator, or the classifier inside, knows."""
         return {}
 
@@ -106,6 +92,29 @@ class ProbabilityDisplay:
             ax = new_axes(size)
         self.ax_, self.figure_ = ax, ax.figure
         return ax
+
+
+def _warn_of_other_shares(clf, positive, is_positive, sample_weight):
+    """Warn where probabilities refer to another share of a label than rows have, unless the user named that share.
+
+    That is so after a sampler in front of the classifier, which hides the shares that there were before.
+    """
+    if not isinstance(clf.target_prior, str):
+        return
+    said = float((clf.prior_ if clf.target_prior == "fit" else clf.train_prior_)[positive])
+    share = np.average(is_positive, weights=sample_weight)
+    n_rows = (
+        len(is_positive) if sample_weight is None else np.sum(sample_weight) ** 2 / np.sum(np.square(sample_weight))
+    )
+    odds = said / (1 - said) * (1 - share) / max(share, 1e-300)
+    if 1 / _OTHER_ODDS < odds < _OTHER_ODDS or abs(said - share) < 5 * np.sqrt(said * (1 - said) / n_rows):
+        return
+    warnings.warn(
+        f"The probabilities of {type(clf).__name__} refer to a population of which {said:.1%} have the label "
+        f"{clf.classes_.tolist()[positive]!r}; of these rows, {share:.1%} have. Set target_prior to the shares of the "
+        "rows' population, to compare like with like.",
+        UserWarning, stacklevel=3,
+    )  # fmt: skip
 
 
 def as_rows(y_true, y_proba, pos_label, sample_weight):

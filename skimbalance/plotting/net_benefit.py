@@ -14,7 +14,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
     .. math:: \frac{\text{found}}{n} - \frac{t}{1 - t} \frac{\text{false alarms}}{n},
 
     never acting nothing, and always acting a line that crosses zero at the share of the label. A model is worth having
-    at the t of those who would use it, where it is above both. Use `from_estimator`, which asks at the prior of y, or
+    at the t of those who would use it, where it is above both. Use `from_estimator` or
     `from_predictions`.
 
     Parameters

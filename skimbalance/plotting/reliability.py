@@ -25,7 +25,6 @@ class ReliabilityDisplay(ProbabilityDisplay):
 
     Use `from_estimator` or `from_predictions`. Rows are gathered in bins of equal information, in each of which the sum
     of p (1 - p) is the same: where one label is rare, bins of equally many rows would nearly all hold none of it.
-    `from_estimator` shows ``predict_proba`` as it is.
 
     Parameters
     ----------
@@ -64,11 +63,9 @@ class ReliabilityDisplay(ProbabilityDisplay):
     >>> from sklearn.datasets import make_classification
     >>> from skimbalance import ImbalancedKerasClassifier, ReliabilityDisplay
     >>> X, y = make_classification(n_samples=1000, weights=[0.9], random_state=0)
-    >>> clf = ImbalancedKerasClassifier("mlp", target_prior="fit", epochs=10, random_state=0).fit(X[:500], y[:500])
+    >>> clf = ImbalancedKerasClassifier("mlp", epochs=10, random_state=0).fit(X[:500], y[:500])
     >>> display = ReliabilityDisplay.from_estimator(clf, X[500:], y[500:])
     """
-
-    _at_prior_of_y = False
 
     def __init__(
         self, prob_true, prob_pred, low, high, proba, sample_weight, *, brier_score, calibration_error, prevalence,

@@ -1,9 +1,11 @@
 """From which probability on should a label be called? Precision, recall, F1 and cost over the threshold."""
 
+from functools import partial
+
 import numpy as np
 
 from skimbalance.decision import Decision, cost_matrix
-from skimbalance.nesting import own_positive, used_threshold
+from skimbalance.nesting import has_strategy, own_positive, used_threshold
 from skimbalance.plotting.display import (
     COLORS,
     GREY,
@@ -24,8 +26,8 @@ _NAMES = {"cost": "cost of a row, mean"}
 class ThresholdDisplay(ProbabilityDisplay):
     """Precision, recall, F1 and cost of every threshold, with the one that a classifier uses marked.
 
-    Use `from_estimator`, which asks at the prior of y, takes the classifier's own ``threshold_`` (or
-    ``best_threshold_``, or one half) and the costs that are its `decision`, or `from_predictions`.
+    Use `from_estimator`, which marks the threshold that the estimator's labels follow, its own or that of a wrapper,
+    and takes the costs that are its `decision`, or `from_predictions`.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class ThresholdDisplay(ProbabilityDisplay):
     scores : dict of str to ndarray of shape (n_thresholds,)
         "precision", "recall", "F1", and "cost", the mean for each row, where costs are known.
     threshold : float or None
-        The one that is used.
+        The one that is used; infinity where the label is never predicted.
     prevalence : float
         Share of the rows that have the label.
     pos_label : label
@@ -65,10 +67,10 @@ class ThresholdDisplay(ProbabilityDisplay):
         self.prevalence, self.pos_label, self.name = prevalence, pos_label, name
 
     @classmethod
-    def _options_of(cls, estimator, clf, positive):
-        """Return the classifier's threshold, and costs where it decides by them."""
-        options = {"threshold": used_threshold(estimator, positive)}
-        if len(clf.classes_) == 2 and getattr(clf, "decision", None) is not None:
+    def _options_of(cls, estimator, clf, positive, X, proba):
+        """Return the threshold that is used, and costs where the classifier decides by them."""
+        options = {"threshold": used_threshold(estimator, positive, proba, partial(estimator.predict, X))}
+        if has_strategy(clf) and len(clf.classes_) == 2:
             rule = Decision(clf.decision, clf.classes_, own_positive(clf))
             if rule.kind == "costs":
                 options["costs"] = rule.value if positive else rule.value[::-1, ::-1]
@@ -187,7 +189,9 @@ class ThresholdDisplay(ProbabilityDisplay):
                 dot = {"marker": "o", "markersize": 7, "markeredgecolor": "white", "zorder": 3}
                 ax.plot(self.threshold, self.scores[show[0]][below[-1]], color=line.get_color(), **dot)
         elif is_first(ax, f"used {nth}"):
+            never = not np.isfinite(self.threshold)
             ax.axvline(
-                self.threshold, color=GREY, linestyle=STYLES[nth % len(STYLES)], linewidth=1, gid=f"used {nth}",
-                label=f"used ({self.threshold:.3g})",
+                1.0 if never else self.threshold, color=GREY, linestyle=STYLES[nth % len(STYLES)], linewidth=1,
+                gid=f"used {nth}",
+                label="used (never)" if never else f"used ({self.threshold:.3g})",
             )  # fmt: skip
