@@ -38,7 +38,7 @@ rare = y.value_counts().index[-1]
 
 # %%
 # A remedy is a name, parameters of the classifier, or another model. Each is fitted five times, on the same folds, and
-# asked about the rows that it has not seen; probabilities are those at the prior of ``y``, whatever the remedy.
+# scored on the rows that it has not seen.
 
 comparison = compare_strategies(
     ImbalancedKerasClassifier(pos_label=rare), X, y,

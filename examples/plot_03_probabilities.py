@@ -2,10 +2,10 @@
 What the probabilities mean
 ===========================
 
-Weights, sampling and focal loss move the probabilities that a network shows. Two steps undo any of them: the inverse
-link of the loss, which ``predict_proba`` always applies, and a shift to the class prior you name in ``target_prior``.
-Here is how average precision, log-loss and a reliability plot look before and after, on a problem whose true
-probabilities are known.
+Weights, sampling and focal loss move the probabilities that a network shows. ``predict_proba`` takes two steps that
+undo any of them: the inverse link of the loss, and a shift from the class shares that training showed to those of
+``y``. ``target_prior="train"`` leaves the second step out. Here is how average precision, log-loss and a reliability
+plot look before and after it, on a problem whose true probabilities are known.
 """
 
 import matplotlib.pyplot as plt
@@ -32,8 +32,7 @@ X, y, _ = make_rows(20_000, seed=0)
 X_test, y_test, truth = make_rows(50_000, seed=1)
 
 # %%
-# One fit a strategy. The probabilities at the prior of ``y`` need no second one: ``target_prior`` is used when
-# predicting.
+# One fit a strategy: ``target_prior`` is used when predicting.
 
 settings = {
     "none": {},
@@ -49,8 +48,8 @@ shown, natural = {}, {}
 for name, parameters in settings.items():
     parameters = {"model": "mlp", "strategy": name, "epochs": 20, "random_state": 0, **parameters}
     clf = ImbalancedKerasClassifier(**parameters).fit(X, y)
-    shown[name] = clf.predict_proba(X_test)[:, 1]
-    natural[name] = clf.set_params(target_prior="fit").predict_proba(X_test)[:, 1]
+    natural[name] = clf.predict_proba(X_test)[:, 1]
+    shown[name] = clf.set_params(target_prior="train").predict_proba(X_test)[:, 1]
 
 table = pd.DataFrame(
     {
@@ -58,8 +57,8 @@ table = pd.DataFrame(
             "average precision": average_precision_score(y_test, shown[name]),
             "mean P, as trained": shown[name].mean(),
             "log-loss, as trained": log_loss(y_test, shown[name]),
-            "mean P, target_prior='fit'": natural[name].mean(),
-            "log-loss, target_prior='fit'": log_loss(y_test, natural[name]),
+            "mean P, default": natural[name].mean(),
+            "log-loss, default": log_loss(y_test, natural[name]),
         }
         for name in settings
     }
@@ -73,7 +72,9 @@ print(table.to_string(float_format="{:.3f}".format))
 
 plt.style.use("tableau-colorblind10")
 figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-for ax, title, probabilities in zip(axes, ("as trained", 'target_prior="fit"'), (shown, natural), strict=True):
+for ax, title, probabilities in zip(
+    axes, ('target_prior="train"', 'target_prior="fit", the default'), (shown, natural), strict=True
+):
     for name, p in probabilities.items():
         ReliabilityDisplay.from_predictions(y_test, p, name=name, ax=ax)
     ax.set(title=title, xlim=(1e-4, 1), ylim=(1e-4, 1))

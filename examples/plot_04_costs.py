@@ -41,9 +41,9 @@ X, y = make_payments()
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 
 # %%
-# Probabilities of the population itself: ``target_prior="fit"``.
+# Probabilities of fraud, in the population that the payments come from.
 
-clf = ImbalancedKerasClassifier(pos_label="fraud", target_prior="fit", random_state=0).fit(X_train, y_train)
+clf = ImbalancedKerasClassifier(pos_label="fraud", random_state=0).fit(X_train, y_train)
 p = clf.predict_proba(X_test)[:, list(clf.classes_).index("fraud")]
 amount = X_test["amount"].to_numpy()
 print(f"{len(p)} payments, {np.mean(y_test == 'fraud'):.1%} frauds; mean P(fraud) {p.mean():.1%}; average precision "

@@ -27,23 +27,23 @@ def make_rows(n_samples, share, seed):
 X, y = make_rows(10_000, share=0.02, seed=0)
 X_new, y_new = make_rows(10_000, share=0.15, seed=1)
 
-clf = ImbalancedKerasClassifier(random_state=0).fit(X, y)
+clf = ImbalancedKerasClassifier(decision="f1", random_state=0).fit(X, y)
 
 # %%
-# ``predict_proba`` refers to ``train_prior_`` here, which class weights have made even. The EM algorithm of Saerens et
-# al. asks which prior makes the new rows likely.
+# ``predict_proba`` refers to the shares of ``y``, ``prior_``. The EM algorithm of Saerens et al. asks which prior makes
+# the new rows likely. Probabilities follow it, and so does the decision: the F1 threshold is another one there.
 
-estimated = estimate_prior(clf.predict_proba(X_new), clf.train_prior_)
+estimated = estimate_prior(clf.predict_proba(X_new), clf.prior_)
 print(f"Positives in training {clf.prior_[1]:.1%}; new rows: {estimated[1]:.1%} estimated, {y_new.mean():.1%} true.\n")
 
-for name, target in (("as trained", None), ("prior of training", "fit"), ("estimated prior", estimated)):
+for name, target in (("prior of y", "fit"), ("estimated prior", estimated)):
     proba = clf.set_params(target_prior=target).predict_proba(X_new)
     scores = f"log-loss {log_loss(y_new, proba):.3f}, F1 {f1_score(y_new, clf.predict(X_new)):.3f}"
-    print(f"{name:<18} mean P(positive) {proba[:, 1].mean():.3f}, {scores}")
+    print(f"{name:<16} mean P(positive) {proba[:, 1].mean():.3f}, threshold {clf.threshold_:.3f}, {scores}")
 
 # %%
-# Average precision is the same under all three, since the shift keeps the ranking.
-print("\nThe ranking, and so average precision, is the same under all three.")
+# Average precision is the same under both, since the shift keeps the ranking.
+print("\nThe ranking, and so average precision, is the same under both.")
 
 priors = np.linspace(0.01, 0.5, 50)
 losses = [log_loss(y_new, shift_prior(proba, estimated, [1 - p, p])) for p in priors]

@@ -57,7 +57,7 @@ X, X_test, y, y_test = train_test_split(X, y, stratify=y, random_state=0)
 warnings.filterwarnings("ignore", message=".*moves the class prior more than once")
 display = None
 for strategy in ("none", "class_weight", ThinAndRamp(), ThinAndRamp(share=0.6)):
-    clf = ImbalancedKerasClassifier(strategy=strategy, target_prior="fit", random_state=0).fit(X, y)
+    clf = ImbalancedKerasClassifier(strategy=strategy, random_state=0).fit(X, y)
     proba = clf.predict_proba(X_test)
     print(
         f"{strategy!s:<24} shows {clf.train_prior_[1]:5.1%} positives; average precision "

@@ -31,7 +31,7 @@ X, y, _ = make_rows(6000, seed=0)
 X_test, y_test, truth = make_rows(40_000, seed=1)
 
 # %%
-# Three networks, all at the prior of ``y``: one that stops early, as it does by itself; one that is trained for sixty
+# Three networks: one that stops early, as it does by itself; one that is trained for sixty
 # epochs, whatever held-out rows say; and the same after SMOTE. Each with and without a tenth of the rows held out for
 # calibration. (The first holds out a tenth anyway, to know when to stop: it calibrates on them at no further price.)
 
@@ -43,9 +43,7 @@ settings = {
 probabilities, lines = {}, {}
 for name, parameters in settings.items():
     for calibration in (None, "holdout"):
-        clf = ImbalancedKerasClassifier(
-            "mlp", calibration=calibration, target_prior="fit", random_state=0, **parameters
-        ).fit(X, y)
+        clf = ImbalancedKerasClassifier("mlp", calibration=calibration, random_state=0, **parameters).fit(X, y)
         p = probabilities[name, calibration] = clf.predict_proba(X_test)[:, 1]
         lines[name, calibration or "none"] = {
             "average precision": average_precision_score(y_test, p),

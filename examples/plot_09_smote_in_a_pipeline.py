@@ -27,19 +27,16 @@ X, y = make_classification(
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.7, stratify=y, random_state=0)
 
 # %%
-# In the pipeline the classifier is given rows of which half are positive. So ``prior_``, the class shares of the ``y``
-# that ``fit`` gets, is one half, and ``target_prior="fit"`` would shift probabilities to one half. The shares that were
-# there before are named instead, ``target_prior=[0.97, 0.03]``. With ``strategy="smote"``, "fit" means what it says.
+# In the pipeline the classifier is given rows of which half are positive, and its probabilities are those of such a
+# population. ``target_prior`` tells it the share that was there before. ``strategy="smote"`` needs no telling.
 
-shares = np.bincount(y) / len(y)
+share = y.mean()
 parameters = {"model": "mlp", "random_state": 0}
 models = {
-    'strategy="smote"': ImbalancedKerasClassifier(strategy="smote", target_prior="fit", **parameters),
-    'step, "fit"': make_pipeline(
-        SMOTE(random_state=0), ImbalancedKerasClassifier(strategy="none", target_prior="fit", **parameters)
-    ),
-    "step, shares named": make_pipeline(
-        SMOTE(random_state=0), ImbalancedKerasClassifier(strategy="none", target_prior=shares, **parameters)
+    'strategy="smote"': ImbalancedKerasClassifier(strategy="smote", **parameters),
+    "step": make_pipeline(SMOTE(random_state=0), ImbalancedKerasClassifier(strategy="none", **parameters)),
+    "step, target_prior": make_pipeline(
+        SMOTE(random_state=0), ImbalancedKerasClassifier(strategy="none", target_prior=share, **parameters)
     ),
 }
 lines, probabilities, histories = {}, {}, {}
@@ -62,15 +59,15 @@ print(table.to_string(float_format="{:.3f}".format))
 
 # %%
 # In the pipeline, the rows that early stopping looks at are made up as well, between rows that are trained on: their
-# average precision is nearly one, and training goes on until made-up rows are known by heart. Naming the shares takes
+# average precision is nearly one, and training goes on until made-up rows are known by heart. Naming the share takes
 # back how many positives there were, but not that: of rows with P = 0.0001, two in a hundred are positive. For the same
 # reason ``calibration="holdout"`` and ``decision="f1"`` are of no use in the pipeline, as they would look at made-up
 # rows. So take ``strategy="smote"``, or a sampler of imbalanced-learn as the strategy. Where it has to be a step, name
-# the shares, and hold out real rows by ``fit(..., imbalancedkerasclassifier__validation_data=(X_valid, y_valid))``.
+# the share, and hold out real rows by ``fit(..., imbalancedkerasclassifier__validation_data=(X_valid, y_valid))``.
 
 colors = dict(zip(models, ("#0072B2", "#E69F00", "#D55E00"), strict=True))
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
-for name in ('strategy="smote"', "step, shares named"):
+for name in ('strategy="smote"', "step, target_prior"):
     epochs = np.arange(1, len(histories[name]) + 1)
     label = name.split(",")[0]
     left.plot(epochs, histories[name], color=colors[name], label=f"{label}: what its held-out rows say")

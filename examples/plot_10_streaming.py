@@ -71,7 +71,7 @@ print(f"{path.name}: {n_rows:,} rows, {file.metadata.num_row_groups} row groups,
 # on; the network is scored by them after each batch, and ``decision="f1"`` finds its threshold there. Scaling, medians
 # of gaps and levels of categories are those of all batches so far.
 
-clf = ImbalancedKerasClassifier(validation_split=0.1, decision="f1", target_prior="fit", random_state=0)
+clf = ImbalancedKerasClassifier(validation_split=0.1, decision="f1", random_state=0)
 features = [name for name in file.schema_arrow.names if name != options.target]
 rows, scores, start = [0], [np.nan], time.perf_counter()
 for batch in file.iter_batches(options.batch):

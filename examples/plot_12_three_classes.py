@@ -54,9 +54,9 @@ costs = {
     ("observe", "home"): 5, ("observe", "treat"): 2,
     ("treat", "home"): 60, ("treat", "observe"): 15,
 }  # fmt: skip
-rules = {"most probable": None, "balanced accuracy": "balanced_accuracy", "least cost": costs}
+rules = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy", "least cost": costs}
 
-clf = ImbalancedKerasClassifier(target_prior="fit", random_state=0).fit(X_train, y_train)
+clf = ImbalancedKerasClassifier(random_state=0).fit(X_train, y_train)
 labels = {name: clf.set_params(decision=rule).predict(X_test) for name, rule in rules.items()}
 
 # %%

@@ -78,15 +78,19 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         "holdout" fits a logistic regression from logits to labels on held-out rows (a tenth, where no others are held
         out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers, whose formula is
         approximate. A strategy that needs it (LDAM) is calibrated so by itself where there are enough rows.
-    decision : None, float, "f1", ("fbeta", float), "balanced_accuracy", "mcc", dict or array-like, default=None
+    decision : None, float, str, tuple, dict or array-like, default=None
         Rule by which ``predict`` turns probabilities into labels. None is the strategy's own: the most probable class
         at the class shares that it showed the network, whatever `target_prior` is. A number is the least probability
         of the positive class, as ``predict_proba`` gives it. All others decide best in the population of
-        `target_prior` (that of y for "fit" and "train"): the best expected F1, F-beta or Matthews correlation (two
-        classes); the best balanced accuracy; the least expected cost, with ``{"fp": cost, "fn": cost}`` for two
-        classes, or for any number ``{("true label", "predicted label"): cost, ...}`` or a matrix [true class,
-        predicted class]. F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else those of
-        training; the others may be set without a new fit.
+        `target_prior` (that of y for "fit" and "train"):
+
+        - "accuracy" or "balanced_accuracy";
+        - ``{"fp": cost, "fn": cost}`` (two classes), ``{("true label", "predicted label"): cost, ...}`` or a matrix
+          [true class, predicted class], for the least expected cost;
+        - "f1", ``("fbeta", beta)`` or "mcc" (two classes), for the best expected F1, F-beta or Matthews correlation.
+
+        F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else those of training; the
+        others may be set without a new fit.
     optimizer : str, keras.optimizers.Optimizer, class or None, default=None
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.

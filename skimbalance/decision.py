@@ -13,7 +13,7 @@ _BY_ROWS = ("fbeta", "mcc")
 # Most groups of rows that a rule keeps: a threshold moves by less than a thousandth of the rows.
 _MOST_ROWS = 4096
 _ALLOWED = (
-    'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "balanced_accuracy", "mcc", '
+    'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "accuracy", "balanced_accuracy", "mcc", '
     '{"fp": cost, "fn": cost}, {("true label", "predicted label"): cost, ...}, or a matrix of costs [true class, '
     "predicted class]"
 )
@@ -99,7 +99,7 @@ class Decision:
             "threshold": "the threshold given",
             "mcc": "best expected Matthews correlation",
             "balanced_accuracy": "best expected balanced accuracy",
-            "costs": "least expected cost",
+            "costs": "best expected accuracy" if isinstance(self._given, str) else "least expected cost",
         }
         if self.kind == "fbeta":
             return "best expected F1" if self.value == 1 else f"best expected F-beta, beta={self.value:g}"
@@ -242,7 +242,12 @@ def _parse(decision, classes, positive):
         return "argmax", None
     parsed = None
     if isinstance(decision, str):
-        named = {"f1": ("fbeta", 1.0), "mcc": ("mcc", None), "balanced_accuracy": ("balanced_accuracy", None)}
+        named = {
+            "f1": ("fbeta", 1.0),
+            "mcc": ("mcc", None),
+            "accuracy": ("costs", 1 - np.eye(n_classes)),
+            "balanced_accuracy": ("balanced_accuracy", None),
+        }
         parsed = named.get(decision)
     elif isinstance(decision, Real) and not isinstance(decision, bool):
         parsed = ("threshold", float(decision)) if 0 <= decision <= 1 else None
@@ -263,7 +268,7 @@ def _parse(decision, classes, positive):
     if n_classes > 2 and (kind in ("threshold", *_BY_ROWS) or isinstance(decision, dict)):
         raise ValueError(
             f"decision={decision!r} is a rule for two classes, but y has {n_classes}; take None, "
-            '"balanced_accuracy", or a matrix of costs [true class, predicted class].'
+            '"accuracy", "balanced_accuracy", or a matrix of costs [true class, predicted class].'
         )
     return kind, value
 

@@ -1,7 +1,7 @@
 """Does each decision rule make the best decision it names?"""
 
 import copy
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -67,46 +67,58 @@ def model(X, y, **parameters):
     return ImbalancedKerasClassifier(**{"model": "mlp", "epochs": 10, "random_state": 0, **parameters}).fit(X, y)
 
 
-RULES_OF_NUMBERS = [0.0, 0.3, 1.0, "balanced_accuracy", {"fp": 1, "fn": 4}, [[0, 3], [1, 0]], {(1, 0): 5, (0, 1): 2}]
+COSTS = {
+    "alarms and misses": ({"fp": 1, "fn": 4}, [[0, 1], [4, 0]]),
+    "matrix": ([[0, 3], [1, 0]],) * 2,
+    "by label": ({(1, 0): 5, (0, 1): 2}, [[0, 2], [5, 0]]),
+    "accuracy": ("accuracy", [[0, 1], [1, 0]]),
+}
 PRIORS = {"fit": "fit", "train": "train", "share": 0.2, "shares": [0.98, 0.02], "by label": {0: 0.5, 1: 0.5}}
 
 
+@pytest.mark.parametrize("target_prior", PRIORS.values(), ids=PRIORS)
 @pytest.mark.parametrize("strategy", [*STRATEGIES, "alpha", "default"])
-def test_predict_is_predict_proba_from_the_threshold_on(strategy, small_table):
-    """For every strategy, prior and decision; and a strategy's own labels are the same at every prior."""
+def test_predict_is_predict_proba_from_the_threshold_on(strategy, target_prior, fitted):
+    """For every decision; and a strategy's own labels are the same at every prior."""
+    clf, X, own = fitted(strategy)
+    proba = clf.set_params(target_prior=target_prior).predict_proba(X)
+    shown = clf.answers_.target_prior
+    population = clf.prior_ if isinstance(target_prior, str) else shown
+    there = shift_prior(proba, shown, population)
+
+    def labels(decision):
+        labels = clf.set_params(decision=decision).predict(X)
+        np.testing.assert_array_equal(labels, proba[:, 1] >= clf.threshold_)
+        return labels
+
+    np.testing.assert_array_equal(labels(None), own)
+    odds = shown / clf.train_prior_
+    assert clf.threshold_ == pytest.approx(odds[1] / odds.sum())
+    for threshold in (0.0, 0.3, 1.0):
+        labels(threshold)
+        assert clf.threshold_ == threshold
+    labels("balanced_accuracy")
+    assert clf.threshold_ == pytest.approx(shown[1])
+    for decision, costs in COSTS.values():
+        np.testing.assert_array_equal(labels(decision), decide(there, costs=costs))
+    for decision, rule in (("f1", ("fbeta", 1.0)), (("fbeta", 2.0), ("fbeta", 2.0)), ("mcc", ("mcc", None))):
+        best = threshold_from_rows(*rule, *clf.answers_.decision.rows.at(population))
+        np.testing.assert_array_equal(labels(decision), there[:, 1] >= best * (1 - 1e-9))
+
+
+@pytest.fixture(scope="module")
+def fitted(small_table):
+    """Return a function from a strategy to a classifier, rows, and the labels at the shares that training showed."""
     X, y = small_table
-    parameters = {"alpha": {"strategy": "focal", "alpha": 0.8}, "default": {"model": None}}.get(
-        strategy, {"strategy": strategy}
-    )
-    clf = model(X, y, **{"decision": "f1", "epochs": 4, **parameters})
-    train_prior = clf.train_prior_
-    own = clf.set_params(target_prior="train").predict_proba(X)[:, 1] >= 0.5
-    for target_prior in PRIORS.values():
-        proba = clf.set_params(target_prior=target_prior).predict_proba(X)
-        shown = clf.answers_.target_prior
-        population = clf.prior_ if isinstance(target_prior, str) else shown
-        for decision in [None, "f1", ("fbeta", 2.0), "mcc", *RULES_OF_NUMBERS]:
-            labels = clf.set_params(decision=decision).predict(X)
-            np.testing.assert_array_equal(labels, proba[:, 1] >= clf.threshold_)
-            if decision is None:
-                np.testing.assert_array_equal(labels, own)
-                odds = shown / train_prior
-                assert clf.threshold_ == pytest.approx(odds[1] / odds.sum())
-            elif isinstance(decision, float):
-                assert clf.threshold_ == decision
-            elif decision == "balanced_accuracy":
-                assert clf.threshold_ == pytest.approx(shown[1])
-            elif isinstance(decision, dict | list):
-                costs = {"fp": 1, "fn": 4} if isinstance(decision, dict) and "fp" in decision else None
-                costs = costs or ([[0, 2], [5, 0]] if isinstance(decision, dict) else decision)
-                np.testing.assert_array_equal(labels, decide(shift_prior(proba, shown, population), costs=costs))
-            else:
-                rows = clf._decision.rows
-                assert 0 < clf.threshold_ < 1
-                there = threshold_from_rows(
-                    clf.answers_.decision.kind, clf.answers_.decision.value, *rows.at(population)
-                )
-                np.testing.assert_array_equal(labels, shift_prior(proba, shown, population)[:, 1] >= there - 1e-12)
+
+    @cache
+    def fit(strategy):
+        others = {"alpha": {"strategy": "focal", "alpha": 0.8}, "default": {"model": None}}
+        clf = model(X, y, decision="f1", **{"epochs": 4, **others.get(strategy, {"strategy": strategy})})
+        proba = clf.predict_proba(X)
+        return clf, X, shift_prior(proba, clf.prior_, clf.train_prior_)[:, 1] >= 0.5
+
+    return fit
 
 
 @pytest.mark.parametrize("decision", [None, "balanced_accuracy", [[0, 1, 3], [2, 0, 1], [9, 7, 0]]], ids=str)

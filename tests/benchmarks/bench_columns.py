@@ -34,7 +34,7 @@ LEAKS = ["duration"]
 
 def ours(seed):
     """Return the classifier with its defaults."""
-    return ImbalancedKerasClassifier(target_prior="fit", random_state=seed)
+    return ImbalancedKerasClassifier(random_state=seed)
 
 
 def encoded(seed):

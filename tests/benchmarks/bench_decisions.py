@@ -114,8 +114,8 @@ def main(folder, *names):
                 }
             )
             print(decisions[-1], flush=True)
-        models = {s: ours(strategy=s, target_prior="fit") for s in STRATEGIES}
-        models["default network"] = ours("realmlp", target_prior="fit")
+        models = {s: ours(strategy=s) for s in STRATEGIES}
+        models["default network"] = ours("realmlp")
         models["SciKeras, balanced"] = Peer()
         models["SciKeras, balanced, CalibratedClassifierCV"] = CalibratedClassifierCV(Peer(), cv=5)
         for label, model in models.items():

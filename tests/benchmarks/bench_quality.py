@@ -53,8 +53,7 @@ OURS = "skimbalance"
 
 def models(n_classes):
     """Return the models by name, each a function of the seed."""
-    f1 = "f1" if n_classes == 2 else None
-    ours = partial(ImbalancedKerasClassifier, target_prior="fit", decision=f1)
+    ours = partial(ImbalancedKerasClassifier, decision="f1" if n_classes == 2 else "accuracy")
     found = {
         "skimbalance": lambda seed: ours(random_state=seed),
         "skimbalance, network alone": lambda seed: ours(opinions=None, random_state=seed),
