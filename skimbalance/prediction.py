@@ -137,9 +137,7 @@ class PredictingClassifier(AssemblingClassifier):
         return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
 
     def predict(self, X, **predict_params):
-        """Return the label of each row by the rule in `decision`.
-
-        For two classes it is the positive one where ``predict_proba`` is at least ``threshold_``.
+        """Return the label of each row by `decision`: of two, the positive one from ``threshold_`` on.
 
         Parameters
         ----------

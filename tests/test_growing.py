@@ -105,7 +105,7 @@ def test_gaps_that_come_later_tell_something(model):
         clf.partial_fit(frame[begin : begin + 250], y[begin : begin + 250], classes=[0, 1])
     assert clf.columns_.late_gaps == [1]
     probe = pd.DataFrame({"a": 0.0, "b": [0.0, np.nan], "shop": "x"})
-    assert np.ptp(pickle.loads(pickle.dumps(clf)).predict_proba(probe)[:, 1]) > 0.5
+    assert np.ptp(pickle.loads(pickle.dumps(clf)).predict_proba(probe)[:, 1]) > 0.25
 
 
 def test_columns_without_room_for_their_gaps_say_so_once():

@@ -223,7 +223,7 @@ def validation_rows_are_stratified(make):
     """Keras takes the last rows."""
     order = np.argsort(Y, kind="stable")
     clf = make(validation_split=0.2, epochs=30, metrics=["AUC"]).fit(X[order], Y[order])
-    assert clf.history_["val_auc"][-1] != 0  # zero where the held-out rows are of one class
+    assert max(clf.history_["val_auc"]) > 0  # zero in all epochs where the held-out rows are of one class
 
 
 def memory_does_not_grow_with_every_fit(make):
