@@ -29,8 +29,6 @@ def main(arguments=None):
     strategies = {name: name for name in options.strategies}
     if y.nunique() == 2:
         strategies["auto, F1 rule"] = {"strategy": "auto", "decision": "f1"}
-    if options.costs is not None:
-        strategies["auto, cost rule"] = {"strategy": "auto", "decision": options.costs}
     clf = ImbalancedKerasClassifier(options.model, pos_label=pos_label)
     found = compare_strategies(
         clf, X, y, strategies=strategies, cv=options.folds, pos_label=pos_label, costs=options.costs, random_state=0
@@ -51,7 +49,7 @@ def _parser():
     compare.add_argument("file", help="table with a header: CSV, or parquet")
     compare.add_argument("--target", required=True, help="column to predict")
     compare.add_argument("--pos-label", help="label to find, of two; the rarer one by default")
-    compare.add_argument("--costs", type=_costs, help="costs of mistakes: fp=1,fn=25")
+    compare.add_argument("--costs", type=_costs, help="costs of mistakes, by which to compare as well: fp=1,fn=25")
     compare.add_argument(
         "--strategies", nargs="+", default=["none", "auto", "class_weight", "focal", "random_undersample", "smote"],
         help="remedies by name (default: %(default)s)",
@@ -132,12 +130,15 @@ def _page(found, title):
 
 
 def _svg(found, kind):
-    """Return a picture as SVG."""
+    """Return a picture as SVG, or why there is none."""
     import matplotlib as mpl
 
     text = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "backend": "agg", "path.simplify_threshold": 1.0}):
-        figure = found.plot(kind)[0].figure
+        try:
+            figure = found.plot(kind)[0].figure
+        except ValueError as error:  # no curve, as the rows that were tested are all of one class
+            return f"<p>{html.escape(kind)}: {html.escape(str(error))}</p>"
         figure.savefig(text, format="svg")
     mpl.pyplot.close(figure)
     return text.getvalue()[text.getvalue().index("<svg") :]

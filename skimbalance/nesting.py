@@ -113,3 +113,13 @@ def prefix_of_classifier(estimator):
 def has_strategy(estimator):
     """Return whether an estimator is a classifier of this package, by what it offers."""
     return hasattr(estimator, "strategy") and hasattr(estimator, "target_prior")
+
+
+def decides_after_fit(model):
+    """Return whether a model is a classifier of this package, or a pipeline that ends in one.
+
+    A search chooses its parameters by labels, and other wrappers fit copies: a decision that is set later misses these.
+    """
+    while getattr(model, "steps", None):
+        model = model.steps[-1][1]
+    return has_strategy(model)

@@ -2,21 +2,19 @@
 
 import sys
 import time
-import warnings
-from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _check_method_params, _check_sample_weight
+from sklearn.utils import indexable
+from sklearn.utils.validation import _check_sample_weight
 
 from skimbalance.decision import cost_matrix, known_positive
+from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
-from skimbalance.evaluation.scores import score_fold
-from skimbalance.nesting import inner_classifier, prefix_of_classifier, used_threshold
+from skimbalance.evaluation.folds import Scoring, Table, fit_fold
+from skimbalance.evaluation.scoring import OwnScores
+from skimbalance.nesting import prefix_of_classifier
 
 #: What is compared where nothing is said.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
@@ -39,21 +37,24 @@ def compare_strategies(
     strategies : list or dict, default=`USUAL`
         What `strategy` takes: names, objects, lists of these; dicts of parameters of the classifier, such as
         ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other classifiers of scikit-learn's kind, which
-        are taken as they are. A dict gives each a label.
+        are taken as they are. A dict gives each a label, which is text. Candidates that differ in their `decision`
+        alone share one fit per fold.
     scoring : str, callable, list or dict, default=None
-        Scores besides the usual ones, as `cross_validate` takes them: more is better.
+        Scores besides the usual ones, as `cross_validate` takes them: more is better. None may have the name of a usual
+        one, such as "cost". A score is left out of the folds in which its scorer fails or gives NaN.
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled.
     pos_label : label, default=None
         Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. Classifiers that are
         told none take it too, so that rules and scores mean the same label.
     costs : dict or array-like, default=None
-        Costs of mistakes, as `decision` takes them; adds a score "cost", the mean for each row under the labels that a
-        model decides for.
+        Costs of mistakes, as `decision` takes them; adds a score "cost", the mean for each row under the labels of
+        least expected cost by the probabilities of each model (`decide`). All other scores of labels, such as F1, are
+        of what ``predict`` returns.
     budget : float in (0, 1), default=0.05
         Share of the rows that can be looked at, for "recall at a budget".
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights, in fits and in scores.
+        Weights, in fits and in scores; a row of weight zero is not scored.
     groups : array-like of shape (n_samples,), default=None
         Groups, for the splitter.
     params : dict, default=None
@@ -76,8 +77,9 @@ def compare_strategies(
     Raises
     ------
     ValueError
-        If the estimator does not end in a classifier with a `strategy`, or strategies are none or alike. A fit that
-        fails is a line of the result, with its error.
+        Before anything is fitted: if the estimator does not end in a classifier with a `strategy`, strategies are none
+        or their labels alike or no text, or a score has a name that is taken. A fit that fails is part of the result:
+        the candidate is compared on the other folds.
 
     Examples
     --------
@@ -99,38 +101,25 @@ def compare_strategies(
     if pos_label is None:
         pos_label = estimator.get_params()[f"{prefix}pos_label"]
     positive = _positive(codes, classes, pos_label)
-    candidates = _candidates(estimator, prefix, strategies, random_state)
-    if positive is not None:
-        for model, own in candidates.values():
-            if own is not None and model.get_params()[f"{own}pos_label"] is None:
-                model.set_params(**{f"{own}pos_label": classes.tolist()[positive]})
+    candidates = labelled(strategies)
+    own = None if scoring is None else OwnScores(estimator, scoring, budget)
     matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
+    positive_label = None if positive is None else classes.tolist()[positive]
+    fits = plan_fits(estimator, prefix, candidates, positive_label, random_state)
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    scorers = _scorers(estimator, scoring)
-    usual = partial(score_fold, positive=positive, budget=budget, costs=matrix)
+    table = Table(X, y, codes, classes, positive, sample_weight)
     calls = [
-        delayed(_fit_fold)(
-            model,
-            prefix,
-            X,
-            y,
-            codes,
-            classes,
-            positive,
-            sample_weight,
-            split,
-            usual,
-            scorers,
-            params=None if prefix is None else params,
-        )
-        for model, prefix in candidates.values()
+        delayed(fit_fold)(fit, table, split, None if fit.prefix is None else params, Scoring(budget, matrix, own))
+        for fit in fits
         for split in splits
     ]
-    folds = _run(calls, n_jobs, verbose)
-    of = {label: folds[i * len(splits) : (i + 1) * len(splits)] for i, label in enumerate(candidates)}
-    return StrategyComparison(of, splits, classes, codes, positive, matrix, sample_weight)
+    folds = {label: [] for label in candidates}
+    for outcomes in _run(calls, n_jobs, verbose):
+        for label, outcome in outcomes.items():
+            folds[label].append(outcome)
+    return StrategyComparison(folds, splits, classes, codes, positive, matrix, sample_weight)
 
 
 def _known_prefix(estimator):
@@ -144,97 +133,12 @@ def _known_prefix(estimator):
     return prefix
 
 
-def _candidates(estimator, prefix, strategies, random_state):
-    """Return the models by label, each with the prefix of its classifier's parameters, None for other models."""
-    if isinstance(strategies, str):
-        strategies = [strategies]
-    labelled = strategies.items() if isinstance(strategies, dict) else ((_label(one), one) for one in strategies)
-    candidates = {}
-    for label, one in labelled:
-        if label in candidates:
-            raise ValueError(f"Two strategies have the label {label!r}; give them as a dict with a label for each.")
-        if isinstance(one, BaseEstimator) and hasattr(one, "predict_proba"):
-            model, own = clone(one), prefix_of_classifier(one)
-        else:
-            settings = one if isinstance(one, dict) else {"strategy": one}
-            model, own = clone(estimator).set_params(**{prefix + name: v for name, v in settings.items()}), prefix
-        if random_state is not None:
-            seedless = [n for n, value in model.get_params().items() if n.endswith("random_state") and value is None]
-            model.set_params(**{name: _seed(random_state) for name in seedless})
-        candidates[label] = model, own
-    if not candidates:
-        raise ValueError("strategies is empty; it takes at least one.")
-    return candidates
-
-
-def _seed(random_state):
-    """Return a seed for a model."""
-    return random_state if not isinstance(random_state, np.random.RandomState) else random_state.randint(2**31 - 1)
-
-
-def _label(strategy):
-    """Return what a strategy is called where nobody has said."""
-    if isinstance(strategy, dict):
-        return ", ".join(f"{value}" if name == "strategy" else f"{name}={value}" for name, value in strategy.items())
-    if isinstance(strategy, list | tuple):
-        return " + ".join(map(_label, strategy))
-    if strategy is None or isinstance(strategy, str):
-        return strategy or "none"
-    if getattr(strategy, "steps", None):
-        return _label(strategy.steps[-1][1])
-    return type(strategy).__name__
-
-
 def _positive(codes, classes, pos_label):
     """Return the position of the positive class of two, None for more."""
     if len(classes) > 2:
         return None
     known = known_positive(pos_label, classes)
     return int(np.bincount(codes).argmin()) if known is None else known
-
-
-def _scorers(estimator, scoring):
-    """Return scores that the user has named as a function (estimator, X, y) -> dict, or None."""
-    if scoring is None:
-        return None
-    if isinstance(scoring, str) or callable(scoring):
-        scoring = {scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"): scoring}
-    return check_scoring(estimator, scoring)
-
-
-def _fit_fold(model, prefix, X, y, codes, classes, positive, sample_weight, split, usual, scorers, params):
-    """Fit a model on one fold, and return what it says of the other rows, its scores and its times."""
-    train, test = split
-    model, fit_params = clone(model), _check_method_params(X, params or {}, train)
-    if sample_weight is not None:
-        steps = getattr(model, "steps", None)
-        fit_params[f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"] = sample_weight[train]
-    began = time.perf_counter()
-    try:
-        with warnings.catch_warnings(record=True) as heard:
-            warnings.simplefilter("always")
-            model.fit(_safe_indexing(X, train), _safe_indexing(y, train), **fit_params)
-        fitted = time.perf_counter()
-        rows = _safe_indexing(X, test)
-        labels = np.searchsorted(classes, model.predict(rows))
-        predicted = time.perf_counter()
-        named = {} if scorers is None else scorers(model, rows, _safe_indexing(y, test))
-        proba = np.zeros((len(test), len(classes)))
-        proba[:, np.searchsorted(classes, model.classes_)] = said = model.predict_proba(rows)
-        threshold = used_threshold(model, positive, said, lambda: classes[labels])
-        scores = usual(codes[test], proba, labels, None if sample_weight is None else sample_weight[test])
-    except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {
-        "scores": scores | named,
-        "proba": proba,
-        "labels": labels,
-        "seconds": fitted - began,
-        "predict seconds": predicted - fitted,
-        "warnings": sorted({str(warning.message) for warning in heard}),
-        "threshold": threshold,
-        "history": getattr(inner_classifier(model), "history_", None),
-    }
 
 
 def _run(calls, n_jobs, verbose):

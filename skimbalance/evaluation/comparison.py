@@ -1,42 +1,46 @@
 """What a comparison of remedies found: scores, how sure they are, and what to do with them."""
 
-import html
-import textwrap
-
 import numpy as np
 
 from skimbalance.evaluation.luck import corrected_interval, probabilities
 from skimbalance.evaluation.scores import LESS_IS_BETTER
+from skimbalance.evaluation.words import as_html, as_text, notes, sentences, short_labels
 from skimbalance.plotting import plot_comparison
-
-_SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
 
 
 class StrategyComparison:
     """Result of `compare_strategies`; printed, a table and what it says in words.
 
+    Candidates are compared on the folds in which each of them has the score: a fold in which one could not be fitted,
+    or in which the score is undefined, is left out for all, and the text says how many are left and why. A candidate
+    that has a score in half of the folds of the others, or fewer, is set aside: it comes last, and the others are
+    compared without it.
+
     Attributes
     ----------
     scores_ : dict of str to dict of str to ndarray of shape (n_splits,)
-        Scores of each candidate that did not fail, fold by fold.
+        Scores of each candidate that did not fail in every fold, fold by fold; NaN in folds in which it failed, and
+        where a score is undefined, such as average precision where no row of the fold is positive.
     oof_proba_ : dict of str to ndarray of shape (n_samples, n_classes)
         Probabilities of rows that a model was not fitted on, as its ``predict_proba`` gives them; the mean where a row
-        was tested more than once, NaN where it never was.
+        was tested more than once, NaN where it never was, or where the fold failed.
     decisions_ : dict of str to ndarray of shape (n_samples,)
         Labels that a model decided for, the last where a row was tested more than once; rows never tested hold the
-        first label.
+        first label: see where `oof_proba_` is NaN.
     errors_ : dict of str to str
-        What candidates that failed said.
+        Error of the first fold, of candidates that failed in every fold. They have no scores.
+    failed_folds_ : dict of str to dict of int to str
+        Errors by the number of the fold, from 0 on, of candidates that failed in any fold, or in all.
     warnings_ : dict of str to list of str
         What fits warned of, each once.
     seconds_ : dict of str to dict of str to float
         Median seconds of "fit" and "predict", and what the slowest fold of the first architecture took longer:
-        "compilation".
+        "compilation". Candidates that share a fit each report all of it.
     histories_ : dict of str to list of dict
-        Losses and scores over the epochs, fold by fold, of those that have any.
+        Losses and scores over the epochs, fold by fold without those that failed, of candidates that have any.
     thresholds_ : dict of str to float
         Probability from which the positive label of two is predicted, the median over the folds; of candidates whose
-        labels follow from a threshold in every fold.
+        labels follow from a threshold in every fold that did not fail.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     pos_label_ : label or None
@@ -66,46 +70,100 @@ class StrategyComparison:
         self.classes_, self._codes, self._positive = classes, codes, positive
         self.costs_, self._weight = costs, sample_weight
         self.pos_label_ = None if positive is None else classes.tolist()[positive]
-        self._test_share = float(np.mean([len(test) / (len(train) + len(test)) for train, test in splits]))
-        self.scores_, self.oof_proba_, self.decisions_, self.errors_ = {}, {}, {}, {}
+        self._splits = splits
+        self._test_shares = np.array([len(test) / (len(train) + len(test)) for train, test in splits])
+        self.scores_, self.oof_proba_, self.decisions_, self.errors_, self.failed_folds_ = {}, {}, {}, {}, {}
         self.warnings_, self.seconds_, self.histories_, self.thresholds_ = {}, {}, {}, {}
+        self._own, self._complaints = set(), {}
         for label, of_label in folds.items():
-            self._add(label, of_label, splits)
+            self._add(label, of_label)
 
-    def _add(self, label, folds, splits):
+    def _add(self, label, folds):
         """Take in the folds of one candidate."""
-        errors = [fold["error"] for fold in folds if "error" in fold]
-        if errors:
-            self.errors_[label] = errors[0]
+        failed = {i: fold["error"] for i, fold in enumerate(folds) if "error" in fold}
+        if failed:
+            self.failed_folds_[label] = failed
+        if len(failed) == len(folds):
+            self.errors_[label] = folds[0]["error"]
             return
-        names = folds[0]["scores"]
-        self.scores_[label] = {name: np.array([fold["scores"][name] for fold in folds]) for name in names}
-        total, n_tested = np.zeros((len(self._codes), len(self.classes_))), np.zeros(len(self._codes))
-        decided = np.zeros(len(self._codes), dtype=np.intp)
-        for fold, (_, test) in zip(folds, splits, strict=True):
-            total[test] += fold["proba"]
-            n_tested[test] += 1
-            decided[test] = fold["labels"]
-        with np.errstate(invalid="ignore"):
-            self.oof_proba_[label] = total / n_tested[:, None]
-        self.decisions_[label] = self.classes_[decided]
-        seconds = np.array([fold["seconds"] for fold in folds])
+        self._add_rows(label, [(fold, test) for fold, (_, test) in zip(folds, self._splits, strict=True)
+                               if "error" not in fold])  # fmt: skip
+        names = dict.fromkeys(name for fold in folds for name in fold.get("scores", ()))
+        self.scores_[label] = {
+            name: np.array([fold.get("scores", {}).get(name, np.nan) for fold in folds]) for name in names
+        }
+        fitted = [fold for fold in folds if "error" not in fold]
+        for fold in fitted:
+            self._own.update(fold["own"])
+            self._complaints = fold["complaints"] | self._complaints
+        seconds = np.array([fold["seconds"] for fold in fitted])
         self.seconds_[label] = {
             "fit": float(np.median(seconds)),
             "compilation": float(max(seconds[0] - np.median(seconds), 0.0)),
-            "predict": float(np.median([fold["predict seconds"] for fold in folds])),
+            "predict": float(np.median([fold["predict seconds"] for fold in fitted])),
         }
-        self.warnings_[label] = sorted({message for fold in folds for message in fold["warnings"]})
-        if all(fold["threshold"] is not None for fold in folds):
-            self.thresholds_[label] = float(np.median([fold["threshold"] for fold in folds]))
-        if folds[0]["history"] is not None:
-            self.histories_[label] = [fold["history"] for fold in folds]
+        self.warnings_[label] = sorted({message for fold in fitted for message in fold["warnings"]})
+        if all(fold["threshold"] is not None for fold in fitted):
+            self.thresholds_[label] = float(np.median([fold["threshold"] for fold in fitted]))
+        if fitted[0]["history"] is not None:
+            self.histories_[label] = [fold["history"] for fold in fitted]
+
+    def _add_rows(self, label, tested):
+        """Take in what one candidate says of the rows that it was tested on, (fold, rows) after (fold, rows)."""
+        total, n_tested = np.zeros((len(self._codes), len(self.classes_))), np.zeros(len(self._codes))
+        decided = np.zeros(len(self._codes), dtype=np.intp)
+        for fold, rows in tested:
+            total[rows] += fold["proba"]
+            n_tested[rows] += 1
+            decided[rows] = fold["labels"]
+        with np.errstate(invalid="ignore"):
+            self.oof_proba_[label] = total / n_tested[:, None]
+        self.decisions_[label] = self.classes_[decided]
+
+    def shared_folds(self, score="average precision"):
+        """Return which folds a score is compared on, and which candidates are compared there.
+
+        Parameters
+        ----------
+        score : str, default="average precision"
+            Name of the score.
+
+        Returns
+        -------
+        folds : ndarray of bool, shape (n_splits,)
+            Those in which all these candidates have the score.
+        labels : list of str
+            Candidates that have it in more than half as many folds as the one that has it in most.
+        """
+        known = {label: ~np.isnan(self._values(label, score)) for label in self.scores_}
+        most = max((of.sum() for of in known.values()), default=0)
+        labels = [label for label, of in known.items() if 2 * of.sum() > most]
+        folds = np.full(len(self._splits), most > 0)
+        for label in labels:
+            folds &= known[label]
+        return folds, labels
+
+    def _values(self, label, score):
+        """Return the scores of a candidate, fold by fold."""
+        if not any(score in of for of in self.scores_.values()):
+            raise ValueError(f"score={score!r} is unknown; it takes one of {self._names()}.")
+        if label not in self.scores_:
+            why = "failed in every fold" if label in self.errors_ else "is unknown"
+            raise ValueError(f"The candidate {label!r} {why}; those with scores are {list(self.scores_)}.")
+        return self.scores_[label].get(score, np.full(len(self._splits), np.nan))
+
+    def _names(self):
+        """Return the names of all scores."""
+        return list(dict.fromkeys(name for of in self.scores_.values() for name in of))
 
     def best(self, score="average precision"):
         """Return the label of the candidate with the best mean of a score."""
         if not self.scores_:
             raise ValueError(f"Every candidate failed: {self.errors_}")
-        return self.ordered(score)[0]
+        best = self.ordered(score)[0]
+        if np.isnan(self.interval(best, score)[0]):
+            raise ValueError(f"No candidate is best by {score!r}: it is undefined in every fold that all of them have.")
+        return best
 
     def versus(self, other, label=None, score="average precision", region=0.0):
         """Return how much better one candidate is than another, and how sure that is.
@@ -125,13 +183,19 @@ class StrategyComparison:
         -------
         dict of str to float
             "difference" (above zero where the one is better), its 95 % interval "low" and "high", corrected for folds
-            that share rows of training, and the probabilities that the other is "worse", "equivalent" or "better".
+            that share rows of training, and the probabilities that the other is "worse", "equivalent" or "better". The
+            folds are those of `shared_folds`; for a candidate that is set aside, those that both have. All are NaN
+            where there is none, and all but the difference where there is one.
         """
         label = self.best(score) if label is None else label
         sign = -1 if score in LESS_IS_BETTER else 1
-        differences = sign * (self.scores_[label][score] - self.scores_[other][score])
-        mean, low, high = corrected_interval(differences, self._test_share)
-        better, equivalent, worse = probabilities(differences, self._test_share, region)
+        folds, compared = self.shared_folds(score)
+        differences = sign * (self._values(label, score) - self._values(other, score))
+        if not {label, other} <= set(compared):
+            folds = ~np.isnan(differences)
+        differences, share = differences[folds], self._share_of(folds)
+        mean, low, high = corrected_interval(differences, share)
+        better, equivalent, worse = probabilities(differences, share, region)
         return {
             "difference": mean, "low": low, "high": high, "worse": worse, "equivalent": equivalent, "better": better,
         }  # fmt: skip
@@ -150,22 +214,23 @@ class StrategyComparison:
         -------
         pandas.DataFrame or dict of str to list
             One line a candidate: means; "low" and "high" of the score; how much worse than the best, and how probable
-            it is that it is "worse", "equivalent" or "better"; seconds; the error of one that failed. A dict of columns
-            where pandas is not installed.
+            it is that it is "worse", "equivalent" or "better"; seconds; in how many folds it did not fail, and the
+            first error. A dict of columns where pandas is not installed.
         """
-        lines = []
+        lines, names = [], self._names()
         for label in self.ordered(score):
             _, low, high = self.interval(label, score)
+            failed = self.failed_folds_.get(label, {})
             lines.append(
                 {"strategy": label}
-                | {name: float(values.mean()) for name, values in self.scores_[label].items()}
+                | {name: self.interval(label, name)[0] for name in names}
                 | {f"{score}, low": low, f"{score}, high": high}
-                | {name: value for name, value in self.versus(label, score=score, region=region).items()
+                | {name: value for name, value in self._versus_best(label, score, region).items()
                    if name not in ("low", "high")}
                 | {f"{name} seconds": value for name, value in self.seconds_[label].items()}
-                | {"error": None}
+                | {"folds": len(self._splits) - len(failed), "error": next(iter(failed.values()), None)}
             )  # fmt: skip
-        lines += [{"strategy": label, "error": error} for label, error in self.errors_.items()]
+        lines += [{"strategy": label, "folds": 0, "error": error} for label, error in self.errors_.items()]
         columns = {name: [line.get(name, np.nan) for line in lines] for name in (lines[0] if lines else {})}
         try:
             import pandas as pd
@@ -173,20 +238,53 @@ class StrategyComparison:
             return columns
         return pd.DataFrame(columns).set_index("strategy")
 
+    def _versus_best(self, label, score, region=0.0):
+        """Return how a candidate compares to the best one, NaN where none is best."""
+        best = self.ordered(score)[0]
+        return self.versus(label, best, score, region)
+
     def ordered(self, score="average precision"):
-        """Return the labels of the candidates that did not fail, the best by a score first."""
-        sign = -1 if score in LESS_IS_BETTER else 1
-        return sorted(self.scores_, key=lambda label: -sign * self.scores_[label][score].mean())
+        """Return the labels of the candidates that did not fail, the best by a score first, those set aside last."""
+        sign, compared = -1 if score in LESS_IS_BETTER else 1, self.shared_folds(score)[1]
+
+        def place(label):
+            mean = self.interval(label, score)[0]
+            return label not in compared, np.inf if np.isnan(mean) else -sign * mean
+
+        return sorted(self.scores_, key=place)
 
     def interval(self, label, score="average precision"):
-        """Return the mean of a candidate's score over the folds, and the ends of its corrected 95 % interval."""
-        return corrected_interval(self.scores_[label][score], self._test_share)
+        """Return the mean of a candidate's score, and the ends of its corrected 95 % interval.
 
-    def out_of_fold(self, label):
-        """Return of the rows that were tested: labels, probabilities of the positive label of two, and weights."""
+        The folds are those of `shared_folds`; for a candidate that is set aside, all that it has. The ends are NaN for
+        fewer than two folds, the mean for none.
+        """
+        values, (folds, compared) = self._values(label, score), self.shared_folds(score)
+        if label not in compared:
+            folds = ~np.isnan(values)
+        return corrected_interval(values[folds], self._share_of(folds))
+
+    def _share_of(self, folds):
+        """Return the share of the rows that folds test, their mean."""
+        return float(self._test_shares[folds].mean()) if folds.any() else np.nan
+
+    def out_of_fold(self, label, rows=True):
+        """Return of the rows that were tested: labels, probabilities of the positive label of two, and weights.
+
+        Parameters
+        ----------
+        label : str
+            Label of the candidate.
+        rows : bool or ndarray of bool, shape (n_samples,), default=True
+            Which rows to take of those that were tested.
+        """
         proba = self.oof_proba_[label][:, self._positive]
-        tested = ~np.isnan(proba)
+        tested = ~np.isnan(proba) & rows
         return self.classes_[self._codes[tested]], proba[tested], None if self._weight is None else self._weight[tested]
+
+    def short_labels(self):
+        """Return the labels of all candidates as tables and pictures show them, by label."""
+        return short_labels([*self.scores_, *self.errors_])
 
     def plot(self, kind="scores", ax=None):
         """Draw the comparison; needs matplotlib (the extra "plot").
@@ -196,9 +294,10 @@ class StrategyComparison:
         kind : str, default="scores"
             "scores": a dot and a corrected 95 % interval for each candidate and score. For two classes, of out-of-fold
             probabilities, a curve for each candidate: "precision_recall"; "reliability"
-            (`ReliabilityDisplay`); "threshold" (`ThresholdDisplay`: F1, or the cost where there are costs, with a dot
-            at the threshold that is used); "net_benefit" (`NetBenefitDisplay`). "history": losses and average precision
-            over the epochs, a line a fold.
+            (`ReliabilityDisplay`); "threshold" (`ThresholdDisplay`: F1, with a dot at the threshold that is used, or
+            the cost where there are costs, with a dot at the threshold of least expected cost); "net_benefit"
+            (`NetBenefitDisplay`). They are of the rows for which all candidates have probabilities. "history": losses
+            and average precision over the epochs, a line a fold.
         ax : matplotlib Axes or array of these, default=None
             Where to draw; None makes a figure. "scores" takes four, "history" two.
 
@@ -211,80 +310,14 @@ class StrategyComparison:
 
     def in_words(self, score="average precision"):
         """Return what the comparison says, in a few sentences."""
-        best = self.best(score)
-        mean = self.scores_[best][score].mean()
-        told = {label: self.versus(label, score=score) for label in self.scores_ if label != best}
-        unclear = [label for label, of in told.items() if not of["worse"] > 0.95]
-        clear = [label for label in told if label not in unclear]
-        said = [f"{best!r} has the best {score}, {mean:.3f}."]
-        if clear:
-            said.append(f"It is better than {_listed(clear)} with a probability above 95 %.")
-        if unclear:
-            said.append(
-                f"These folds cannot tell it from {_listed(unclear)}: take what is simplest or fastest among them."
-            )
-        if self.costs_ is not None and score != "cost":
-            cheapest = self.best("cost")
-            said.append(f"Mistakes of {cheapest!r} cost least, {self.scores_[cheapest]['cost'].mean():.3g} a row.")
-        largest = np.bincount(self._codes).max() / len(self._codes)
-        label = self.classes_.tolist()[np.bincount(self._codes).argmax()]
-        said.append(f"By accuracy, a model that always says {label!r} would have had {largest:.1%}.")
-        calibration = self.scores_[best]["calibration"].mean()
-        if calibration > 0.1 * self.scores_[best]["log-loss"].mean():
-            said.append(
-                f"Recalibration would take {calibration:.3f} off its log-loss: "
-                'see calibration="holdout" before its probabilities are used.'
-            )
-        if self.errors_:
-            said.append(f"{_listed(list(self.errors_))} failed: see errors_.")
-        return " ".join(said)
-
-    def _table(self):
-        """Return the lines that are shown: header, candidates, those that failed."""
-        names = [name for name in next(iter(self.scores_.values()), {}) if name.startswith(_SHOWN)]
-        rows = [["strategy", *names, "fit, s"]]
-        for label in self.ordered():
-            means = [f"{self.scores_[label][name].mean():.3f}" for name in names]
-            rows.append([label, *means, f"{self.seconds_[label]['fit']:.1f}"])
-        return rows, [[label, error.split("\n")[0][:100]] for label, error in self.errors_.items()]
+        if not self.scores_:
+            self.best(score)
+        return " ".join([*sentences(self, score), *notes(self)])
 
     def __repr__(self):
         """Return the table and what it says."""
-        rows, failed = self._table()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-        lines += [f"{label}: {error}" for label, error in failed]
-        words = self.in_words() if self.scores_ else "Every candidate failed."
-        return "\n".join([*lines, "", self._about(), *textwrap.wrap(words, 100)])
-
-    def _about(self):
-        """Return what was asked of which rows."""
-        n_splits = len(next(iter(next(iter(self.scores_.values())).values()))) if self.scores_ else 0
-        if self._positive is None:
-            return f"{len(self._codes):,} rows, {len(self.classes_)} classes, {n_splits} folds; means over classes."
-        share = np.mean(self._codes == self._positive)
-        return f"{len(self._codes):,} rows, {share:.1%} of them {self.pos_label_!r}, {n_splits} folds."
+        return as_text(self)
 
     def _repr_html_(self):
         """Return the table and what it says, for notebooks."""
-        rows, failed = self._table()
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
-        body += "".join(
-            f'<tr><td>{html.escape(label)}</td><td colspan="{len(rows[0]) - 1}">{html.escape(error)}</td></tr>'
-            for label, error in failed
-        )
-        words = self.in_words() if self.scores_ else "Every candidate failed."
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{html.escape(self._about())} {html.escape(words)}</p>"
-        )
-
-
-def _listed(labels):
-    """Return labels as a list in words."""
-    quoted = [repr(label) for label in labels]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+        return as_html(self)

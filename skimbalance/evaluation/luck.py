@@ -22,7 +22,7 @@ def corrected_interval(values, test_share, level=0.95):
     Returns
     -------
     mean, low, high : float
-        Mean and ends of the interval; the ends are NaN for a single fold.
+        Mean and ends of the interval; the ends are NaN for fewer than two folds, the mean for none.
 
     References
     ----------
@@ -51,7 +51,7 @@ def probabilities(differences, test_share, region=0.0):
     Returns
     -------
     worse, equivalent, better : float
-        Probabilities; they sum to one. NaN for a single fold.
+        Probabilities; they sum to one. NaN for fewer than two folds.
 
     References
     ----------
@@ -73,6 +73,6 @@ def _posterior_of_mean(values, test_share):
     values = np.asarray(values, dtype=np.float64)
     n = len(values)
     if n < 2:
-        return float(values.mean()), np.nan, 0
+        return float(values.mean()) if n else np.nan, np.nan, 0
     scale = values.std(ddof=1) * np.sqrt(1 / n + test_share / (1 - test_share))
     return float(values.mean()), float(scale), n - 1

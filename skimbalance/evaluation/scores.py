@@ -2,10 +2,20 @@
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from skimbalance.decision import decide
 
 #: Scores of which less is better.
 LESS_IS_BETTER = {"log-loss", "refinement", "calibration", "Brier", "cost"}
+
+
+def score_names(budget):
+    """Return the names of all scores that a comparison has by itself; "recall at" is of two classes alone."""
+    return [
+        "average precision", "ROC AUC", "log-loss", "refinement", "calibration", "Brier", "F1", "balanced accuracy",
+        "accuracy", _recall_name(budget), "cost",
+    ]  # fmt: skip
 
 
 def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
@@ -20,9 +30,9 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     labels : ndarray of int, shape (n_samples,)
         Class indices that the model decided for.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights.
+        Weights; rows of weight zero count as absent.
     positive : int or None
-        Position of the positive class of two; None takes the mean over classes.
+        Position of the positive class of two; None takes the mean over the classes that are among the rows.
     budget : float in (0, 1)
         Share of the rows that can be looked at.
     costs : ndarray of shape (n_classes, n_classes), default=None
@@ -31,34 +41,78 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     Returns
     -------
     dict of str to float
-        Scores by name. "refinement" is the log-loss that is left once the probabilities are recalibrated on these rows,
-        "calibration" what recalibration gains.
+        Scores by name, NaN where a score is undefined on these rows: average precision and recall without a positive
+        row; ROC AUC, refinement, calibration and balanced accuracy where all rows are of one class; F1 of two classes
+        where no row is positive or predicted to be. "refinement" is the log-loss that is left once the probabilities
+        are recalibrated on these rows, "calibration" what recalibration gains. "cost" is that of the labels of least
+        expected cost under `proba`, whatever `labels` are.
+
+    Raises
+    ------
+    ValueError
+        If no row has a weight, or a probability is no finite number.
     """
-    n_classes = proba.shape[1]
-    one_hot, weight = np.eye(n_classes)[y], sample_weight
-    of = slice(None) if positive is None else positive
-    log_loss, refinement = _log_loss(y, np.log(_clipped(proba)), weight), _recalibrated_log_loss(y, proba, weight)
-    of_f1 = {"average": "macro"} if positive is None else {"pos_label": positive}
+    if not np.isfinite(proba).all():
+        raise ValueError(f"predict_proba gives {proba[~np.isfinite(proba)][0]}, which is no probability.")
+    if sample_weight is not None:
+        kept = sample_weight > 0
+        y, proba, labels, sample_weight = y[kept], proba[kept], labels[kept], sample_weight[kept]
+    if not len(y):
+        raise ValueError("No row that the fold tests has a weight above zero.")
+    one_hot, weight, present = np.eye(proba.shape[1])[y], sample_weight, np.unique(y)
+    log_loss = _log_loss(y, np.log(_clipped(proba)), weight)
+    refinement = _recalibrated_log_loss(y, proba, weight) if len(present) > 1 else np.nan
     scores = {
-        "average precision": average_precision_score(one_hot[:, of], proba[:, of], sample_weight=weight),
-        "ROC AUC": roc_auc_score(one_hot[:, of], proba[:, of], sample_weight=weight),
+        "average precision": _mean_over(present, positive, average_precision_score, one_hot, proba, weight),
+        "ROC AUC": np.nan if len(present) < 2
+        else _mean_over(present, positive, roc_auc_score, one_hot, proba, weight),
         "log-loss": log_loss,
         "refinement": refinement,
         "calibration": log_loss - refinement,
         "Brier": float(np.average(np.square(proba - one_hot).sum(axis=1), weights=weight) / 2),
-        "F1": f1_score(y, labels, **of_f1, sample_weight=weight, zero_division=0.0),
-        "balanced accuracy": balanced_accuracy_score(y, labels, sample_weight=weight),
+        "F1": _f1(y, labels, weight, positive, present),
+        "balanced accuracy": _balanced_accuracy(y, labels, weight, present),
         "accuracy": float(np.average(labels == y, weights=weight)),
-    }
+    }  # fmt: skip
     if positive is not None:
-        scores[f"recall at {budget:.0%}"] = _recall_at(y == positive, proba[:, positive], weight, budget)
+        scores[_recall_name(budget)] = _recall_at(y == positive, proba[:, positive], weight, budget)
     if costs is not None:
-        scores["cost"] = float(np.average(costs[y, labels], weights=weight))
+        scores["cost"] = float(np.average(costs[y, decide(proba, costs=costs)], weights=weight))
     return {name: float(value) for name, value in scores.items()}
+
+
+def _recall_name(budget):
+    """Return what the recall at a budget is called."""
+    return f"recall at {budget:.0%}"
+
+
+def _mean_over(present, positive, score, one_hot, proba, weight):
+    """Return a score of the positive class of two, or its mean over the classes present; NaN without such a class."""
+    classes = present if positive is None else np.intersect1d(present, positive)
+    if not len(classes):
+        return np.nan
+    return np.mean([score(one_hot[:, c], proba[:, c], sample_weight=weight) for c in classes])
+
+
+def _f1(y, labels, weight, positive, present):
+    """Return F1 of the positive class of two, NaN where it is neither true nor predicted, or the mean over classes."""
+    if positive is None:
+        return f1_score(y, labels, labels=present, average="macro", sample_weight=weight, zero_division=0.0)
+    return f1_score(y == positive, labels == positive, sample_weight=weight, zero_division=np.nan)
+
+
+def _balanced_accuracy(y, labels, weight, present):
+    """Return the mean recall of the classes present, NaN where that is one."""
+    if len(present) < 2:
+        return np.nan
+    is_right, weight = labels == y, np.ones(len(y)) if weight is None else weight
+    return np.mean([np.average(is_right[y == c], weights=weight[y == c]) for c in present])
 
 
 def _recall_at(is_positive, score, weight, budget):
     """Return the share of the positive rows among those of the highest scores, as many as can be looked at."""
+    if not is_positive.any():
+        return np.nan
     weight = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)
     order = np.argsort(-score, kind="stable")
     before = np.cumsum(weight[order]) - weight[order]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skimbalance.decision import Decision
 from skimbalance.plotting.display import COLORS, FAINT, GREY, STYLES, finish, new_axes, one_legend
 from skimbalance.plotting.net_benefit import NetBenefitDisplay
 from skimbalance.plotting.reliability import ReliabilityDisplay
@@ -34,7 +35,20 @@ def plot_comparison(comparison, kind, ax=None):
         raise ValueError(f"There is nothing to draw, as every candidate failed: {comparison.errors_}")
     if comparison.pos_label_ is None and kind in OF_TWO_CLASSES:
         raise ValueError(f'kind="{kind}" is for two classes; take "scores" for more.')
+    if kind in OF_TWO_CLASSES:
+        _check_rows(comparison, kind)
     return np.ravel(KINDS[kind](comparison, ax))
+
+
+def _check_rows(comparison, kind):
+    """Refuse a curve of rows that are all of one class, before there is a figure."""
+    _, _, y, _, weight = next(_curves(comparison))
+    is_positive = (y == comparison.pos_label_)[slice(None) if weight is None else weight > 0]
+    if not 0 < is_positive.sum() < len(is_positive):
+        raise ValueError(
+            f"{is_positive.sum()} of the {len(is_positive)} rows that were tested have the label "
+            f"{comparison.pos_label_!r}; kind={kind!r} takes rows with and without it."
+        )
 
 
 def _plot_scores(comparison, ax):
@@ -48,7 +62,7 @@ def _plot_scores(comparison, ax):
     for axis, score in zip(axes, SCORES, strict=True):
         for place, label in enumerate(labels):
             mean, low, high = comparison.interval(label, score)
-            color = COLORS[0] if label == comparison.best(score) else GREY
+            color = COLORS[0] if label == comparison.ordered(score)[0] else GREY
             if np.isfinite(low):
                 axis.hlines(place, low, high, color=color, linewidth=1.5)
             axis.plot(mean, place, "o", color=color)
@@ -56,7 +70,7 @@ def _plot_scores(comparison, ax):
         axis.grid(axis="x", color=FAINT, linewidth=0.6)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
-    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].set_yticks(range(len(labels)), [_named(comparison, label) for label in labels])
     return axes
 
 
@@ -74,8 +88,8 @@ def _plot_precision_recall(comparison, ax):
     for label, style, y, proba, weight in _curves(comparison):
         is_positive = y == comparison.pos_label_
         precision, recall, _ = precision_recall_curve(is_positive, proba, sample_weight=weight)
-        mean = comparison.scores_[label]["average precision"].mean()
-        ax.plot(recall, precision, drawstyle="steps-post", label=f"{label} ({mean:.3f})", **style)
+        of_label = f"{_named(comparison, label)} ({comparison.interval(label)[0]:.3f})"
+        ax.plot(recall, precision, drawstyle="steps-post", label=of_label, **style)
     share = np.average(is_positive, weights=weight)
     ax.axhline(share, color=GREY, linewidth=0.8, linestyle=":", label=f"chance ({share:.3f})")
     finish(
@@ -90,17 +104,24 @@ def _plot_precision_recall(comparison, ax):
 def _plot_reliability(comparison, ax):
     """Draw the reliability of every candidate's out-of-fold probabilities."""
     for label, style, *rows in _curves(comparison):
-        ax = _draw(ReliabilityDisplay, comparison, rows, ax, name=label, **style)
+        ax = _draw(ReliabilityDisplay, comparison, rows, ax, name=_named(comparison, label), **style)
     return ax
 
 
 def _plot_threshold(comparison, ax):
-    """Draw F1 over the threshold, or the cost of a row where costs are known, with the rule of each candidate."""
-    costs, score = comparison.costs_, "F1" if comparison.costs_ is None else "cost"
-    if costs is not None and comparison.pos_label_ == comparison.classes_[0]:
-        costs = costs[::-1, ::-1]
+    """Draw F1 over the threshold, or the cost of a row where costs are known, with a dot where each decides.
+
+    That is the threshold of its labels for F1, and for costs, by which all are compared, that of least expected cost.
+    """
+    costs, score, thresholds = comparison.costs_, "F1", comparison.thresholds_
+    if costs is not None:
+        positive = comparison.classes_.tolist().index(comparison.pos_label_)
+        any_prior = np.array([0.5, 0.5])  # costs hold at the prior of the probabilities, whatever that is
+        threshold = Decision(costs, comparison.classes_, positive).threshold(any_prior, any_prior)
+        score, thresholds = "cost", dict.fromkeys(comparison.scores_, threshold)
+        costs = costs if positive else costs[::-1, ::-1]
     for label, style, *rows in _curves(comparison):
-        of_label = {"threshold": comparison.thresholds_.get(label), "costs": costs, "label": label}
+        of_label = {"threshold": thresholds.get(label), "costs": costs, "label": _named(comparison, label)}
         ax = _draw(ThresholdDisplay, comparison, rows, ax, show=score, **of_label, **style)
     return ax
 
@@ -108,7 +129,7 @@ def _plot_threshold(comparison, ax):
 def _plot_net_benefit(comparison, ax):
     """Draw the decision curve of every candidate."""
     for label, style, *rows in _curves(comparison):
-        ax = _draw(NetBenefitDisplay, comparison, rows, ax, name=label, **style)
+        ax = _draw(NetBenefitDisplay, comparison, rows, ax, name=_named(comparison, label), **style)
     return ax
 
 
@@ -132,8 +153,9 @@ def _plot_history(comparison, ax):
                                strict=True):  # fmt: skip
                 values = history.get(key, ())
                 on.plot(
-                    np.arange(1, len(values) + 1), values, linewidth=0.9, label=None if fold else label, **_style(i)
-                )
+                    np.arange(1, len(values) + 1), values, linewidth=0.9,
+                    label=None if fold else _named(comparison, label), **_style(i),
+                )  # fmt: skip
     for on, name in zip(axes, ("loss", "average precision of held-out rows"), strict=True):
         finish(on, xlabel="epoch", ylabel=name)
     one_legend(axes)
@@ -141,9 +163,21 @@ def _plot_history(comparison, ax):
 
 
 def _curves(comparison):
-    """Yield for each candidate, best first, its label, its style, and the labels, probabilities and weights of rows."""
-    for i, label in enumerate(comparison.ordered()):
-        yield label, _style(i), *comparison.out_of_fold(label)
+    """Yield for each candidate, best first, its label, its style, and the labels, probabilities and weights of rows.
+
+    All curves are of the same rows. A candidate that is set aside, as it failed in too many folds, has none.
+    """
+    compared = comparison.shared_folds("log-loss")[1]
+    labels = [label for label in comparison.ordered() if label in compared]
+    tested = np.logical_and.reduce([~np.isnan(comparison.oof_proba_[label][:, 0]) for label in labels])
+    for i, label in enumerate(labels):
+        yield label, _style(i), *comparison.out_of_fold(label, tested)
+
+
+def _named(comparison, label):
+    """Return a label as text that matplotlib draws as it is: no formula, and not hidden from a legend."""
+    shown = comparison.short_labels()[label].replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 
 
 def _style(i):

@@ -1,0 +1,162 @@
+"""What does a model say of the rows of a fold that it was not fitted on, and how good is that?"""
+
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params
+
+from skimbalance.evaluation.scores import score_fold
+from skimbalance.nesting import inner_classifier, used_threshold
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a comparison.
+
+    Attributes
+    ----------
+    X, y : array-like
+        Rows and labels, as they were given.
+    codes : ndarray of int, shape (n_samples,)
+        Class indices.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    positive : int or None
+        Position of the positive class of two.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights.
+    """
+
+    X: object
+    y: object
+    codes: np.ndarray
+    classes: np.ndarray
+    positive: int | None
+    sample_weight: np.ndarray | None
+
+    def weight_of(self, rows):
+        """Return the weights of some rows, or None."""
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is scored.
+
+    Attributes
+    ----------
+    budget : float
+        Share of the rows that can be looked at.
+    costs : ndarray of shape (n_classes, n_classes) or None
+        Costs of mistakes.
+    own : callable or None
+        Returns the caller's scores by name, of (estimator, X, y).
+    """
+
+    budget: float
+    costs: np.ndarray | None
+    own: object
+
+
+def fit_fold(fit, table, split, params, scoring):
+    """Fit a model on one fold, and return what each of its candidates says of the other rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        Model, and the decisions of its candidates.
+    table : Table
+        All rows.
+    split : tuple of (train, test)
+        Positions of rows.
+    params : dict or None
+        What ``fit`` is given besides.
+    scoring : Scoring
+        What is scored.
+
+    Returns
+    -------
+    dict of str to dict
+        By label: "scores", "proba", "labels", "seconds", "predict seconds", "warnings", "threshold", "history", and of
+        the caller's own scores the names, "own", and what their scorers failed with, "complaints"; or "error" alone.
+    """
+    train, _ = split
+    model = clone(fit.model)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        began = time.perf_counter()
+        try:
+            fit.set_rule(model, fit.rule_of_fit(table.classes, table.positive))
+            fit_params = _check_method_params(table.X, params or {}, train)
+            if table.sample_weight is not None:
+                steps = getattr(model, "steps", None)
+                fit_params[f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"] = table.weight_of(train)
+            model.fit(_safe_indexing(table.X, train), _safe_indexing(table.y, train), **fit_params)
+        except Exception as error:
+            return {label: {"error": _said(error)} for label in fit.rules}
+        seconds, of_fit, outcomes = time.perf_counter() - began, list(heard), {}
+        for label, rule in fit.rules.items():
+            heard.clear()
+            try:
+                fit.set_rule(model, rule)
+                outcomes[label] = _test(model, table, split, scoring) | {"seconds": seconds}
+            except Exception as error:
+                outcomes[label] = {"error": _said(error)}
+            else:
+                outcomes[label]["warnings"] = sorted({str(warning.message) for warning in of_fit + heard})
+    return outcomes
+
+
+def _test(model, table, split, scoring):
+    """Return what a fitted model says of the rows of a fold, and its scores."""
+    _, test = split
+    rows, classes, y = _safe_indexing(table.X, test), table.classes, table.codes[test]
+    began = time.perf_counter()
+    predicted = model.predict(rows)
+    seconds = time.perf_counter() - began
+    labels, said = _positions(predicted, classes, "predict", len(test)), np.asarray(model.predict_proba(rows))
+    known = _positions(model.classes_, classes, "classes_", len(model.classes_))
+    if said.shape != (len(test), len(known)):
+        raise ValueError(f"predict_proba has shape {said.shape}, of {len(test)} rows and {len(known)} classes.")
+    proba = np.zeros((len(test), len(classes)))
+    proba[:, known] = said
+    threshold = None
+    if table.positive is not None:
+        threshold = used_threshold(model, table.positive, said, lambda: classes[labels])
+    scores = score_fold(y, proba, labels, table.weight_of(test), table.positive, scoring.budget, scoring.costs)
+    own, complaints = {}, {}
+    if scoring.own is not None:
+        own, complaints = scoring.own(model, rows, _safe_indexing(table.y, test))
+    return {
+        "scores": scores | own,
+        "proba": proba,
+        "labels": labels,
+        "predict seconds": seconds,
+        "threshold": threshold,
+        "history": getattr(inner_classifier(model), "history_", None),
+        "own": list(own),
+        "complaints": complaints,
+    }
+
+
+def _positions(labels, classes, what, length):
+    """Return the positions of labels among the classes, or refuse what is none of them."""
+    labels = np.asarray(labels)
+    if labels.shape == (length, 1):
+        labels = labels[:, 0]
+    if labels.shape != (length,):
+        raise ValueError(f"{what} has shape {labels.shape}; it should be {length} labels.")
+    positions = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+    unknown = labels[classes[positions] != labels]
+    if len(unknown):
+        raise ValueError(f"{what} has the label {unknown.tolist()[0]!r}, which is none of {classes.tolist()}.")
+    return positions
+
+
+def _said(error):
+    """Return an error in one text."""
+    return f"{type(error).__name__}: {error}"

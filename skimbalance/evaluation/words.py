@@ -1,0 +1,242 @@
+"""What does a comparison say? The table, sentences, and which folds and scores are missing, and why."""
+
+import html
+import textwrap
+
+import numpy as np
+
+_SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
+# Longest label in a table or a picture, and longest error.
+_LABEL_WIDTH, _ERROR_WIDTH = 60, 600
+
+
+def sentences(found, score="average precision"):
+    """Return what a comparison says of its candidates, sentence by sentence."""
+    said = _who_is_best(found, score)
+    if found.costs_ is not None and score != "cost":
+        said += _who_costs_least(found)
+    counts = np.bincount(found._codes)
+    said.append(
+        f"By accuracy, a model that always says {found.classes_.tolist()[counts.argmax()]!r} would have had "
+        f"{counts.max() / len(found._codes):.1%}."
+    )
+    best = found.ordered(score)[0]
+    calibration, refinement = (found.interval(best, of)[0] for of in ("calibration", "refinement"))
+    if calibration > 0.1 * (calibration + refinement):
+        said.append(
+            f"Recalibration would take {calibration:.3f} off the log-loss of {best!r}: "
+            'see calibration="holdout" before its probabilities are used.'
+        )
+    if found.errors_:
+        said.append(f"{_listed(found.errors_)} failed: see errors_.")
+    return said
+
+
+def _who_is_best(found, score):
+    """Return which candidate is best by a score, and which others can be told from it."""
+    mean = found.interval(found.ordered(score)[0], score)[0]
+    if np.isnan(mean):
+        return [f"No fold in which all candidates were fitted tells which has the best {score}."]
+    best, same, worse, unclear = _told_apart(found, score)
+    said = [f"{best!r} has the best {score}, {mean:.3f}."]
+    if same:
+        said.append(f"{_listed(same)} {'has' if len(same) == 1 else 'have'} the same in every fold.")
+    if worse:
+        said.append(f"It is better than {_listed(worse)} with a probability above 95 %.")
+    if unclear:
+        said.append(f"These folds cannot tell it from {_listed(unclear)}: take what is simplest or fastest among them.")
+    return said
+
+
+def _who_costs_least(found):
+    """Return whose mistakes cost least, and how much more those of the others."""
+    mean = found.interval(found.ordered("cost")[0], "cost")[0]
+    if np.isnan(mean):
+        return ["No fold in which all candidates were fitted tells whose mistakes cost least."]
+    best, same, worse, unclear = _told_apart(found, "cost")
+    said = [f"Mistakes of {best!r} cost least, {mean:.3g} a row, where each decides by least expected cost."]
+    if same:
+        said.append(f"Those of {_listed(same)} cost the same in every fold.")
+    if worse:
+        said.append(f"Those of {_and(map(_more, worse.items()))} cost more with a probability above 95 %.")
+    if unclear:
+        said.append(f"By cost, these folds cannot tell {best!r} from {_and(map(_more, unclear.items()))}.")
+    return said
+
+
+def _told_apart(found, score):
+    """Return the best candidate by a score, and what `versus` says of the others: the same, worse, or unclear."""
+    best = found.best(score)
+    compared = [label for label in found.ordered(score) if label in found.shared_folds(score)[1] and label != best]
+    told = {label: found.versus(label, best, score) for label in compared}
+    same = {label: of for label, of in told.items() if of["difference"] == 0 and of["equivalent"] == 1}
+    worse = {label: of for label, of in told.items() if of["worse"] > 0.95}
+    return best, same, worse, {label: of for label, of in told.items() if label not in same | worse}
+
+
+def _more(told):
+    """Return how much more the mistakes of a candidate cost than those of the best."""
+    label, of = told
+    interval = "" if np.isnan(of["low"]) else f", 95 % interval {of['low']:.3g} to {of['high']:.3g}"
+    return f"{label!r} ({of['difference']:.3g} more{interval})"
+
+
+def notes(found):
+    """Return what is missing in a comparison, and why, sentence by sentence."""
+    return [*_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
+
+
+def _failed_folds(found):
+    """Return which candidates failed in some of the folds."""
+    alike = {}
+    for label, errors in found.failed_folds_.items():
+        if label in found.scores_:
+            first, *others = dict.fromkeys(errors.values())
+            said = brief(first).rstrip(".") + (". Others are in failed_folds_" if others else "")
+            alike.setdefault((len(errors), said), []).append(label)
+    return [
+        f"{_listed(labels)} failed in {n} of {len(found._splits)} folds: {said}." for (n, said), labels in alike.items()
+    ]
+
+
+def _set_aside(found):
+    """Return which candidates have too few folds to be compared."""
+    names, aside = found._names(), {}
+    for name in names:
+        compared = found.shared_folds(name)[1]
+        for label in found.scores_:
+            if compared and label not in compared:
+                aside.setdefault(label, []).append(name)
+    for label, missing in aside.items():
+        of = "any score" if len(missing) == len(names) else _and(missing)
+        yield f"{label!r} is not compared by {of}: it has too few folds, and its means are of these alone."
+
+
+def _missing_scores(found):
+    """Return which scores are of fewer folds than there are, and why."""
+    alike, names = {}, found._names()
+    for name in names:
+        folds, compared = found.shared_folds(name)
+        if not folds.all():
+            why = dict.fromkeys(_why_missing(found, name, fold, compared) for fold in np.flatnonzero(~folds))
+            alike.setdefault((int(folds.sum()), " or ".join(why)), []).append(name)
+    said = []
+    for (n, why), (first, *others) in alike.items():
+        if len(others) + 1 == len(names):
+            first, others = "every score", []
+        likewise = f" ({_and(others)} likewise)" if others else ""
+        which = "the others" if n else "all"
+        said.append(f"The table has {first} of {n} of {len(found._splits)} folds: {which} {why}{likewise}.")
+    return said
+
+
+def _why_missing(found, score, fold, compared):
+    """Return why not all candidates that are compared have a score in a fold."""
+    if any(fold in found.failed_folds_.get(label, ()) for label in compared):
+        return "failed"
+    if score in found._own:
+        return f"have none by its scorer ({brief(found._complaints.get(score, 'NaN'))})"
+    present = _classes_of(found, fold)
+    if found._positive is None:
+        return "hold one class alone"
+    return "hold positive rows alone" if found._positive in present else "hold no positive row"
+
+
+def _missing_classes(found):
+    """Return in how many folds means over classes leave a class out; of more than two classes."""
+    if found._positive is not None or not found.scores_:
+        return []
+    present, classes = [_classes_of(found, fold) for fold in range(len(found._splits))], found.classes_.tolist()
+    missing = {label: sum(i not in of for of in present) for i, label in enumerate(classes)}
+    return [
+        f"{n} of {len(present)} folds hold no row of {label!r}, and leave it out of their means over classes."
+        for label, n in missing.items()
+        if n
+    ]
+
+
+def _classes_of(found, fold):
+    """Return the classes among the rows that a fold tests, those of no weight left out."""
+    rows = found._splits[fold][1]
+    codes = found._codes[rows]
+    return np.unique(codes if found._weight is None else codes[found._weight[rows] > 0])
+
+
+def as_text(found):
+    """Return a comparison as it is printed."""
+    rows, failed = _table(found)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+    for label, error in failed:
+        lines += textwrap.wrap(f"{label}: {error}", 100, subsequent_indent="    ")
+    words = " ".join(sentences(found)) if found.scores_ else "Every candidate failed."
+    lines += ["", _about(found), *textwrap.wrap(words, 100)]
+    for note in notes(found):
+        lines += textwrap.wrap(note, 100)
+    return "\n".join(lines)
+
+
+def as_html(found):
+    """Return a comparison as notebooks show it."""
+    rows, failed = _table(found)
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
+    body += "".join(
+        f'<tr><td>{html.escape(label)}</td><td colspan="{len(rows[0]) - 1}">{html.escape(error)}</td></tr>'
+        for label, error in failed
+    )
+    words = " ".join(sentences(found)) if found.scores_ else "Every candidate failed."
+    paragraphs = [f"{_about(found)} {words}", *notes(found)]
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        + "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
+    )  # fmt: skip
+
+
+def _table(found):
+    """Return the lines that are shown: header, candidates, those that failed."""
+    names = [name for name in found._names() if name in found._own or name.startswith(_SHOWN)]
+    rows, shown = [["strategy", *names, "fit, s"]], found.short_labels()
+    for label in found.ordered() if found.scores_ else ():
+        means = [f"{found.interval(label, name)[0]:.3f}" for name in names]
+        rows.append([shown[label], *means, f"{found.seconds_[label]['fit']:.1f}"])
+    return rows, [[shown[label], brief(error)] for label, error in found.errors_.items()]
+
+
+def _about(found):
+    """Return what was asked of which rows."""
+    n_rows, n_splits = len(found._codes), len(found._splits)
+    if found._positive is None:
+        return f"{n_rows:,} rows, {len(found.classes_)} classes, {n_splits} folds; means over classes."
+    share = np.mean(found._codes == found._positive)
+    return f"{n_rows:,} rows, {share:.1%} of them {found.pos_label_!r}, {n_splits} folds."
+
+
+def short_labels(labels):
+    """Return labels as tables and pictures show them, by label: in one line, the middle of long ones left out."""
+    half = (_LABEL_WIDTH - 3) // 2
+    lines = {label: " ".join(label.split()) for label in labels}
+    short = {
+        label: line if len(line) <= _LABEL_WIDTH else f"{line[:half]}...{line[-half:]}" for label, line in lines.items()
+    }
+    return short if len(set(short.values())) == len(short) else {label: repr(label) for label in labels}
+
+
+def brief(error):
+    """Return an error in one line that is not too long to be read."""
+    line = " ".join(error.split())
+    return line if len(line) <= _ERROR_WIDTH else f"{line[:_ERROR_WIDTH]} ..."
+
+
+def _listed(labels):
+    """Return labels as a list in words."""
+    return _and(map(repr, labels))
+
+
+def _and(texts):
+    """Return texts as a list in words."""
+    *before, last = texts
+    return f"{', '.join(before)} and {last}" if before else last
