@@ -53,8 +53,8 @@ class Scoring:
         Share of the rows that can be looked at.
     costs : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes.
-    own : callable or None
-        Returns the caller's scores by name, of (estimator, X, y).
+    own : OwnScores or None
+        The caller's `OwnScores`.
     """
 
     budget: float
@@ -130,7 +130,7 @@ def _test(model, table, split, scoring):
     scores = score_fold(y, proba, labels, table.weight_of(test), table.positive, scoring.budget, scoring.costs)
     own, complaints = {}, {}
     if scoring.own is not None:
-        own, complaints = scoring.own(model, rows, _safe_indexing(table.y, test))
+        own, complaints = scoring.own(model, rows, _safe_indexing(table.y, test), len(np.unique(y)) < len(classes))
     return {
         "scores": scores | own,
         "proba": proba,

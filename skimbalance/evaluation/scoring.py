@@ -1,9 +1,15 @@
 """Which scores does the caller want besides, and what do their scorers say?"""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 
 from skimbalance.evaluation.scores import score_names
+
+# What scikit-learn warns of where it calls average precision 0, in place of an UndefinedMetricWarning.
+_NO_POSITIVE = "No positive class found in y_true"
 
 
 class OwnScores:
@@ -25,20 +31,15 @@ class OwnScores:
     """
 
     def __init__(self, estimator, scoring, budget):
-        self.taken, self.name = score_names(budget), None
-        if isinstance(scoring, str):
-            scoring = [scoring]
+        self.taken, self.gives_several = score_names(budget), callable(scoring)
         if callable(scoring):
-            self.name = getattr(scoring, "__name__", "score")
-            self._refuse([self.name])
-            self.scorer = check_scoring(estimator, scoring)
-            return
-        if not isinstance(scoring, dict):
-            scoring = {name: name for name in scoring}
+            scoring = {getattr(scoring, "__name__", "score"): scoring}
+        elif not isinstance(scoring, dict):
+            scoring = {name: name for name in ([scoring] if isinstance(scoring, str) else scoring)}
         usual = [name for name, one in scoring.items() if name in self.taken and name == one in get_scorer_names()]
         asked = {name: one for name, one in scoring.items() if name not in usual}
         self._refuse(asked)
-        self.scorer = check_scoring(estimator, asked, raise_exc=False) if asked else None
+        self.scorers = {name: check_scoring(estimator, one) for name, one in asked.items()}
 
     def _refuse(self, names):
         """Refuse names of scores that are taken, or no text."""
@@ -51,33 +52,50 @@ class OwnScores:
                     f"Taken are {', '.join(map(repr, self.taken))}."
                 )
 
-    def __call__(self, model, X, y):
-        """Return scores by name, NaN where a scorer fails, and by name what scorers that failed said."""
-        if self.scorer is None:
-            return {}, {}
-        if self.name is None:
-            found = self.scorer(model, X, y)
-        else:
-            try:
-                found = self.scorer(model, X, y)
-            except Exception as error:
-                return {self.name: np.nan}, {self.name: f"{type(error).__name__}: {error}"}
-            if isinstance(found, dict):
-                self._refuse(found)
-            else:
-                found = {self.name: found}
+    def __call__(self, model, X, y, lacks_a_class):
+        """Return what the scorers say of a fitted model on the rows of a fold.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted.
+        X, y : array-like
+            Rows and labels.
+        lacks_a_class : bool
+            Whether these rows do not hold every class. A score of which scikit-learn then warns that it is undefined
+            is NaN; where the rows hold every class, it is what the scorer says of a model that predicts too few.
+
+        Returns
+        -------
+        scores : dict of str to float
+            By name; NaN also where a scorer fails.
+        complaints : dict of str to str
+            By name, why there is no score.
+        """
         scores, complaints = {}, {}
-        for name, value in found.items():
+        for name, scorer in self.scorers.items():
             try:
-                scores[name] = float(value)
-            except (TypeError, ValueError):
-                scores[name] = np.nan
-                complaints[name] = _last_error(value) if isinstance(value, str) else f"it returned {value!r}"
+                with warnings.catch_warnings(record=True) as heard:
+                    warnings.simplefilter("always")
+                    found = scorer(model, X, y)
+            except Exception as error:
+                found, complaints[name] = np.nan, f"{type(error).__name__}: {error}"
+            for warning in heard:
+                if lacks_a_class and _is_of_undefined(warning):
+                    found, complaints[name] = np.nan, str(warning.message)
+                else:
+                    warnings.warn(warning.message, stacklevel=2)  # for `warnings_`
+            several = found if self.gives_several and isinstance(found, dict) else {name: found}
+            if several is found:
+                self._refuse(several)
+            for each, value in several.items():
+                try:
+                    scores[each] = float(value)
+                except (TypeError, ValueError):
+                    scores[each], complaints[each] = np.nan, f"it returned {value!r}"
         return scores, complaints
 
 
-def _last_error(traceback):
-    """Return the error that a traceback in text ends with."""
-    lines = traceback.strip().splitlines()
-    last = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
-    return " ".join(lines[last + 1 :]) or lines[-1]
+def _is_of_undefined(warning):
+    """Return whether scikit-learn warns that a score is undefined."""
+    return issubclass(warning.category, UndefinedMetricWarning) or str(warning.message).startswith(_NO_POSITIVE)

@@ -287,7 +287,7 @@ def fails_on_small_tables(y, labels):
 )
 def test_a_scorer_without_an_answer_in_a_fold_leaves_out_that_fold(score, why):
     X, y, cv = table(without=[1])
-    scorers = {"mine": make_scorer(score), "roc_auc_ovr": "roc_auc_ovr"}
+    scorers = {"mine": make_scorer(score), "recall_macro": "recall_macro"}
     found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring=scorers)
     assert not found.errors_
     assert not found.failed_folds_
@@ -295,6 +295,20 @@ def test_a_scorer_without_an_answer_in_a_fold_leaves_out_that_fold(score, why):
     shown = " ".join(repr(found).split())
     assert f"mine of 3 of 4 folds: the others have none by its scorer ({why}" in shown
     assert " mine " in shown.split("fit, s")[0]
+
+
+def test_scores_of_scikit_learn_are_undefined_where_it_says_so():
+    """In folds without a positive row, and not for a model that predicts none."""
+    X, y, cv = table(without=[1])
+    asked = ["average_precision", "recall", "f1", "precision", "roc_auc"]
+    models = {"logistic": LogisticRegression(), "constant": DummyClassifier()}
+    found = compare(X, y, models, cv, scoring=asked)
+    for name in asked:
+        assert np.isnan(found.scores_["constant"][name]).tolist() == [False, True, False, False], name
+    assert np.nansum(found.scores_["constant"]["precision"]) == 0
+    for own, usual in (("average_precision", "average precision"), ("f1", "F1"), ("roc_auc", "ROC AUC")):
+        np.testing.assert_allclose(found.scores_["logistic"][own], found.scores_["logistic"][usual])
+    assert "by its scorer (No positive class found in y_true" in " ".join(repr(found).split())
 
 
 def test_a_scorer_that_gives_several_scores_and_scorers_that_always_fail():
