@@ -8,11 +8,13 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils.validation import has_fit_parameter
 
 from skimbalance.opinions.boosting import Boosting
+from skimbalance.opinions.checked import checked_answer, checked_classifier
 from skimbalance.opinions.forest import Forest
 from skimbalance.opinions.threads import side_by_side
 from skimbalance.opinions.trees import TreeClassifier
 from skimbalance.posterior import shift_prior
 from skimbalance.rows import weighted_counts, weighted_quantiles
+from skimbalance.seeding import seed_nested
 
 #: Name of each opinion that ``opinions`` takes -> its classifier, of which one is grown for each set of rows.
 OPINIONS = {"forest": Forest(), "boosting": Boosting()}
@@ -56,9 +58,10 @@ class Opinions:
         drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
         n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
         self.names = list(kinds)
-        self.grown = _of_each(partial(self._grow, rows), drawn, n_rows * rows.X.shape[1])
+        tasks = [[(*one, name) for one in of_kind] for name, of_kind in zip(kinds, drawn, strict=True)]
+        self.grown = _of_each(partial(self._grow, rows), tasks, n_rows * rows.X.shape[1])
 
-    def _grow(self, rows, classifier, positions):
+    def _grow(self, rows, classifier, positions, name):
         """Return a classifier, grown on some distinct rows, and the class shares of these."""
         index, y, weight = rows.index[positions], rows.classes[positions], rows.weight[positions]
         if has_fit_parameter(classifier, "sample_weight"):
@@ -71,6 +74,7 @@ class Opinions:
                 "different weights: those given to fit, or the number of times that a row occurs. Take a classifier "
                 "that does, or leave it out."
             )
+        checked_classifier(classifier, y, name)
         counts = weighted_counts(y, weight, len(self._data_prior))
         counts = np.maximum(counts, counts == 0)
         return classifier, counts / counts.sum()
@@ -111,7 +115,10 @@ class Opinions:
 
     def _each_says(self, X):
         """Return for each kind what each of its classifiers says of the rows for its set."""
-        tasks = [[(*one, rows) for one, rows in zip(grown, X, strict=True)] for grown in self.grown]
+        tasks = [
+            [(*one, rows, name) for one, rows in zip(grown, X, strict=True)]
+            for name, grown in zip(self.names, self.grown, strict=True)
+        ]
         if len(X[0]) < _MANY_ROWS:
             return [[self._says(*task) for task in of_kind] for of_kind in tasks]
         return _of_each(self._says, tasks)
@@ -122,11 +129,14 @@ class Opinions:
         is_gap = np.isnan(X) & ~self._columns.gaps
         return np.where(is_gap, self.middle, X) if is_gap.any() else X
 
-    def _says(self, classifier, prior, X):
+    def _says(self, classifier, prior, X, name):
         """Return what one classifier says of rows, under the prior of the data."""
         proba = np.zeros((len(X), len(prior)))
         if len(X):
-            proba[:, classifier.classes_] = classifier.predict_proba(X)
+            answer = classifier.predict_proba(X)
+            if not isinstance(classifier, TreeClassifier):
+                answer = checked_answer(answer, len(X), len(classifier.classes_), name)
+            proba[:, classifier.classes_] = answer
         return shift_prior(proba, prior, self._data_prior)
 
 
@@ -158,7 +168,7 @@ def grow_opinions(kinds, rows, kept, sets, columns, data_prior, rng):
     Raises
     ------
     ValueError
-        If a classifier takes no weights, and rows have different ones.
+        If a classifier takes no weights, and rows have different ones, or has no probabilities of the classes.
     """
     middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
     opinions = Opinions(columns, np.array(middle, dtype=np.float32), data_prior)
@@ -167,11 +177,10 @@ def grow_opinions(kinds, rows, kept, sets, columns, data_prior, rng):
 
 
 def _draw(kind, rows, positions, rng):
-    """Return a classifier of a kind, with a seed of its own, and the distinct rows that it is to be grown on."""
+    """Return a classifier of a kind, with seeds of its own, and the distinct rows that it is to be grown on."""
     positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
     classifier = clone(kind)
-    if "random_state" in classifier.get_params():
-        classifier.set_params(random_state=int(rng.integers(2**31 - 1)))
+    seed_nested(classifier, rng)
     return classifier, positions
 
 
@@ -211,7 +220,8 @@ def resolve_opinions(asked):
     Parameters
     ----------
     asked : None, str, classifier, or list of these
-        Names of `OPINIONS`, or classifiers of scikit-learn's kind.
+        Names of `OPINIONS`, or classifiers of scikit-learn's kind. Some, such as a stack, say only once they are fitted
+        whether they have ``predict_proba``.
 
     Returns
     -------
@@ -227,9 +237,7 @@ def resolve_opinions(asked):
     kinds = {}
     for one in asked:
         is_known = isinstance(one, str) and one in OPINIONS
-        if not is_known and not (
-            isinstance(one, BaseEstimator) and is_classifier(one) and hasattr(one, "predict_proba")
-        ):
+        if not is_known and not (isinstance(one, BaseEstimator) and is_classifier(one) and _may_say(one)):
             raise ValueError(
                 f"opinions={one!r} is unknown; it takes {', '.join(map(repr, OPINIONS))}, classifiers of "
                 'scikit-learn with predict_proba, a list of these, "auto" or None.'
@@ -239,3 +247,8 @@ def resolve_opinions(asked):
             name += "_"
         kinds[name] = OPINIONS[one] if is_known else one
     return kinds
+
+
+def _may_say(classifier):
+    """Whether a classifier has ``predict_proba``, or may have it once it is fitted."""
+    return hasattr(classifier, "predict_proba") or hasattr(type(classifier), "predict_proba")

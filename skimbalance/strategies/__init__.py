@@ -7,6 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
+from skimbalance.seeding import seed_nested
 from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, needs_calibration, resamples
 from skimbalance.strategies.asymmetric_focal import AsymmetricFocal, AsymmetricFocalLoss
 from skimbalance.strategies.balanced_batches import BalancedBatches
@@ -122,7 +123,7 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
             parts.append(weighting := ClassWeight())
         weighting.set_params(weights=class_weight)
     for part in parts if rng is not None else []:
-        _seed(part, rng)
+        seed_nested(part, rng)
     return parts[0] if len(parts) == 1 else Combined(parts)
 
 
@@ -149,13 +150,6 @@ def _resolve_one(strategy, nested):
         resolved = Resampling(resolved)
         resolved.by_name = isinstance(strategy, str)
     return resolved
-
-
-def _seed(part, rng):
-    """Give a seed to every ``random_state`` that is None, nested ones included."""
-    for name, value in sorted(part.get_params().items()):
-        if name.rpartition("__")[2] == "random_state" and value is None:
-            part.set_params(**{name: int(rng.integers(2**31 - 1))})
 
 
 def _by_name(name):
