@@ -17,8 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.opinions import OPINIONS, Boosting, Forest
+from skimbalance.opinions.boosting import _edges
 from skimbalance.opinions.threads import side_by_side
 from skimbalance.posterior import even_weights, fit_intercept, fit_weights, shift_prior
+from skimbalance.rows import weighted_quantiles
 
 
 def quick(**parameters):
@@ -76,6 +78,45 @@ def test_a_column_of_gaps_alone_says_nothing(kind):
     X, y = islands(400, 0)
     X[:, 3] = np.nan
     assert np.isfinite(clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("n_values", [40, 4000], ids=["a bin a value", "quantiles"])
+@pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
+def test_the_last_bits_of_a_value_decide_nothing(kind, n_values):
+    """Of whole numbers that are scaled, whether in double precision or in single; half of the rows may be new.
+
+    The forest draws its thresholds, so that it keeps away from the rows that it was grown on alone.
+    """
+    rng = np.random.default_rng(0)
+    numbers = np.append(rng.integers(n_values, size=(2000, 3)), [[0] * 3, [n_values] * 3], axis=0)
+    X = ((numbers - n_values / 3) / n_values).astype(np.float32)
+    y = (rng.random(2002) < 0.1 + 0.8 * (X[:, 0] > 0.1) * (X[:, 1] < 0)).astype(int)
+    step = 1 if isinstance(kind, Forest) else 2
+    grown = clone(kind).set_params(random_state=0).fit(X[::step], y[::step])
+    for direction in (-1, 1):
+        moved = X
+        for _ in range(3):
+            moved = np.nextafter(moved, np.float32(direction))
+        np.testing.assert_array_equal(grown.predict_proba(X), grown.predict_proba(moved))
+
+
+def test_where_there_is_no_room_both_neighbours_stay_on_their_sides():
+    """Of values that are neighbours in single precision, trees tell apart what they were shown."""
+    y = np.arange(64) % 2
+    X = np.where(y, np.nextafter(np.float32(1000), np.float32(2000)), np.float32(1000))[:, None]
+    for kind in (Boosting(max_iter=80), Forest()):
+        proba = clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)
+        assert np.abs(proba[:, 1] - y).max() < 0.1
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(3000) % 3], ids=["alike", "weighted"])
+def test_bins_hold_the_rows_between_two_quantiles(weight):
+    column = np.random.default_rng(0).normal(size=3000).astype(np.float32)
+    bounds, quantiles = _edges(column, weight, 63), weighted_quantiles(column, weight, np.arange(1, 63) / 63)
+    shown = column if weight is None else column[weight > 0]
+    np.testing.assert_array_equal(np.searchsorted(bounds, shown), np.searchsorted(quantiles, shown))
+    if weight is not None:
+        np.testing.assert_array_equal(bounds, _edges(np.repeat(column, weight), None, 63))
 
 
 # --- their weights ---

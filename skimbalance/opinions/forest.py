@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 
 from skimbalance.links import NUMPY
-from skimbalance.opinions.trees import TreeClassifier, Trees
+from skimbalance.opinions.trees import TreeClassifier, Trees, between_values
 
 # Half of the columns are tried at a node, rather than their square root: the metric is to ignore those without use. Of
 # wide tables fewer, whose trees would take longer than their network.
@@ -62,10 +62,11 @@ class Forest(TreeClassifier):
         grown = ExtraTreesClassifier(n_trees, max_features=max(tried, 1), random_state=self.random_state)
         grown.fit(X, y, sample_weight)
         self.classes_, trees = grown.classes_, [tree.tree_ for tree in grown.estimators_]
+        thresholds = between_values([(t.feature, t.threshold) for t in trees], X)
         self.trees_ = Trees(
             [
-                (t.feature, t.threshold, t.children_left, t.children_right, t.missing_go_to_left, t.value[:, 0])
-                for t in trees
+                (t.feature, threshold, t.children_left, t.children_right, t.missing_go_to_left, t.value[:, 0])
+                for t, threshold in zip(trees, thresholds, strict=True)
             ]
         )
 

@@ -1,11 +1,16 @@
 """Decision trees of scikit-learn as arrays: smaller, quick for a single row, and of use without scikit-learn."""
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 # Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
 _AT_ONCE, _LEVELS = 2**16, 4
+
+# How far a drawn threshold is from values of the rows, where there is room: some steps of float32 at the largest value.
+_MARGIN = 2.0**-20
 
 
 class Trees:
@@ -151,6 +156,40 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def between_values(nodes, X):
+    """Return thresholds that were drawn at random, moved a little from the values of rows where they are next to one.
+
+    Rows go where they went, also if their values are computed anew in single precision, as an exported pipeline does.
+
+    Parameters
+    ----------
+    nodes : list of tuple of ndarray
+        Of each tree, for every node: the column it asks for, negative in a leaf, and the largest value that goes left.
+    X : ndarray of float32, shape (n_rows, n_features)
+        Rows that the trees were grown on; gaps are NaN.
+
+    Returns
+    -------
+    list of ndarray of float64
+        Thresholds of each tree.
+    """
+    feature, threshold = (np.concatenate(of) for of in zip(*nodes, strict=True))
+    by_feature = np.argsort(feature, kind="stable")
+    begins = np.searchsorted(feature[by_feature], np.arange(X.shape[1] + 1))
+    for j, (begin, end) in enumerate(pairwise(begins)):
+        of_column = by_feature[begin:end]
+        values = np.unique(X[:, j][~np.isnan(X[:, j])]).astype(np.float64)
+        if not len(of_column) or len(values) < 2:
+            continue
+        place = np.clip(np.searchsorted(values, threshold[of_column], side="right"), 1, len(values) - 1)
+        below, above = values[place - 1], values[place]
+        margin = np.minimum((above - below) / 2, _MARGIN * abs(values).max())
+        moved = np.clip(threshold[of_column], below + margin, above - margin)
+        is_between = (threshold[of_column] >= below) & (threshold[of_column] < above)
+        threshold[of_column] = np.where(is_between, moved, threshold[of_column])
+    return np.split(threshold, np.cumsum([len(of) for of, _ in nodes])[:-1])
 
 
 def _rounded_down(threshold):
