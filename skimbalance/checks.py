@@ -6,9 +6,10 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
-from skimbalance.columns import Columns, holds_types
+from skimbalance.columns import Columns
 from skimbalance.growing import GrowingColumns
 from skimbalance.heldout import HeldOut, prior_of
+from skimbalance.reading import holds_types
 from skimbalance.rows import weighted_counts
 
 #: Least share of a class in a population asked about: beyond, probabilities of one class are rounded to 0 or 1.
@@ -154,6 +155,8 @@ def check_features(estimator, X):
 def _as_table(estimator, X, reset, grows=False, **y):
     """Return X as one matrix of float32, numbers, codes and gaps (and y); learn what its columns hold, or compare."""
     _refuse_other_tables(X)
+    if hasattr(X, "toarray") and np.any(abs(X.tocsr().data) >= 2**24):
+        X = X.toarray()  # whose numbers float32 might not tell apart
     if holds_types(X):
         validate_data(estimator, X, **y, reset=reset, skip_check_array=True)
     else:

@@ -1,9 +1,8 @@
 """What do a table's columns hold: numbers, categories, gaps? And how do they become one matrix of float32?"""
 
-import datetime
-from numbers import Number
-
 import numpy as np
+
+from skimbalance.reading import Levels, columns_of, offsets_of, read_column
 
 #: Distinct rows below which a level is no level of its own, but "other".
 FEW_ROWS = 3
@@ -11,16 +10,16 @@ FEW_ROWS = 3
 MOST_LEVELS = 255
 #: Levels up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
 MOST_ONE_HOT = 8
-#: float32 holds 24 bits. A column whose values lie so many times their spread from zero keeps fewer than 14 of them.
-_FAR = 1024
 
 
 class Columns:
     """What the columns of a table hold, and the way from a table to numbers, codes and NaN.
 
-    Numbers stay as they are. A category becomes the position of its level, in the order of the levels, and a missing
-    category is a level; what training has not seen gets the position behind them. A boolean is 0 or 1. A gap among
-    numbers or booleans is NaN.
+    Numbers stay as they are, but for the `offset` of their column and their rounding to float32, which comes last:
+    whole numbers that float64 cannot hold (2**53 and more) are told apart as far as float32 tells apart their distances
+    to it. A category becomes the position of its level, in the order of the levels, and a missing category is a level;
+    what training has not seen gets the position behind them. A boolean is 0 or 1. A gap among numbers or booleans is
+    NaN.
 
     Attributes
     ----------
@@ -97,21 +96,21 @@ class Columns:
         names = found if names is None else list(names)
         chosen = chosen_columns(categorical_features, names)
         if _are_floats(X) and (chosen is None or not chosen.any()):
-            offset = _offsets_of(X) if shifts else np.zeros(len(names))
+            offset = offsets_of(X) if shifts else np.zeros(len(names))
             columns = cls(names, ["number"] * len(names), [None] * len(names), offset, categorical_features)
             return columns, columns._moved(X)
         read = []
         for j, part in enumerate(parts):
-            values = _read(part, names[j], wants_codes=chosen is not None and chosen[j])
-            if chosen is not None and not chosen[j] and isinstance(values, _Levels):
+            values = read_column(part, names[j], wants_codes=chosen is not None and chosen[j])
+            if chosen is not None and not chosen[j] and isinstance(values, Levels):
                 problem = f"Column {names[j]!r} is none of categorical_features={categorical_features!r:.50}"
                 values = values.as_numbers(
                     f"{problem}, but X holds text", 'put it among them, or take categorical_features="auto"'
                 )
             read.append(values)
         kinds = [values.kind for values in read]
-        levels = [values.sorted() if isinstance(values, _Levels) else None for values in read]
-        offset = [_offsets_of(v.numbers[:, None])[0] if shifts and v.kind == "number" else 0.0 for v in read]
+        levels = [values.sorted() if isinstance(values, Levels) else None for values in read]
+        offset = [v.offset() if shifts and v.kind == "number" else 0.0 for v in read]
         columns = cls(names, kinds, levels, np.array(offset), categorical_features)
         return columns, columns._matrix(read, len(X))
 
@@ -125,8 +124,8 @@ class Columns:
         """Return the columns of another table, each as what it was in training."""
         read = []
         for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
-            values = _read(part, name, wants_codes=kind == "category")
-            if kind != "category" and isinstance(values, _Levels):
+            values = read_column(part, name, wants_codes=kind == "category")
+            if kind != "category" and isinstance(values, Levels):
                 values = values.as_numbers(
                     f"Column {name!r} held numbers in fit, and now holds text", "mend or remove it"
                 )
@@ -242,88 +241,13 @@ class Columns:
                 if self.kinds[j] == "category":
                     matrix[:, j] = values.codes_of(self._codes[j], self.names[j])
                 else:
-                    matrix[:, j] = values.numbers - self.offset[j] if self.offset[j] else values.numbers
+                    matrix[:, j] = values.minus(self.offset[j])
         return matrix
-
-
-class _Numbers:
-    """A column of numbers or booleans, gaps among them NaN."""
-
-    def __init__(self, numbers, is_boolean=False):
-        dtype = np.float32 if is_boolean else numbers.dtype if numbers.dtype.kind == "f" else np.float64
-        self.numbers = numbers.astype(dtype, copy=False)
-        self.kind = "boolean" if is_boolean else "number"
-
-    def as_levels(self):
-        """Return the distinct numbers as levels."""
-        levels, codes = np.unique(self.numbers.astype(np.float64), return_inverse=True)
-        levels = [int(level) if level.is_integer() else level for level in levels[~np.isnan(levels)].tolist()]
-        return _Levels(levels, np.where(codes >= len(levels), -1, codes))
-
-
-class _Levels:
-    """A column of levels, and the position of each row's among them, -1 where it is missing."""
-
-    kind = "category"
-
-    def __init__(self, levels, codes):
-        self.levels, self.codes = levels, codes
-
-    def sorted(self):
-        """Return the levels that occur in an order that only they determine, and None where some are missing."""
-        occur = np.unique(self.codes)
-        levels = [self.levels[code] for code in occur[occur >= 0]]
-        levels.sort(key=lambda level: (0, level, "") if isinstance(level, Number) else (1, 0, str(level)))
-        return levels + [None] * bool(len(occur) and occur[0] < 0)
-
-    def codes_of(self, codes, name):
-        """Return each row's position among the levels of training, the one behind them for a level not among these."""
-        known = next((level for level in codes if level is not None), None)
-        if known is not None and self.levels and all(_is_text(level) != _is_text(known) for level in self.levels):
-            held, holds = ("text", "numbers") if _is_text(known) else ("numbers", "text")
-            raise ValueError(
-                f"Column {name!r} held categories that are {held} in fit, such as {known!r}, and now holds {holds}, "
-                f"such as {self.levels[0]!r}; give it the type that it had."
-            )
-        # The last entry is that of missing values, whose position is -1.
-        places = [codes.get(level, len(codes)) for level in [*self.levels, None]]
-        return np.array(places)[self.codes]
-
-    def as_numbers(self, problem, remedy):
-        """Return levels that are numbers as these; the error where some are text says the problem and the remedy."""
-        text = next((level for level in self.levels if _is_text(level)), None)
-        if text is not None:
-            raise ValueError(f"{problem}, such as {text!r}; {remedy}.")
-        return _Numbers(np.array([*map(float, self.levels), np.nan])[self.codes])
 
 
 def _codes_of(levels):
     """Return the position of each level of each category, by level."""
     return [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
-
-
-def holds_types(X):
-    """Whether the columns of a table have types of their own: a frame that is not all numbers, or objects."""
-    if hasattr(X, "iloc"):
-        return not all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes)
-    if hasattr(X, "get_columns") or hasattr(X, "column_names"):
-        return True
-    if isinstance(X, list | tuple):
-        rows = [row for row in X if isinstance(row, list | tuple)]
-        return any(value is None or isinstance(value, str | datetime.date) for row in rows for value in row)
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUSMm"
-
-
-def columns_of(X):
-    """Return the names and the columns of a frame, or of an array."""
-    if hasattr(X, "iloc"):
-        return [_plain(name) for name in X.columns], [X.iloc[:, j] for j in range(X.shape[1])]
-    if hasattr(X, "get_columns"):
-        return list(X.columns), X.get_columns()
-    if hasattr(X, "column_names"):
-        return list(X.column_names), list(X.columns)
-    X = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
-    return list(range(X.shape[1])), list(X.T)
 
 
 def chosen_columns(categorical_features, names):
@@ -348,118 +272,6 @@ def chosen_columns(categorical_features, names):
     return mask
 
 
-def _read(column, name, wants_codes):
-    """Return a column of a frame or of an array as `_Numbers` or, where they are wanted or it is no numbers, `_Levels`.
-
-    Series of pandas and polars, and arrays of pyarrow, say their type by its name; what it does not tell, the
-    values do.
-    """
-    dtype = column.dtype if hasattr(column, "dtype") else column.type
-    kind, text = getattr(dtype, "kind", "?"), str(dtype).lower()
-    if isinstance(dtype, np.dtype) and kind in "iufb":
-        values = _Numbers(np.asarray(column), kind == "b")
-    elif kind in "mM" or text.startswith(("date", "time", "duration", "period", "interval")):
-        raise _refused_dates(name, f"of type {dtype}")
-    elif kind == "c":
-        raise ValueError(f"Complex data not supported: column {name!r} holds some; give their parts as two columns.")
-    elif text.startswith(("list", "struct", "array", "map", "large_list", "fixed_size")):
-        raise _refused_nested(name, f"of type {dtype}")
-    elif hasattr(dtype, "categories") and hasattr(getattr(column, "cat", None), "codes"):
-        levels = [_plain(level) for level in dtype.categories]
-        values = _of_objects(levels, column.cat.codes.to_numpy().astype(np.intp), name, is_category=True)
-    elif hasattr(column, "iloc") and kind in "iufb":
-        values = _Numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), kind == "b")
-    elif text.startswith(("int", "uint", "float", "double")):
-        values = _Numbers(np.asarray(column, dtype=np.float64))
-    else:
-        to_list = next(getattr(column, n) for n in ("to_list", "to_pylist", "tolist") if hasattr(column, n))
-        levels, codes = _factorize(to_list(), name)
-        is_category = any(word in text for word in ("str", "utf8", "cat", "enum", "dictionary"))
-        values = _of_objects(levels, codes, name, is_category)
-    return values.as_levels() if wants_codes and isinstance(values, _Numbers) else values
-
-
-def _factorize(values, name):
-    """Return the distinct values that are not missing, and the position of each value among them, else -1."""
-    places = {}
-    try:
-        codes = np.fromiter((places.setdefault(v, len(places)) for v in values), dtype=np.intp, count=len(values))
-    except TypeError:
-        nested = next(v for v in values if isinstance(v, list | dict | set | np.ndarray))
-        raise _refused_nested(name, f"such as {nested!r:.40}") from None
-    distinct = list(places)
-    is_there = np.array([not _is_missing(v) for v in distinct], dtype=bool)
-    renumbered = np.where(is_there, np.cumsum(is_there) - 1, -1)
-    return [_plain(v) for v in distinct if not _is_missing(v)], renumbered[codes]
-
-
-def _of_objects(levels, codes, name, is_category):
-    """Return what a column of objects holds, by its distinct values: numbers, where all are, or levels."""
-    for level in levels:
-        if isinstance(level, datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64):
-            raise _refused_dates(name, f"such as {level!r:.60}")
-        if not isinstance(level, str | bytes | Number):
-            raise _refused_nested(name, f"such as {level!r:.40}")
-    if is_category or not levels or any(map(_is_text, levels)):
-        return _Levels(levels, codes)
-    numbers = np.array([*map(float, levels), np.nan])[codes]
-    return _Numbers(numbers, all(isinstance(level, bool) for level in levels))
-
-
-def _refused_nested(name, what):
-    """Return the error for a column of lists, dicts and other objects."""
-    return TypeError(
-        f"Column {name!r} holds values {what}; the argument must be a table with a string or a number in each cell. "
-        "Spread them over columns first, for example with skrub.TableVectorizer, or drop the column."
-    )
-
-
-def _refused_dates(name, what):
-    """Return the error for a column of dates."""
-    return TypeError(
-        f"Column {name!r} holds dates or times, {what}, which no one number stands for. Turn it into numbers first "
-        "(year, weekday, hour, or seconds since some day), for example with skrub.DatetimeEncoder or "
-        "skrub.TableVectorizer, or drop it."
-    )
-
-
-def _plain(value):
-    """Return a scalar of NumPy as one of Python."""
-    return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value
-
-
-def _is_text(level):
-    """Whether a level is text, and not a number."""
-    return not isinstance(level, Number)
-
-
-def _is_missing(value):
-    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, Number) and value != value
-
-
 def _are_floats(X):
     """Whether a table is an array of floating-point numbers."""
     return isinstance(X, np.ndarray) and X.dtype.kind == "f"
-
-
-def _offsets_of(X):
-    """Return for each column of numbers the middle, where they lie so far from zero that float32 could not tell them
-    apart, else 0.
-
-    It is a quantile of the distinct ones, so that neither order nor repetition matters.
-    """
-    offsets = np.zeros(X.shape[1])
-    if X.dtype == np.float32 or not len(X):
-        return offsets
-    low, high = np.fmin.reduce(X), np.fmax.reduce(X)
-    with np.errstate(invalid="ignore"):
-        is_large = (np.maximum(-low, high) >= 2**24) | (abs(low + high) >= _FAR * (high - low))
-        is_large &= np.isfinite(high - low) & (high > low)
-    for j in np.flatnonzero(is_large):
-        distinct = np.unique(X[:, j][~np.isnan(X[:, j])])
-        lower, middle, upper = distinct[[len(distinct) // 4, len(distinct) // 2, (3 * len(distinct)) // 4]]
-        offsets[j] = middle if 0 < _FAR * (upper - lower) < abs(middle) else 0.0
-    return offsets

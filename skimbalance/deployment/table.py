@@ -53,8 +53,7 @@ def inputs_of(columns, floatx):
         If the graph could not tell the values or the levels of a column apart.
     """
     wide = floatx if columns.offset.any() else "float32"
-    if floatx == "float32":
-        _refuse_far(columns)
+    _refuse_far(columns, floatx)
     if not any(isinstance(name, str) for name in columns.names) and "category" not in columns.kinds:
         return [Input("X", wide, len(columns.names))]
     inputs = []
@@ -161,15 +160,22 @@ def _codes_of_numbers(values, levels, ops):
     return ops.where(ops.is_gap(values), levels.index(None), codes) if None in levels else codes
 
 
-def _refuse_far(columns):
-    """Refuse columns that a graph of single precision could not tell the values of apart."""
-    alike = columns.offset != 0
+def _refuse_far(columns, floatx):
+    """Refuse columns that a graph of such numbers could not tell the values of apart."""
+    is_single = floatx == "float32"
+    alike = columns.offset != 0 if is_single else abs(columns.offset) >= 2**53
     for j, levels in enumerate(columns.levels):
         if levels is not None and not holds_text(levels):
             numbers = [float(level) for level in levels if level is not None]
-            alike[j] = len(set(np.float32(numbers).tolist())) < len(numbers)
-    if alike.any():
+            alike[j] = len(set(np.array(numbers, dtype=floatx).tolist())) < len(numbers)
+    if alike.any() and is_single:
         raise ValueError(
             f"Single precision, in which LiteRT computes, does not tell the values of {columns.where(alike)} apart; "
             'take format="saved_model" or "onnx", or move the numbers towards zero before fit.'
+        )
+    if alike.any():
+        raise ValueError(
+            f"Double precision, in which a graph takes numbers, does not tell the values of {columns.where(alike)} "
+            "apart: move such numbers towards zero before fit, or give categories as text, for example with "
+            "X.astype({name: str})."
         )
