@@ -184,6 +184,10 @@ class Columns:
         """Whether other rows of the table would have made other codes or offsets."""
         return "category" in self.kinds or bool(self.offset.any())
 
+    def n_codes(self, j):
+        """Return how many codes the levels of a category have; the next one is that of a level not among these."""
+        return len(self.levels[j])
+
     def n_rare(self, j):
         """Return the number of levels of a category that are "other"."""
         return len(self.levels[j]) - len(self.kept[j])
@@ -233,13 +237,14 @@ class Columns:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
             return (X - self.offset if self.offset.any() else X).astype(np.float32, copy=False)
 
-    def _matrix(self, read, n_rows):
-        """Return columns that were read as one matrix."""
+    def _matrix(self, read, n_rows, codes=None):
+        """Return columns that were read as one matrix, by the codes of their levels."""
+        codes = codes or self._codes
         matrix = np.empty((n_rows, len(read)), dtype=np.float32)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
             for j, values in enumerate(read):
                 if self.kinds[j] == "category":
-                    matrix[:, j] = values.codes_of(self._codes[j], self.names[j])
+                    matrix[:, j] = values.codes_of(codes[j], self.names[j])
                 else:
                     matrix[:, j] = values.minus(self.offset[j])
         return matrix

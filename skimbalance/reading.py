@@ -250,8 +250,7 @@ class Levels:
         """Return the levels that occur in an order that only they determine, and None where some are missing."""
         occur = np.unique(self.codes)
         levels = [self.levels[code] for code in occur[occur >= 0]]
-        levels.sort(key=lambda level: (0, level, "") if isinstance(level, Number) else (1, 0, str(level)))
-        return levels + [None] * bool(len(occur) and occur[0] < 0)
+        return sorted(levels, key=order_of) + [None] * bool(len(occur) and occur[0] < 0)
 
     def codes_of(self, codes, name):
         """Return each row's position among the levels of training, the one behind them for a level not among these."""
@@ -272,6 +271,11 @@ class Levels:
         if text is not None:
             raise ValueError(f"{problem}, such as {text!r}; {remedy}.")
         return _as_numbers(self.levels, self.codes)
+
+
+def order_of(level):
+    """Return what levels are sorted by: numbers, then texts, then what is missing."""
+    return (2, 0, "") if level is None else (1, 0, str(level)) if _is_text(level) else (0, level, "")
 
 
 def offsets_of(X):

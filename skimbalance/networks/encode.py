@@ -76,7 +76,7 @@ class Encode(AdaptedLayer):
         """
         columns = meta["columns_"]
         numbers, indicators, codes = _plan(columns, embeds)
-        most = max((max(len(columns.levels[j]), columns.room[j] or 0) for j in codes), default=0)
+        most = max((columns.n_codes(j) for j in codes), default=0)
         return cls(len(numbers), _filled(len(indicators), _INDICATORS), len(codes), _filled(most, _ROWS), **kwargs)
 
     @property
