@@ -131,7 +131,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         is grown for each pair of members, on the same rows; their weights make rows held out from all most likely, and
         an intercept makes classes as frequent among these as they are said to be. Where none are held out, the network
         weighs as much as the others together. "auto" is what the network's recipe says: both for "realmlp", none for
-        "mlp" and networks of your own. ``partial_fit`` asks the network alone.
+        "mlp" and networks of your own. ``partial_fit`` asks the network alone. Every ``random_state`` in them that is
+        None, nested ones included, is given a seed that follows from `random_state`.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False

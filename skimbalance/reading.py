@@ -81,7 +81,11 @@ def read_column(column, name, wants_codes):
         values = _of_objects(*_factorize(_listed(column), name), name, is_category)
     if isinstance(values, Numbers) and text.startswith(("int", "uint")) and np.any(abs(values.numbers) >= _LARGE):
         values = ExactNumbers(*_factorize(_listed(column), name))
-    return values.as_levels() if wants_codes and isinstance(values, Numbers) else values
+    if not wants_codes or isinstance(values, Levels):
+        return values
+    if not isinstance(values, ExactNumbers):
+        _refuse_merged(values.numbers, name)
+    return values.as_levels()
 
 
 def _listed(column):
@@ -130,6 +134,17 @@ def _as_categories(levels, codes):
     places = {}
     codes_of = [places.setdefault(_as_level(level), len(places)) for level in levels]
     return Levels(list(places), np.array([*codes_of, -1])[codes])
+
+
+def _refuse_merged(numbers, name):
+    """Refuse floats as categories where they may have been whole numbers that they do not hold."""
+    merged = numbers[np.isfinite(numbers) & (abs(numbers) >= _LARGE)]
+    if len(merged):
+        raise ValueError(
+            f"Column {name!r} holds categories of 2**53 and more, such as {merged[0]:.0f}, as floating-point numbers, "
+            "which do not tell all of these apart: whole numbers in an array beside others, or beside missing ones, "
+            'have become so. Give the column as integers (in pandas, dtype "Int64"), or as text.'
+        )
 
 
 def _refused_nested(name, what):

@@ -94,6 +94,26 @@ def test_decimals_that_float64_merges_are_told_apart():
     np.testing.assert_allclose(Columns.learn(table)[1].ravel(), table["rate"].astype(float), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.array([[one, 0.5] for one in VALUES]),
+        pd.DataFrame({"id": [np.nan, *VALUES]}),
+        pl.DataFrame({"id": VALUES}).cast(pl.Float64),
+        sparse.csr_array(np.array(VALUES, dtype=float)[:, None]),
+    ],
+    ids=["array", "pandas", "polars", "sparse"],
+)
+def test_floats_that_have_merged_them_are_refused_as_categories(table):
+    y = np.arange(table.shape[0]) % 2
+    clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, opinions=None)
+    with pytest.raises(ValueError, match="holds categories of 2..53 and more, such as 90071.*, as floating-point"):
+        clf.fit(table, y)
+    columns, _ = Columns.learn(pd.DataFrame({"id": VALUES}), ["id"])
+    with pytest.raises(ValueError, match="as floating-point numbers"):
+        columns.read(np.array([[2.0**53]]))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.int64])
 def test_a_sparse_table_keeps_categories_that_float32_merges(dtype):
     y = np.arange(60) % 2
