@@ -30,14 +30,16 @@ from skimbalance.opinions import resolve_opinions
 from skimbalance.scikeras_bridge import SciKerasClassifier, named_metrics
 from skimbalance.strategies import (
     CrossEntropy,
-    KerasLoss,
+    LogitsLoss,
     apply_strategy,
+    is_from_keras,
+    named,
     needs_calibration,
     resamples,
     resolve_strategy,
     wrap_loss,
 )
-from skimbalance.training import EpochSelection
+from skimbalance.training import EpochSelection, TrainingRows
 
 
 @dataclass
@@ -56,6 +58,10 @@ class CameWith:
         Columns of its outputs.
     outputs : {"proba", "logits"}
         What they are.
+    is_free : bool
+        Whether the loss may say what it is shown: see `wrap_loss`.
+    n_classes : int
+        Number of classes.
     """
 
     loss: object = None
@@ -63,6 +69,8 @@ class CameWith:
     metrics: dict = field(default_factory=dict)
     n_outputs: int = 1
     outputs: str = "logits"
+    is_free: bool = False
+    n_classes: int = 2
 
     def __getstate__(self):
         """Return the state for pickling, Keras' objects in plain parts."""
@@ -75,11 +83,12 @@ class CameWith:
     @property
     def is_other_loss(self):
         """Whether that loss is not cross-entropy."""
-        return self.loss is not None and isinstance(self.wrap(self.loss), KerasLoss)
+        return self.loss is not None and type(self.wrap(self.loss)) is not CrossEntropy
 
     def wrap(self, loss):
         """Return a loss written for Keras as one on logits."""
-        return wrap_loss(loss, self.n_outputs, self.outputs)
+        loss = loss.loss if isinstance(loss, LossOnOutputs) else loss  # a network of an earlier fit
+        return wrap_loss(loss, self.n_outputs, self.outputs, self.n_classes, self.is_free)
 
 
 class AssemblingClassifier(SciKerasClassifier):
@@ -122,7 +131,7 @@ class AssemblingClassifier(SciKerasClassifier):
 
     def _new_model(self, applied):
         """Build the network; return it, what it came compiled with, and its optimizer."""
-        first_loss = applied.loss or CrossEntropy()
+        first_loss = applied.loss or self._first_loss()
         meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
         meta |= {"output_bias_": first_loss.initial_logits(applied.train_prior(0.0)), "X_shape_": applied.rows.X.shape}
         with keep_python_random():
@@ -143,6 +152,13 @@ class AssemblingClassifier(SciKerasClassifier):
                 set_decays(optimizer, model.trainable_variables, decays)
         return model, came_with, optimizer
 
+    def _first_loss(self):
+        """Return the loss on logits as far as it is known before the network is: what the first output bias is of."""
+        loss = self._new_loss()
+        if not (isinstance(loss, LogitsLoss) or is_from_keras(loss)):
+            return CrossEntropy()
+        return wrap_loss(loss, self.n_classes_, "proba", self.n_classes_, is_free=True)
+
     def _network_of_fit(self, applied, recipe, rng, goes_on, partial):
         """Return the network, what it came with, its optimizer, and the optimizer's state."""
         if goes_on:
@@ -159,6 +175,8 @@ class AssemblingClassifier(SciKerasClassifier):
             network, *outputs = prepare_network(model, self.n_features_in_, self.n_classes_, rng)
             self._seen = adapt_network(model, applied.rows, applied.kept, self.columns_, {} if partial else None)
         self._came_with.n_outputs, self._came_with.outputs = outputs
+        is_ours = any(recipe is builder.recipe for builder in NETWORKS.values())
+        self._came_with.n_classes, self._came_with.is_free = self.n_classes_, is_ours and not model.compiled
         self._optimizer_asked = None if self._came_with.compiled else _settings_of(optimizer)
         return network, self._came_with, optimizer, None
 
@@ -175,6 +193,29 @@ class AssemblingClassifier(SciKerasClassifier):
                 'strategy="class_weight", which brings none.'
             )
         return loss
+
+    def _shown(self, applied, loss, network):
+        """Return what training shows; where the loss scores a whole batch, rows as often as they weigh."""
+        rows = applied.rows, applied.kept, applied.class_weight, applied.batch_prior
+        if not loss.is_of_batch:
+            return TrainingRows(*rows)
+        name = named(loss)
+        if network.members.are_layers:
+            raise ValueError(
+                f"The loss {name} scores a batch as a whole, which the default network of members cannot learn from; "
+                'take one network (model="mlp", or your own), or a loss of rows.'
+            )
+        weight = applied.rows.weight[applied.kept]
+        copies = weight / weight.min()
+        whole = np.round(copies)
+        costs = np.array([applied.class_weight(progress) for progress in (0.0, 0.5, 1.0)])
+        if np.ptp(costs, axis=1).max() > 1e-9 * costs.max() or np.abs(copies - whole).max() > 1e-6:
+            raise ValueError(
+                f"The loss {name} scores a batch as a whole, in which no row or class has a weight of its own; leave "
+                "out class_weight, a strategy that weighs, and any sample_weight but whole multiples of the smallest "
+                '(each a row that many times), or change the rows: strategy="balanced_batches" or "random_oversample".'
+            )
+        return TrainingRows(*rows, copies=whole.astype(np.intp))
 
     def _compile(self, network, optimizer, loss, came_with):
         """Compile a network, unless it is compiled so: what users find in ``model_``, what Keras' own loop trains with.
@@ -213,12 +254,12 @@ class AssemblingClassifier(SciKerasClassifier):
         keeps = alike[0] == alike[1] and type(rate_of(optimizer)) is type(rate_of(before))
         return optimizer, self._optimizer_state if keeps else None
 
-    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial):
+    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial, calibrates=False):
         """Decide which rows are held out, before anything is done with them."""
         if partial:
             return self._plan_piece(rows, recipe, settings["validation_split"], rng)
         stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
-        needs = bool(self.calibration) or ("auto" if needs_calibration(strategy) else False)
+        needs = bool(self.calibration) or ("auto" if calibrates or needs_calibration(strategy) else False)
         return plan_hold_out(
             rows, self.classes_, self.prior_, split=settings["validation_split"], stops=stops, needs=needs,
             share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy), most=recipe.most_rows or np.inf,

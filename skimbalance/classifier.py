@@ -1,6 +1,7 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +17,7 @@ from skimbalance.engine.packing import packed, unpacked
 from skimbalance.engine.startup import is_forked, start
 from skimbalance.engine.state import read, unchanged_on_failure
 from skimbalance.judging import JudgingClassifier
-from skimbalance.networks import Network, check_gaps, metrics_on, pack_network, unpack_network
+from skimbalance.networks import Network, adapt_network, check_gaps, metrics_on, pack_network, unpack_network
 from skimbalance.posterior import Posterior
 from skimbalance.rows import Rows, weighted_counts
 from skimbalance.strategies import handles_multi_class
@@ -24,7 +25,6 @@ from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
     Training,
-    TrainingRows,
     check_converged,
     choose_batch_size,
     join_histories,
@@ -95,7 +95,10 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
     loss : str, keras.losses.Loss, class or callable, default=None
-        Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss.
+        Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss. Probabilities
+        follow from its slopes (focal losses, label smoothing, squared hinge). Where they say none (a hinge, an absolute
+        error, a loss of a whole batch such as Dice), held-out rows calibrate them if there are enough, else a warning
+        says so. A loss of a whole batch takes no class weights, and one network rather than members.
     metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
         Metrics to log, computed at the end of each epoch over all training (and held-out) rows; beside those that the
         network comes compiled with. ``model_`` is compiled with them.
@@ -450,7 +453,12 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         if self._is_auto() and applied.loss is not None and came_with.loss is not None:
             strategy = self._new_strategy(rng_sampler, settings["class_weight"], has_loss=True)
             applied = self._apply(strategy, plan, settings, partial)
-        loss = self._loss_of_fit(applied.loss, came_with)
+        loss = applied.loss = self._loss_of_fit(applied.loss, came_with)
+        if loss.needs_calibration and not partial and plan.held_out() is None:
+            plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial, calibrates=True)
+            applied = replace(self._apply(strategy, plan, settings, partial), loss=loss)
+            if not goes_on:
+                adapt_network(network.model, applied.rows, applied.kept, self.columns_)
         self._compile(network, optimizer, loss, came_with)
         self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
         if not trains:
@@ -458,7 +466,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
             self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
             self.opinions_ = None
             return
-        shown = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
+        shown = self._shown(applied, loss, network)
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
         kept = self._train(applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
         train_prior = np.array([applied.train_prior(progress) for progress in kept])

@@ -1,5 +1,7 @@
 """What do rows that training has not seen say? Of calibration, of other opinions, and of the threshold."""
 
+import warnings
+
 import numpy as np
 
 from skimbalance.decision import RowProbabilities
@@ -7,7 +9,7 @@ from skimbalance.heldout import at_prior, hold_out_sets, holds_enough
 from skimbalance.opinions import grow_opinions
 from skimbalance.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
 from skimbalance.prediction import PredictingClassifier
-from skimbalance.strategies import needs_calibration
+from skimbalance.strategies import named, needs_calibration
 from skimbalance.training.evaluation import log_loss, macro_average_precision
 
 
@@ -17,10 +19,20 @@ class JudgingClassifier(PredictingClassifier):
     def _calibrator(self, strategy, held_out):
         """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
         vars(self).pop("calibrator_", None)
-        wants = self.calibration or needs_calibration(strategy)
+        wants = self.calibration or needs_calibration(strategy) or self.loss_.needs_calibration
+        y = np.empty(0, dtype=int) if held_out is None else held_out.y
+        missing = np.setdiff1d(np.arange(self.n_classes_), y)
+        if self.loss_.needs_calibration and not self.calibration and (len(missing) or not holds_enough(y, 1.0)):
+            warnings.warn(
+                f"The optimum of the loss {named(self.loss_)} is no probability, and too few rows are held out to "
+                "calibrate it: predict_proba orders rows, but its numbers are none to rely on; hold out five rows or "
+                "more outside the largest class (validation_split), or take another loss.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return None
         if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
             return None
-        missing = np.setdiff1d(np.arange(self.n_classes_), held_out.y)
         if len(missing):
             raise ValueError(
                 f'calibration="holdout" needs held-out rows of every class, and has none yet of '

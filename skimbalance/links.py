@@ -194,6 +194,74 @@ class MarginLink(Link):
         return self._bisect(proba)
 
 
+class MarginCurve(Link):
+    """Link of a loss of two classes that is known by points: log-odds of P by the margin of the logits, lines between.
+
+    Parameters
+    ----------
+    nodes, values : list of float
+        Margins, and the log-odds there; both rise.
+    """
+
+    def __init__(self, nodes, values):
+        self.nodes, self.values = nodes, values
+
+    def inverse(self, logits, ops=NUMPY):
+        """Return the probabilities of the log-odds at the margins."""
+        log_odds = _on_lines(logits[:, 1] - logits[:, 0], self.nodes, self.values, ops)
+        return ops.softmax(ops.stack([0 * log_odds, log_odds], axis=1))
+
+    def link(self, proba):
+        """Bisect for the logits."""
+        return self._bisect(proba)
+
+
+class ClasswiseLink(Link):
+    """Link g(q_c) / sum(g(q)) of a loss of the true class' probability, known by points of log g; smoothed or not.
+
+    Parameters
+    ----------
+    nodes, values : list of float
+        Log-odds of q, and log g there; both rise.
+    offsets : list of float
+        What is added to log g of each class.
+    smoothing : float, default=0.0
+        Share of every label that is spread over each class, which is taken off again.
+    """
+
+    def __init__(self, nodes, values, offsets, smoothing=0.0):
+        self.nodes, self.values, self.offsets, self.smoothing = nodes, values, offsets, smoothing
+
+    def inverse(self, logits, ops=NUMPY):
+        """Return the probabilities; those that smoothing takes below zero are shown as at most one in a million."""
+        log_q, log_rest = log_probabilities(logits, ops)
+        odds = log_q - log_rest
+        log_g = [_on_lines(odds[:, c], self.nodes, self.values, ops) + offset for c, offset in enumerate(self.offsets)]
+        proba = ops.softmax(ops.stack(log_g, axis=1))
+        if not self.smoothing:
+            return proba
+        sharp = ops.maximum(proba - self.smoothing, 1e-6 * proba)
+        return sharp / ops.sum(sharp, axis=1, keepdims=True)
+
+    def link(self, proba):
+        """Solve for the logits."""
+        proba = (1 - len(self.offsets) * self.smoothing) * proba + self.smoothing
+        sharp = ClasswiseLink(self.nodes, self.values, self.offsets)
+        return sharp._solve(proba, slope=2 * max(1.0, float((np.diff(self.values) / np.diff(self.nodes)).max())))
+
+
+def _on_lines(x, nodes, values, ops):
+    """Return the values of a rising curve of straight lines between nodes, and beyond as at its ends: (n,) -> (n,)."""
+    nodes, values = np.asarray(nodes), np.asarray(values)
+    slopes = np.diff(values) / np.diff(nodes)
+    outside = slopes[0] * ops.minimum(x - nodes[0], 0 * x) + slopes[-1] * ops.maximum(x - nodes[-1], 0 * x)
+    if ops is NUMPY:
+        return np.interp(x, nodes, values) + outside
+    beyond = ops.reshape(x, (-1, 1)) - ops.cast(nodes[:-1], x.dtype)
+    within = ops.minimum(ops.maximum(beyond, 0 * beyond), ops.cast(np.diff(nodes), x.dtype))
+    return values[0] + ops.sum(within * ops.cast(slopes, x.dtype), axis=1) + outside
+
+
 def log_probabilities(logits, ops=NUMPY):
     """Return log q and log(1 - q) of q = softmax(logits), both (n, n_classes), exact far into either tail."""
     if logits.shape[-1] == 2:

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance.checks import LEAST_SHARE, check_prior
+from skimbalance.heldout import at_prior, holds_enough
 from skimbalance.links import NUMPY
 from skimbalance.rows import weighted_counts
 
@@ -143,6 +144,30 @@ class Posterior:
         """Return the weighted mean of the network's posterior and others, all under the prior of the data."""
         opinions = zip(self.weights.tolist(), [network, *others], strict=True)
         return _tilted(sum(weight * proba for weight, proba in opinions), self.intercept, ops)
+
+    @property
+    def rule_prior(self):
+        """Class shares, (n_classes,), of the population in which ``predict`` without a decision says what is likelier.
+
+        They are those that training showed; or those in which equal outputs are equal probabilities, where the loss
+        has no other scale than its outputs', or one of its own.
+        """
+        if not self.loss.decides_by_outputs:
+            return self.train_prior
+        zeros = np.zeros((1, len(self._of_members), len(self.data_prior)))
+        at_zero = self.at(self.train_prior, zeros)
+        shares = self.train_prior / np.maximum(at_zero[0], 1e-12)
+        return shares / shares.sum()
+
+    def learning_from(self, held_out, logits):
+        """Return the posterior as it is for now: calibrated on held-out rows, where the loss tells no probability."""
+        if not self.loss.needs_calibration or held_out.is_own or not holds_enough(held_out.y, 1.0):
+            return self
+        if len(np.unique(held_out.y)) < len(self.data_prior) or not np.isfinite(logits).all():
+            return self
+        weight = at_prior(held_out.y, held_out.sample_weight, self.data_prior)
+        calibrator = fit_calibrator(logits, held_out.y, weight)
+        return Posterior(self.loss, self._of_members, self.data_prior, calibrator)
 
     def of(self, members):
         """Return the posterior of some members alone, by their positions."""

@@ -170,7 +170,7 @@ class PredictingClassifier(AssemblingClassifier):
             raise AttributeError("answers_ exists after fit.")
         decision, target_prior = self._decision_now(), self._target_prior()
         if decision.kind == "argmax":
-            prior = self.train_prior_
+            prior = self._posterior.rule_prior
         else:
             prior = self.prior_ if isinstance(self.target_prior, str) else target_prior
         return Answers(

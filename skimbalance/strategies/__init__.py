@@ -16,7 +16,8 @@ from skimbalance.strategies.class_weight import ClassWeight
 from skimbalance.strategies.combined import Combined
 from skimbalance.strategies.effective_number import EffectiveNumber
 from skimbalance.strategies.focal import Focal, FocalLoss
-from skimbalance.strategies.keras_loss import KerasLoss, wrap_loss
+from skimbalance.strategies.keras_loss import KerasLoss, named, wrap_loss
+from skimbalance.strategies.keras_meaning import is_from_keras
 from skimbalance.strategies.ldam import LDAM, LDAMLoss
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, LogitAdjustment
 from skimbalance.strategies.once import warn_once
@@ -51,6 +52,8 @@ __all__ = [
     "VectorScaling",
     "apply_strategy",
     "handles_multi_class",
+    "is_from_keras",
+    "named",
     "needs_calibration",
     "resamples",
     "resolve_strategy",

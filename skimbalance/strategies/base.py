@@ -160,6 +160,12 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
     array([[0.25, 0.75]])
     """
 
+    #: Whether its optimum is no probability, so that only held-out rows tell one.
+    needs_calibration = False
+    #: Whether it scores a batch as a whole, so that no row has a weight of its own.
+    is_of_batch = False
+    #: Whether labels follow from the larger output rather than from P = 1/2 under the shares that training showed.
+    decides_by_outputs = False
     #: Names of the numeric attributes that `call` reads.
     hyperparameters = ()
 

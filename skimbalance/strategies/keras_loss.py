@@ -1,9 +1,12 @@
 """How does a loss written for Keras see logits and class indices? As the outputs and labels it was written for."""
 
 from skimbalance.engine.startup import keras
+from skimbalance.links import ClasswiseLink, Link, MarginCurve
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, one_hot
+from skimbalance.strategies.keras_meaning import is_from_keras, link_of, scope_of
 
 _CROSS_ENTROPIES = {"binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"}
+_LINKS = {kind.__name__: kind for kind in (MarginCurve, ClasswiseLink)}
 
 
 @keras.saving.register_keras_serializable("skimbalance")
@@ -19,24 +22,32 @@ class KerasLoss(LogitsLoss):
         with n_classes outputs, or one column of 0 and 1 with one output for the second of two classes.
     outputs : {"proba", "logits"}, default="proba"
         Whether the outputs it expects are probabilities or logits.
+    scope : {"rows", "row", "batch"}, default="rows"
+        What it scores: rows at once, one row at a time, or a batch as a whole.
+    meaning : {"softmax", "none"} or dict, default="softmax"
+        Its link: softmax, none at all, or the name and the arguments of one.
     name : str, default=None
         Name of the loss in Keras' logs.
 
     Notes
     -----
-    Probabilities are those that Keras itself would show: the softmax of the logits.
+    Probabilities are those at which the expected loss has no slope. A proper loss (cross-entropy, the squared error of
+    probabilities) has its optimum there by softmax; focal losses, label smoothing, the squared hinge and others by a
+    curve that their slopes give. A hinge, an absolute error and a loss of a whole batch have no such link: their
+    outputs only order rows. Where enough rows are held out, a logistic regression fitted on these takes its place.
     """
 
-    def __init__(self, loss, labels="index", outputs="proba", name=None):
+    def __init__(self, loss, labels="index", outputs="proba", scope="rows", meaning="softmax", name=None):
         super().__init__(name=name)
         self.loss = loss
         self.labels = labels
         self.outputs = outputs
+        self.scope = scope
+        self.meaning = meaning
 
     def get_config(self):
         """Return the constructor's arguments, the loss serialized."""
-        loss = keras.saving.serialize_keras_object(self.loss)
-        return {"name": self.name, "loss": loss, "labels": self.labels, "outputs": self.outputs}
+        return {**self._arguments(), "loss": keras.saving.serialize_keras_object(self.loss)}
 
     @classmethod
     def from_config(cls, config):
@@ -44,20 +55,49 @@ class KerasLoss(LogitsLoss):
         return cls(**{**config, "loss": keras.losses.deserialize(config["loss"])})
 
     def call(self, y_true, y_pred):
-        """Return the wrapped loss of every row."""
+        """Return the wrapped loss of every row; that of the batch for each, where it scores a whole one."""
+        ops = keras.ops
+        labels, outputs = self._as_expected(y_true, y_pred)
+        if self.scope == "batch":
+            return ops.mean(self.loss(labels, outputs)) + ops.zeros_like(y_pred[:, 0])
+        losses = self._score(labels, outputs)
+        if len(losses.shape) == 0 or self.scope == "row":  # so that each row can have a weight of its own
+            losses = ops.vectorized_map(lambda row: self._score(row[0][None], row[1][None]), (labels, outputs))
+        # A loss that forgot to average over its last axis still has one value a row after this.
+        return losses if len(losses.shape) == 1 else ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
+
+    def score(self, y_true, y_pred):
+        """Return what the wrapped loss says of rows, in the shape in which it does."""
+        return self._score(*self._as_expected(y_true, y_pred))
+
+    def link(self):
+        """Return the link that its slopes give, or softmax."""
+        return Link() if isinstance(self.meaning, str) else _LINKS[self.meaning["kind"]](*self.meaning["arguments"])
+
+    @property
+    def needs_calibration(self):
+        """Whether its optimum is no probability."""
+        return self.meaning == "none"
+
+    @property
+    def is_of_batch(self):
+        """Whether it scores a whole batch, so that no row has a weight of its own."""
+        return self.scope == "batch"
+
+    @property
+    def decides_by_outputs(self):
+        """Whether labels follow from the larger output, as in Keras, and not from P = 1/2."""
+        return self.meaning != "softmax" and (self.outputs == "proba" or hasattr(self.loss, "from_logits"))
+
+    def _as_expected(self, y_true, y_pred):
+        """Return labels and outputs in the form that the wrapped loss expects."""
         ops = keras.ops
         if self.labels == "positive":
             outputs = y_pred[:, 1:] - y_pred[:, :1]
             outputs = ops.sigmoid(outputs) if self.outputs == "proba" else outputs
-            labels = ops.cast(y_true, outputs.dtype)[:, None]
-        else:
-            outputs = ops.softmax(y_pred) if self.outputs == "proba" else y_pred
-            labels = one_hot(y_true, outputs) if self.labels == "one_hot" else y_true
-        losses = self._score(labels, outputs)
-        if len(losses.shape) == 0:  # over all rows: a row at a time, so that each can have a weight of its own
-            losses = ops.vectorized_map(lambda row: self._score(row[0][None], row[1][None]), (labels, outputs))
-        # A loss that forgot to average over its last axis still has one value a row after this.
-        return losses if len(losses.shape) == 1 else ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
+            return ops.cast(y_true, outputs.dtype)[:, None], outputs
+        outputs = ops.softmax(y_pred) if self.outputs == "proba" else y_pred
+        return one_hot(y_true, outputs) if self.labels == "one_hot" else y_true, outputs
 
     def _score(self, labels, outputs):
         """Return what the loss says of rows, by ``call`` unless a class has written ``__call__`` anew."""
@@ -66,7 +106,13 @@ class KerasLoss(LogitsLoss):
         return self.loss.call(labels, outputs) if by_call else self.loss(labels, outputs)
 
 
-def wrap_loss(loss, n_outputs, outputs):
+def named(loss):
+    """Return what a loss, or the one that it wraps, is called in messages."""
+    loss = loss.loss if isinstance(loss, KerasLoss) else loss
+    return getattr(loss, "__name__", type(loss).__name__)
+
+
+def wrap_loss(loss, n_outputs, outputs, n_classes=2, is_free=False):
     """Return a loss written for Keras as one on logits.
 
     Parameters
@@ -77,23 +123,45 @@ def wrap_loss(loss, n_outputs, outputs):
         Columns of the user's network: what labels a loss of their own expects follows from it.
     outputs : {"proba", "logits"}
         What the user's network returns, and so what a loss of their own expects.
+    n_classes : int, default=2
+        Number of classes.
+    is_free : bool, default=False
+        Whether the network leaves it to the loss what it is shown, as those of this package do: a loss of Keras is
+        shown probabilities then, a hinge logits, and of two classes the second alone, unless it is "categorical".
 
     Returns
     -------
     LogitsLoss
-        `CrossEntropy` for Keras' cross-entropies, which are the same function of logits; else `KerasLoss`.
+        `CrossEntropy` for Keras' cross-entropies, which are the same function of logits; a loss on logits as it is;
+        else `KerasLoss`.
     """
+    if isinstance(loss, LogitsLoss):
+        return loss
     loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    name = getattr(loss, "__name__", type(loss).__name__).replace("_", "").lower()
-    if name in _CROSS_ENTROPIES and not getattr(loss, "label_smoothing", 0):
+    name, from_keras = named(loss).replace("_", "").lower(), is_from_keras(loss)
+    changes = getattr(loss, "label_smoothing", 0) or getattr(loss, "ignore_class", None) is not None
+    if name in _CROSS_ENTROPIES and from_keras and not changes:
         return CrossEntropy()
+    is_free = is_free and from_keras
     if hasattr(loss, "from_logits"):
         outputs = "logits" if loss.from_logits else "proba"
-    if name.startswith("sparse"):
-        labels = "index"
-    elif name.startswith("binary") or n_outputs == 1:
-        labels = "positive"
-    else:
-        is_from_keras = getattr(loss, "__module__", type(loss).__module__).startswith("keras.")
-        labels = "one_hot" if is_from_keras else "index"
-    return KerasLoss(loss, labels, outputs)
+    elif is_free:
+        outputs = "logits" if "hinge" in name else "proba"
+    wrapped = KerasLoss(loss, _labels_for(name, n_outputs, n_classes, from_keras, is_free), outputs)
+    wrapped.scope = scope_of(wrapped, n_classes)
+    link = None if wrapped.is_of_batch else link_of(wrapped, n_classes)
+    if link is None:
+        wrapped.meaning = "none"
+    elif type(link) is not Link:
+        wrapped.meaning = {"kind": type(link).__name__, "arguments": list(vars(link).values())}
+    return wrapped
+
+
+def _labels_for(name, n_outputs, n_classes, from_keras, is_free):
+    """Return the form of labels that a loss of this name expects."""
+    if name.startswith(("sparse", "categoricalgeneralized")):  # the latter takes class indices in spite of its name
+        return "index"
+    is_of_two = n_classes == 2 and not name.startswith("categorical")
+    if is_of_two and (name.startswith("binary") or n_outputs == 1 or is_free):
+        return "positive"
+    return "one_hot" if from_keras or name.startswith("binary") else "index"

@@ -53,6 +53,7 @@ class EpochEvaluation:
         if self._held_out is not None:
             out = self._held_out
             logits = program.logits(out.X) if logits is None else logits
+            posterior = posterior.learning_from(out, logits)
             if self.metrics:
                 proba = posterior.at(posterior.train_prior, logits)
                 logs |= {f"val_{metric.name}": metric.score(out.y, proba) for metric in self.metrics}

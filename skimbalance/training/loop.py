@@ -136,7 +136,8 @@ def _train(network, loss, rows, training, optimizer_state):
             '(model="mlp").'
         )
     needs_batches = any(map(_needs_batches, training.callbacks))
-    if _trains_itself(model) or scales_loss or (not has_layers and (training.run_eagerly or needs_batches)):
+    by_keras = _trains_itself(model) or scales_loss or loss.is_of_batch
+    if by_keras or (not has_layers and (training.run_eagerly or needs_batches)):
         watches = watch_average_precision(training.callbacks)
         if watches:
             compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)

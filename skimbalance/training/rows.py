@@ -22,6 +22,8 @@ class TrainingRows:
         ``class_weight(progress) -> (n_classes,)``, what a row of each class costs.
     batch_prior : ndarray of shape (n_classes,) or None
         Class shares that batches are drawn with; None shows every row once an epoch.
+    copies : ndarray of int, shape (n_kept,), default=None
+        How often an epoch shows each row, of weight 1 then; None shows it once, with its weight.
 
     Attributes
     ----------
@@ -41,15 +43,17 @@ class TrainingRows:
     else train for one step an epoch. Copies are counted by weight, so that a weight of two is the same as a row twice.
     """
 
-    def __init__(self, rows, kept, class_weight, batch_prior=None):
+    def __init__(self, rows, kept, class_weight, batch_prior=None, copies=None):
         self.X, self.y, self._table, self._kept = rows.X, rows.y, rows, kept
         self.index, self.weight = rows.index[kept], rows.weight[kept]
         self.class_weight, self.batch_prior = class_weight, batch_prior
         self._classes = self.y[self.index]
         n, total = len(kept), self.weight.sum()
-        self._repeats = max(int(min(total, _FILLED_ROWS) // n), 1) if total >= _COPIES * n else 1
+        self._repeats = max(int(min(total, _FILLED_ROWS) // n), 1) if total >= _COPIES * n and copies is None else 1
         self._queues = {}
         self.positions = np.tile(positions_of(self.index), self._repeats)[:, None]
+        if copies is not None:
+            self.weight, self.positions = np.ones(n), np.repeat(self.positions, copies, axis=0)
 
     def __len__(self):
         """Return the number of rows an epoch shows to each member."""

@@ -52,7 +52,7 @@ class EpochSelection:
             Whether training is to stop.
         """
         logits = program.logits(self.held_out.X, self.held_out.index)
-        proba = self._posteriors(posterior, logits, at=self.held_out.prior)
+        proba = self._posteriors(posterior, logits, self.held_out.prior)
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         losses = log_loss(y, proba, weight)
         precisions = macro_average_precision(y, proba, weight, self._positive)
@@ -90,7 +90,7 @@ class EpochSelection:
         y, sample_weight : ndarray of shape (n_rows,)
             Class indices and weights; without weights the second is None.
         """
-        network = self._posteriors(posterior, self.logits, at=posterior.data_prior)
+        network = self._posteriors(posterior, self.logits, posterior.data_prior)
         proba = [np.concatenate(network.transpose(1, 0, 2))]
         if opinions is not None:
             own = self.held_out.index[:, :: self._members.in_pair].T
@@ -98,7 +98,7 @@ class EpochSelection:
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         return np.stack(proba), y.T.ravel(), None if weight is None else weight.T.ravel()
 
-    def _posteriors(self, posterior, logits, at):
+    def _posteriors(self, posterior, logits, prior):
         """Return the mean P(y | x) of each pair, (n_rows, n_pairs, n_classes)."""
-        pairs = self._members.pairs()
-        return np.stack([posterior.of(pair).at(at, logits[:, pair]) for pair in pairs], axis=1)
+        of_pairs = [(posterior.of(pair), logits[:, pair]) for pair in self._members.pairs()]
+        return np.stack([of.learning_from(self.held_out, its).at(prior, its) for of, its in of_pairs], axis=1)
