@@ -10,6 +10,8 @@ FEW_ROWS = 3
 MOST_LEVELS = 255
 #: Levels up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
 MOST_ONE_HOT = 8
+# Rows by which typical values of a column are known.
+_SAMPLE = 1000
 
 
 class Columns:
@@ -39,6 +41,8 @@ class Columns:
         None for each column; `GrowingColumns` have room for more levels.
     gaps : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have gaps.
+    typical : ndarray of float64, shape (2, n_columns)
+        Mean and standard deviation of each column of the matrix, by a sample of its rows.
     late_gaps : list of int
         Empty; `GrowingColumns` have some columns whose gaps came later.
     room_for_gaps : int
@@ -53,6 +57,7 @@ class Columns:
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
         self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
         self.room, self.late_gaps = [None] * len(names), []
+        self.typical = np.stack([np.zeros(len(names)), np.ones(len(names))])
         self.asked = asked
         self._codes = _codes_of(levels)
 
@@ -141,6 +146,7 @@ class Columns:
             If a column has so many levels that most rows would be "other": text, or the name of a row.
         """
         self.gaps = np.isnan(matrix).any(axis=0)
+        self._settle_typical(matrix, index)
         for j in np.flatnonzero(self.are_codes):
             counts = np.bincount(matrix[index, j].astype(np.intp), minlength=len(self.levels[j]))
             enough = np.flatnonzero(counts >= FEW_ROWS)
@@ -152,6 +158,14 @@ class Columns:
                     "the rows. It is probably free text or a name of the row: drop it, or encode it first, for "
                     "example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
                 )
+
+    def _settle_typical(self, matrix, index):
+        """Learn what is typical of each column; of one without any value, 0 and 1."""
+        rows = matrix[index[:: max(len(index) // _SAMPLE, 1)]].astype(np.float64)
+        n_there = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
+        mean = np.nansum(rows, axis=0) / n_there
+        deviation = np.sqrt(np.nansum(np.square(rows - mean), axis=0) / n_there)
+        self.typical = np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
 
     def with_others(self, matrix):
         """Return the matrix with the code behind all levels for those that are "other"; itself without categories."""

@@ -1,66 +1,78 @@
 """How does a fitted classifier become one file that runs without this package?"""
 
 import importlib
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.deployment.answering import Answering
+from skimbalance.deployment.comparing import compare_file, load_file
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.pipelines import Scaling, split
-from skimbalance.deployment.table import with_plain_names
+from skimbalance.deployment.places import mark_folder, replaced
+from skimbalance.deployment.probes import probe_pipeline, probe_rows
+from skimbalance.deployment.table import RESULTS, with_plain_names
 from skimbalance.engine.graph import Lookup, compare, save, to_litert, trace
 
 
-def export(estimator, path, *, format="saved_model"):
+def export(estimator, path, *, format="saved_model", X=None):
     """Write a fitted classifier as one graph, from the rows of a table to probabilities and labels.
 
     Its result ``proba`` is what ``predict_proba`` shows, at `target_prior`, members averaged, the loss' link undone,
     calibrated, with all opinions; ``label`` is what ``predict`` says by `decision`, the label itself. Both follow the
     parameters as they are now. Any number of rows may be given.
 
+    The file is read back before it is left behind, and its answers are compared with those of the classifier on made-up
+    rows: every category, an unknown one, missing values, thresholds of trees and the numbers next to them.
+
     Parameters
     ----------
     estimator : ImbalancedKerasClassifier or Pipeline
         Fitted classifier, or a pipeline (of scikit-learn or imbalanced-learn) that ends in one.
     path : str or path-like
-        File to write, or folder for "saved_model"; an earlier export there is replaced.
+        File to write, or folder for "saved_model". An earlier export in this format there is replaced, and nothing
+        else ever is.
     format : {"saved_model", "onnx", "litert"}, default="saved_model"
         "saved_model" is TensorFlow's, a folder that TensorFlow, TensorFlow Serving and Keras (``TFSMLayer``) load.
-        "onnx" is for onnxruntime, and takes whole pipelines that skl2onnx knows; it needs the package onnx. "litert" is
-        for LiteRT (TensorFlow Lite), and computes in single precision.
+        "onnx" is for onnxruntime, and takes whole pipelines; it needs onnx and onnxruntime. "litert" is for
+        LiteRT (TensorFlow Lite), and computes in single precision.
+    X : {array-like, dataframe} of shape (n_samples, n_features), default=None
+        Rows, as ``predict_proba`` takes them, on which the file is compared as well; none is stored. Worthwhile for a
+        pipeline, whose made-up rows are few, and for a network with steps of its own.
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If `format` is unknown, or something of the estimator cannot be exported to it; the message says what. Nothing
-        is written then.
+        If `format` is unknown, something of the estimator cannot be exported to it, or the file answers otherwise than
+        the classifier (a probability by more than 1e-4, or a label); the message says what. Nothing is written then.
     TypeError
         If the estimator is no classifier of this package, and does not end in one.
     ImportError
         If a package is missing that the format needs.
     FileExistsError
-        If `path` holds something that is no earlier export.
+        If `path` is something other than an earlier export in this format: another file or folder, a folder to which
+        files were added, a symbolic link, the current folder.
 
     Notes
     -----
-    The graph has an input for each column, of shape (n_rows,) and of its name: numbers and booleans as float32 (float64
-    where they lie so far from zero that float32 could not tell them apart; NaN is a gap), categories as text, or as
-    float64 where they are numbers. A missing category is the empty text (or "missing", where the empty text is a
-    level). The table of an array of numbers is one input "X" of shape (n_rows, n_features). TensorFlow takes no other
-    names than of letters, digits and underscores: "saved_model" and "litert" have underscores for all else. The graph
-    checks nothing: a row that ``predict_proba`` refuses gives NaN.
+    The graph has an input for each column, of shape (n_rows,) and of its name, to which an underscore is added where a
+    result ("proba", "label") or another column has it: numbers and booleans as float32 (float64 where they lie so far
+    from zero that float32 could not tell them apart; NaN is missing), categories as text, or as float64 where they are
+    numbers. A missing category is the empty text, or the first of "missing", "<missing>", ... that is no category. The
+    table of an array of numbers is one input "X" of shape (n_rows, n_features). TensorFlow takes no other names than of
+    letters, digits and underscores: "saved_model" and "litert" have underscores for all else. The graph checks nothing:
+    a row that ``predict_proba`` refuses gives NaN.
 
     Of a pipeline, samplers are left out. "saved_model" and "litert" take scikit-learn's scalers, and numbers as float64
-    ("litert" as float32); "onnx" takes what skl2onnx takes, with its inputs: a column is of shape (n_rows, 1), text
-    where an encoder of a ColumnTransformer knows it as text, else float32, its name with underscores; without a
-    ColumnTransformer one matrix "X".
+    ("litert" as float32). "onnx" takes scalers, imputers, encoders, bins, selections, products, PCA, ColumnTransformer
+    and FeatureUnion, computed in double precision, and what else skl2onnx turns into ONNX that computes the same. If
+    the pipeline begins with a ColumnTransformer of a dataframe, or reads text, each column that it reads is an input of
+    shape (n_rows, 1), with underscores in its name: text where an encoder knows it as text, the empty text for a
+    missing value; else the table is one matrix "X". Numbers are float32, or float64 where float32 could not hold them:
+    beyond 2**24, far from zero, or compared with numbers that float32 rounds. A row that a step refuses, such as one
+    of an unknown category, gives NaN.
 
     Examples
     --------
@@ -76,43 +88,55 @@ def export(estimator, path, *, format="saved_model"):
         raise ValueError(f"format={format!r} is unknown; it takes {', '.join(map(repr, _WRITERS))}.")
     steps, classifier = split(estimator)
     check_is_fitted(classifier)
-    with _whole_or_nothing(Path(path), is_folder=format == "saved_model") as draft:
-        _WRITERS[format](steps, classifier, draft)
+    with replaced(Path(path), format) as draft:
+        names = _WRITERS[format](steps, classifier, draft)
+        # Scaled in single precision, as LiteRT does, numbers next to a threshold may pass it.
+        answers, is_exact = classifier.answers_, format != "litert"
+        made_up = probe_pipeline(steps, answers, is_exact) if steps else probe_rows(answers)
+        run = load_file(format, draft)
+        for rows in (made_up, X):
+            if rows is not None:
+                compare_file(run, names, estimator if steps else classifier, answers, rows)
 
 
 def _write_saved_model(steps, classifier, folder):
-    """Write TensorFlow's SavedModel."""
+    """Write TensorFlow's SavedModel; return the names of its inputs."""
     lookup = Lookup()
     answering = Answering(classifier.answers_, "float64", lookup)
-    save(_graph(answering, Scaling(steps)), answering.answers.network, lookup, folder)
+    graph, names = _graph(answering, Scaling(steps))
+    save(graph, answering.answers.network, lookup, folder)
+    mark_folder(folder)
+    return names
 
 
 def _write_litert(steps, classifier, file):
-    """Write a file for LiteRT."""
+    """Write a file for LiteRT; return the names of its inputs."""
     answering = Answering(classifier.answers_, "float32", compare)
-    Path(file).write_bytes(to_litert(_graph(answering, Scaling(steps)), answering.answers.network))
+    graph, names = _graph(answering, Scaling(steps))
+    Path(file).write_bytes(to_litert(graph, answering.answers.network))
+    return names
 
 
 def _graph(answering, scaling):
-    """Return the whole way from columns to probabilities and labels, in TensorFlow's names."""
+    """Return the whole way from columns to probabilities and labels, in TensorFlow's names, and these."""
     inputs = with_plain_names(scaling.inputs(answering))
 
     def answer(**given):
         table = scaling([given[one.name] for one in inputs], answering.ops)
         proba, indices = answering.of_columns(table)
-        return {"proba": proba, "label": answering.label(indices)}
+        return dict(zip(RESULTS, (proba, answering.label(indices)), strict=True))
 
-    return trace(answer, {one.name: (one.dtype, one.shape) for one in inputs})
+    return trace(answer, {one.name: (one.dtype, one.shape) for one in inputs}), [one.name for one in inputs]
 
 
 def _write_onnx(steps, classifier, file):
-    """Write a file for onnxruntime: a pipeline by skl2onnx, a classifier alone without it."""
+    """Write a file for onnxruntime: a pipeline by skl2onnx, a classifier alone without it; return its inputs' names."""
     if steps:
-        need("onnx", "skl2onnx")
-        importlib.import_module("skimbalance.deployment.skl2onnx_converter").write_pipeline(steps, classifier, file)
-    else:
-        need("onnx")
-        importlib.import_module("skimbalance.deployment.onnx_model").write_onnx(classifier, file)
+        need("onnx", "onnxruntime")
+        write = importlib.import_module("skimbalance.deployment.onnx_pipeline").write_pipeline
+        return write(steps, classifier, file)
+    need("onnx", "onnxruntime")
+    return importlib.import_module("skimbalance.deployment.onnx_model").write_onnx(classifier, file)
 
 
 def register_skl2onnx(*classes):
@@ -141,25 +165,3 @@ def register_skl2onnx(*classes):
 
 
 _WRITERS = {"saved_model": _write_saved_model, "onnx": _write_onnx, "litert": _write_litert}
-
-
-@contextmanager
-def _whole_or_nothing(path, is_folder):
-    """Give a place to write to, whose content takes the place of `path` only once it is whole."""
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"path={str(path)!r} lies in a folder that does not exist; make it first.")
-    is_earlier = not path.exists() or (
-        (path / "saved_model.pb").exists() or not any(path.iterdir()) if path.is_dir() else path.is_file()
-    )
-    if not is_earlier or (path.exists() and path.is_dir() != is_folder):
-        wanted, found = ("folder", "file") if is_folder else ("file", "folder")
-        what = f"is a {found}" if path.is_dir() != is_folder else "holds something other than an earlier export"
-        raise FileExistsError(f"path={str(path)!r} {what}, and the {wanted} of this format does not replace it.")
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
-    try:
-        yield str(draft / path.name)
-        if is_folder and path.exists():
-            shutil.rmtree(path)
-        os.replace(draft / path.name, path)
-    finally:
-        shutil.rmtree(draft)

@@ -10,13 +10,14 @@ from skimbalance.deployment.answering import Answering
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.onnx_nodes import Nodes, model_of
 from skimbalance.deployment.onnx_operations import Translation
-from skimbalance.deployment.table import Input, with_plain_names
+from skimbalance.deployment.table import RESULTS, Input, with_own_names
 from skimbalance.engine.graph import operations, stand_in, trace
 
 
 def write_onnx(classifier, file):
-    """Write a classifier as a file of ONNX."""
-    answers, nodes = OnnxAnswers(classifier.answers_), Nodes()
+    """Write a classifier as a file of ONNX; return the names of its inputs."""
+    answers = OnnxAnswers(classifier.answers_)
+    nodes = Nodes(prefix=_free_prefix(answers.inputs))
     inputs, labels = answers.add_to(nodes, label="label", proba="proba"), answers.labels
     model = model_of(
         nodes,
@@ -25,10 +26,20 @@ def write_onnx(classifier, file):
             "proba": ("float64", (None, len(labels))),
             "label": ("string" if labels.dtype.kind == "U" else labels.dtype, (None,)),
         },
+        producer="skimbalance",
         classes=json.dumps(labels.tolist()),
     )
     with open(file, "wb") as opened:
         opened.write(model.SerializeToString())
+    return [one.name for one in inputs]
+
+
+def _free_prefix(inputs):
+    """Return what names of nodes and constants begin with, and no name of an input does."""
+    prefix = "_"
+    while any(one.name.startswith(prefix) for one in inputs):
+        prefix += "_"
+    return prefix
 
 
 class OnnxAnswers:
@@ -45,6 +56,11 @@ class OnnxAnswers:
         self._answering = Answering(answers, "float64", self._look_up, self._sums, self._others)
         self.labels = self._answering.labels
 
+    @property
+    def inputs(self):
+        """Inputs of the table, by the names of its columns."""
+        return with_own_names(self._answering.inputs)
+
     def add_to(self, nodes, label, proba, rows=None, dtype="float32"):
         """Add the nodes; return the inputs of the table.
 
@@ -60,15 +76,15 @@ class OnnxAnswers:
             Its type.
         """
         answering = self._answering
-        inputs = answering.inputs if rows is None else [Input(rows, dtype, len(answering.answers.columns.names))]
-        plain = with_plain_names(inputs)
+        inputs = self.inputs if rows is None else [Input(rows, dtype, len(answering.answers.columns.names))]
 
         def answer(**given):
-            shown, indices = answering.of_columns([given[one.name] for one in plain])
-            return {"proba": shown, "label": answering.label(indices)}
+            shown, indices = answering.of_columns([given[name] for name in traced])
+            return dict(zip(RESULTS, (shown, answering.label(indices)), strict=True))
 
-        graph, results = operations(trace(answer, {one.name: (one.dtype, one.shape) for one in plain}))
-        named = {one.name: given.name for one, given in zip(plain, inputs, strict=True)}
+        named = {f"x{j}": one.name for j, one in enumerate(inputs)}
+        traced = {plain: (one.dtype, one.shape) for plain, one in zip(named, inputs, strict=True)}
+        graph, results = operations(trace(answer, traced))
         tensors = Translation(nodes, named, self._stand_ins).add(graph, [results["label"], results["proba"]])
         for tensor, name in zip(tensors, (label, proba), strict=True):
             nodes.add("Identity", tensor, to=name)

@@ -101,7 +101,9 @@ def _ensemble(classifier):
     node, left, right = nodes - trees.roots[tree], trees.children[::2], trees.children[1::2]
     is_leaf = left == nodes
     children = [np.where(is_leaf, 0, child - trees.roots[tree]) for child in (left, right)]
-    leaf, output = np.nonzero(trees.value * is_leaf[:, None])
+    weighs = (trees.value != 0) & is_leaf[:, None]
+    weighs[:, 0] |= is_leaf & ~weighs.any(axis=1)  # runtimes ask that each leaf has a weight, be it zero
+    leaf, output = np.nonzero(weighs)
     # Where a node has a single value, the trees are those of the outputs in turn.
     target = output if trees.value.shape[1] == n_outputs else tree[leaf] % n_outputs
     whole = {

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from skimbalance.deployment.table import Input
+from skimbalance.deployment.table import Input, is_far
 
 
 def split(estimator):
@@ -53,13 +53,41 @@ class Scaling:
         self._first = steps[0][1] if steps else None
 
     def inputs(self, answering):
-        """Return the inputs of the table: those of the columns before the first step."""
+        """Return the inputs of the table: those of the columns before the first step.
+
+        Raises
+        ------
+        ValueError
+            If the graph could not tell the values of a column apart, or if the classifier is given categories.
+        """
+        own = answering.inputs  # refuses what the classifier could not be given
         if self._first is None:
-            return answering.inputs
+            return own
+        columns = answering.answers.columns
+        if "category" in columns.kinds:
+            raise ValueError(
+                f"The pipeline scales categories in {columns.where(columns.are_codes)}, which no graph holds; give the "
+                "classifier the raw table: it scales numbers and encodes categories itself."
+            )
+        if answering.floatx == "float32":
+            self._refuse_far()
         names = getattr(self._first, "feature_names_in_", None)
         if names is None:
             return [Input("X", answering.floatx, self._first.n_features_in_)]
         return [Input(name, answering.floatx) for name in names]
+
+    def _refuse_far(self):
+        """Refuse columns that scaling in single precision would spoil."""
+        for center, spread in self._moves:
+            alike = is_far(center, spread)
+            if alike.any():
+                names = getattr(self._first, "feature_names_in_", range(len(alike)))
+                where = ", ".join(repr(name) for name, of in zip(names, alike, strict=True) if of)
+                raise ValueError(
+                    "The pipeline scales columns in which single precision, in which LiteRT computes, does not tell "
+                    f'values apart: {where}; take format="saved_model" or "onnx", or move the numbers towards zero '
+                    "before fit."
+                )
 
     def __call__(self, given, ops):
         """Return the table that the classifier is given, of tensors for each of `inputs`."""
@@ -69,6 +97,12 @@ class Scaling:
         for center, spread in self._moves:
             X = (X - ops.cast(center, X.dtype)) / ops.cast(spread, X.dtype)
         return [X]
+
+    def undone(self, values, column):
+        """Return the numbers of a column that become `values` when they are scaled."""
+        for center, spread in reversed(self._moves):
+            values = values * spread[column] + center[column]
+        return values
 
 
 def _center_and_spread(name, step):

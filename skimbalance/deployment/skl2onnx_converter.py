@@ -2,76 +2,58 @@
 
 import numpy as np
 import skl2onnx
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skimbalance.deployment.onnx_members import CONVERTERS
 from skimbalance.deployment.onnx_model import OnnxAnswers
 from skimbalance.deployment.onnx_nodes import OPSETS, Nodes
+from skimbalance.deployment.onnx_wrappers import add_to, refuse_wrappers_of, register_wrappers
+
+#: What skl2onnx may ask of a classifier. "nocl" (class indices for labels) is refused.
+OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "output_class_labels": [False, True],
+    "nocl": [False],
+    "raw_scores": [True, False],
+}
 
 
 def register(kind):
-    """Tell skl2onnx how a class of classifiers is converted."""
-    options = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [True, False]}
+    """Tell skl2onnx how a class of classifiers, and what scikit-learn wraps around it, are converted."""
     skl2onnx.update_registered_converter(
-        kind, f"Skimbalance{kind.__name__}", calculate_linear_classifier_output_shapes, _convert, options=options
+        kind, f"Skimbalance{kind.__name__}", calculate_linear_classifier_output_shapes, _convert, options=OPTIONS
     )
-
-
-def write_pipeline(steps, classifier, file):
-    """Write a whole pipeline as a file of ONNX."""
-    register(type(classifier))
-    pipeline = Pipeline([*steps, ("classifier", classifier)])
-    model = _converted(
-        pipeline, classifier, _inputs_of(steps[0][1]),
-        "Give the classifier the raw table, which it encodes itself, or deploy by pickle.",
-        final_types=[("label", None), ("proba", None)],
-    )  # fmt: skip
-    with open(file, "wb") as opened:
-        opened.write(model.SerializeToString())
+    register_wrappers()
 
 
 def model_of(classifier, n_features):
     """Return another classifier of one matrix, (n_rows, n_features), as a model of ONNX."""
     inputs = [("X", FloatTensorType([None, n_features]))]
-    return _converted(classifier, classifier, inputs, "Fit without it (opinions), or deploy by pickle.")
+    # scikit-learn divides by the scale, and skl2onnx multiplies by its inverse, to another last bit.
+    options = {StandardScaler: {"div": "div"}, id(classifier): {"zipmap": False}}
+    register_wrappers()
+    remedy = "Fit without it (opinions), or deploy by pickle."
+    return _converted(classifier, inputs, remedy, options=options, custom_conversion_functions=CONVERTERS)
 
 
-def _converted(estimator, classifier, inputs, remedy, **how):
-    """Return what skl2onnx makes of an estimator that is, or ends in, a classifier."""
-    options = {id(classifier): {"zipmap": False}}
+def model_of_step(step, n_features, dtype):
+    """Return a transformer of one matrix of a type, (n_rows, n_features), as a model of ONNX."""
+    inputs = [("X", (DoubleTensorType if dtype is np.float64 else FloatTensorType)([None, n_features]))]
+    remedy = "Give the classifier the raw table, which it encodes itself, or deploy by pickle."
+    return _converted(step, inputs, remedy)
+
+
+def _converted(estimator, inputs, remedy, **how):
+    """Return what skl2onnx makes of an estimator."""
     try:
-        return skl2onnx.convert_sklearn(estimator, "skimbalance", inputs, options=options, target_opset=OPSETS, **how)
-    except (NotImplementedError, RuntimeError) as error:
+        return skl2onnx.convert_sklearn(estimator, "skimbalance", inputs, target_opset=OPSETS, **how)
+    except Exception as error:  # skl2onnx raises all kinds of errors for what it does not know
         raise ValueError(
             f"skl2onnx does not turn {type(estimator).__name__} into ONNX: "
-            f"{str(error).strip().splitlines()[0]:.300} {remedy}"
+            f"{(str(error).strip() or repr(error)).splitlines()[0]:.300} {remedy}"
         ) from error
-
-
-def _inputs_of(first):
-    """Return the inputs of a pipeline by its first step, as skl2onnx has them.
-
-    One a column, (n_rows, 1), for a ColumnTransformer that was fitted on a frame; text where an encoder knows it as
-    text. Else one matrix "X".
-    """
-    names = getattr(first, "feature_names_in_", None)
-    if names is None or not isinstance(first, ColumnTransformer):
-        return [("X", FloatTensorType([None, first.n_features_in_]))]
-    texts = set()
-    for _, step, columns in first.transformers_:
-        encoder = next((s for s in (step, *getattr(step, "named_steps", {}).values()) if _knows_levels(s)), None)
-        if encoder is not None:
-            where = np.asarray(names)[columns] if np.asarray(columns).dtype.kind not in "OU" else np.atleast_1d(columns)
-            levels = zip(where, encoder.categories_, strict=True)
-            texts.update(name for name, of in levels if of.dtype.kind in "OU" and any(isinstance(v, str) for v in of))
-    return [(name, (StringTensorType if name in texts else FloatTensorType)([None, 1])) for name in names]
-
-
-def _knows_levels(step):
-    """Whether a step is an encoder of levels."""
-    return hasattr(step, "categories_")
 
 
 def _convert(scope, operator, container):
@@ -79,6 +61,7 @@ def _convert(scope, operator, container):
     classifier, (given,) = operator.raw_operator, operator.inputs
     answers = classifier.answers_
     columns, version = answers.columns, container.target_opset_any_domain("")
+    refuse_wrappers_of(classifier, scope)
     if "category" in columns.kinds:
         raise ValueError(
             f"The pipeline hands the classifier categories in {columns.where(columns.are_codes)}, and a pipeline in "
@@ -91,13 +74,22 @@ def _convert(scope, operator, container):
     rows = nodes.cast(given.full_name, wide)
     label, proba = (variable.full_name for variable in operator.outputs)
     shown, found = f"{proba}_double", f"{label}_own"
-    OnnxAnswers(answers).add_to(nodes, found, shown, rows, "float64" if wide is np.float64 else "float32")
+    own = OnnxAnswers(answers)
+    own.add_to(nodes, found, shown, rows, "float64" if wide is np.float64 else "float32")
+    if container.get_options(classifier, {"raw_scores": False})["raw_scores"]:
+        shown = _decision_function(nodes, shown, len(own.labels))
     is_double = isinstance(operator.outputs[1].type, DoubleTensorType)
     nodes.cast(shown, np.float64 if is_double else np.float32, to=proba)
-    if isinstance(operator.outputs[0].type, StringTensorType):
+    if own.labels.dtype.kind == "U":
         nodes.add("Identity", found, to=label)
     else:
         nodes.cast(found, np.int64, to=label)
-    container.nodes.extend(nodes.nodes)
-    container.initializers.extend(nodes.used_constants)
-    container.node_domain_version_pair_sets.update((node.domain, OPSETS[node.domain]) for node in nodes.nodes)
+    add_to(container, nodes)
+
+
+def _decision_function(nodes, proba, n_classes):
+    """Return what ``decision_function`` says, (n_rows, n_classes): of two classes d, as skl2onnx has it, [-d, d]."""
+    log_proba = nodes.add("Log", nodes.add("Max", proba, nodes.constant(np.finfo(np.float64).tiny)))
+    if n_classes > 2:
+        return log_proba
+    return nodes.add("MatMul", log_proba, nodes.constant([[1.0, -1.0], [-1.0, 1.0]]))

@@ -1,13 +1,19 @@
 """By which inputs is a graph given a table, and how do they become the matrix that a network takes?"""
 
+import keyword
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from numbers import Number
 
 import numpy as np
 
-#: What stands for a missing category in a text input: the first of these that is none of its levels.
-_MISSING = ("", "missing", "<missing>")
+#: Names of the results, which no input has.
+RESULTS = ("proba", "label")
+#: Whole numbers up to here, and their sums, are exact in float32.
+_EXACT = 2**24
+#: A column whose centre lies so many times its spread from zero keeps fewer than 14 of float32's 24 bits.
+_FAR = 1024
 
 
 @dataclass(frozen=True)
@@ -65,16 +71,30 @@ def inputs_of(columns, floatx):
     return inputs
 
 
+def with_own_names(inputs):
+    """Return inputs with names that no other and no result has: underscores are added to one that is taken."""
+    return _told_apart(inputs, [one.name or f"x{j}" for j, one in enumerate(inputs)], RESULTS, str)
+
+
 def with_plain_names(inputs):
-    """Return inputs with names of letters, digits and underscores, the only ones that TensorFlow takes."""
-    plain = []
-    for one in inputs:
-        name = re.sub(r"[^0-9A-Za-z_]", "_", one.name)
-        name = name if re.match("[A-Za-z]", name) else f"x_{name}"
-        while any(name == other.name for other in plain):
+    """Return inputs with names that TensorFlow takes and tells apart.
+
+    They are of letters, digits and underscores, no word of Python's, and differ by more than by capitals.
+    """
+    names = [re.sub(r"[^0-9A-Za-z_]", "_", one.name) for one in inputs]
+    names = [name if re.match("[A-Za-z]", name) else f"x_{name}" for name in names]
+    return _told_apart(inputs, names, ("self", *map(str.lower, keyword.kwlist)), str.lower)
+
+
+def _told_apart(inputs, names, taken, folded):
+    """Return inputs by names, to which underscores are added where they are taken."""
+    taken, told = set(taken), []
+    for one, name in zip(inputs, names, strict=True):
+        while folded(name) in taken:
             name += "_"
-        plain.append(Input(name, one.dtype, one.width))
-    return plain
+        taken.add(folded(name))
+        told.append(replace(one, name=name))
+    return told
 
 
 def matrix_of(columns, given, look_up, ops):
@@ -112,6 +132,18 @@ def holds_text(levels):
     )
 
 
+def text_of(level):
+    """Return the text by which a graph knows a level."""
+    return level.decode() if isinstance(level, bytes) else str(level)
+
+
+def missing_text(levels):
+    """Return the text that stands for a missing category: the first of "", "missing", "<missing>", ... that is none."""
+    told = {text_of(level) for level in levels if level is not None}
+    tried = chain(("", "missing"), ("<" * n + "missing" + ">" * n for n in count(1)))
+    return next(text for text in tried if text not in told)
+
+
 def texts_of(levels):
     """Return the texts by which a graph knows levels, in their order; one that is missing as what stands for it.
 
@@ -120,14 +152,14 @@ def texts_of(levels):
     ValueError
         If two levels are the same text.
     """
-    told = [level.decode() if isinstance(level, bytes) else str(level) for level in levels if level is not None]
+    told = [text_of(level) for level in levels if level is not None]
     if len(set(told)) < len(told):
         twice = next(text for text in told if told.count(text) > 1)
         raise ValueError(
             f"Two levels of a category are both {twice!r} as text, a number and a text, say, and a graph takes texts "
             "alone; give the column one type before fit."
         )
-    return [*told, next(text for text in _MISSING if text not in told)] if None in levels else told
+    return [missing_text(levels) if level is None else text_of(level) for level in levels]
 
 
 def told_apart(columns, X, ops):
@@ -148,15 +180,17 @@ def told_apart(columns, X, ops):
 
 
 def _codes_of_numbers(values, levels, ops):
-    """Return the positions of numbers among sorted levels, by bisection."""
-    numbers = np.array([level for level in levels if level is not None], dtype=ops.floatx)
-    n_steps = int(np.ceil(np.log2(len(numbers))))
-    padded = np.concatenate([numbers, np.full(2**n_steps - len(numbers), np.inf)]).astype(ops.floatx)
-    low = ops.cast(0 * ops.where(ops.is_gap(values), 0 * padded[0], values), "int32")
+    """Return the positions of numbers among levels, by bisection; later levels of a stream come in no order."""
+    numbers = np.array([np.nan if level is None else level for level in levels], dtype=ops.floatx)
+    order = np.argsort(numbers)[: np.sum(~np.isnan(numbers))].astype(np.int32)
+    n_steps = int(np.ceil(np.log2(len(order))))
+    padded = np.concatenate([numbers[order], np.full(2**n_steps - len(order), np.inf)]).astype(ops.floatx)
+    low = 0 * ops.cast(ops.is_gap(values), "int32")
     for step in 2 ** np.arange(n_steps)[::-1]:
         low = ops.where(ops.take(padded, low + int(step), axis=0) <= values, low + int(step), low)
-    is_level = (ops.take(padded, low, axis=0) == values) & (low < len(numbers))
-    codes = ops.where(is_level, low, len(levels))
+    low = ops.minimum(low, len(order) - 1)
+    is_level = ops.take(padded, low, axis=0) == values
+    codes = ops.where(is_level, ops.take(order, low, axis=0), len(levels))
     return ops.where(ops.is_gap(values), levels.index(None), codes) if None in levels else codes
 
 
@@ -179,3 +213,9 @@ def _refuse_far(columns, floatx):
             "apart: move such numbers towards zero before fit, or give categories as text, for example with "
             "X.astype({name: str})."
         )
+
+
+def is_far(centre, spread):
+    """Whether float32 could not tell the values of columns apart that lie around a centre."""
+    centre, spread = np.abs(centre), np.abs(spread)
+    return (centre > _FAR * spread) | (centre + spread > _EXACT)

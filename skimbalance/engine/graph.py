@@ -96,8 +96,7 @@ def compare(texts, levels):
 def stand_in(name, tensor, dtype, *shape):
     """Return a tensor that stands for what another runtime computes of a tensor: an `Operation` of this name."""
     result = tf.numpy_function(lambda of: of, [tensor], tf.as_dtype(dtype), stateful=False, name=name)
-    result.set_shape((None, *shape))
-    return result
+    return tf.ensure_shape(result, (None, *shape))  # an operation of the graph, which keeps the shape when it is frozen
 
 
 def trace(function, inputs):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|I0000 .*"
+    rb"|INFO: Created TensorFlow Lite XNNPACK delegate for CPU\."
     rb"|\d{4}-\d\d-\d\d [\d:.]+: I .*"
     rb"|To enable the following instructions: .*"
     rb"|(E0000|\d{4}-\d\d-\d\d [\d:.]+: E) .*(cuInit|cuda|cuDNN|cuFFT|cuBLAS|oneDNN supports \w+ only on).*",

@@ -1,0 +1,206 @@
+"""Does a file answer what the classifier answers? It is read back, and both are asked the same rows."""
+
+import importlib
+import warnings
+from numbers import Number
+
+import numpy as np
+
+from skimbalance.deployment.needed import need
+from skimbalance.deployment.table import missing_text, text_of
+from skimbalance.engine.written import LiteGraph, SavedGraph
+from skimbalance.reading import columns_of
+
+#: Most that a probability in a file may be off: what rounding in single precision comes to.
+TOLERANCE = 1e-4
+
+_CANNOT_RUN = (
+    "The runtime of this format does not run the file that was written, which was removed: {0}. Take another format, "
+    "leave out base models of other packages (opinions) or steps of the pipeline, or deploy by pickle."
+)
+
+# Rows that the classifier answers at once: more would have XLA compile a program first.
+_FEW = 32
+
+
+def compare_file(run, names, estimator, answers, rows):
+    """Compare the answers of a file with those of an estimator.
+
+    Parameters
+    ----------
+    run : SavedGraph, LiteGraph or OnnxGraph
+        The file, loaded.
+    names : list of str or None
+        Its inputs, in the order of the columns of a table, None for a column that it does not look at; one alone may
+        be a matrix.
+    estimator : ImbalancedKerasClassifier or Pipeline
+        What was written.
+    answers : Answers
+        What its classifier computes with.
+    rows : ndarray or dataframe
+        Rows of a table, as ``predict_proba`` takes them. Those that it refuses are left out.
+
+    Raises
+    ------
+    ValueError
+        If a probability or a label differs.
+    """
+    columns = None if hasattr(estimator, "steps") else answers.columns
+    proba, labels, kept = _answers_of(estimator, rows)
+    if not kept.any():
+        return
+    given = inputs_from(run.inputs, names, columns, rows)
+    try:
+        found = run({name: values[kept] for name, values in given.items()})
+    except Exception as error:
+        raise ValueError(_CANNOT_RUN.format(" ".join(str(error).split())[:300])) from error
+    differences = np.abs(np.nan_to_num(found["proba"], nan=np.inf) - proba).max(axis=1)
+    row = int(differences.argmax())
+    if differences[row] > TOLERANCE:
+        raise ValueError(_refusal(rows, kept, row, f"says {np.round(found['proba'][row], 6).tolist()}",
+                                  f"predict_proba {np.round(proba[row], 6).tolist()}"))  # fmt: skip
+    told = np.array([text.decode() if isinstance(text, bytes) else text for text in found["label"].tolist()])
+    # A probability that rounding carries over the threshold takes the label with it.
+    own = answers.classes[answers.indices(found["proba"].astype(np.float64))]
+    labels = _plain(labels, answers.classes)
+    differs = (told != labels) & (told != np.array(own.tolist()))
+    if differs.any():
+        row = int(differs.argmax())
+        raise ValueError(_refusal(rows, kept, row, f"says {told.tolist()[row]!r}", f"predict {labels.tolist()[row]!r}"))
+
+
+def inputs_from(inputs, names, columns, rows):
+    """Return a table as the inputs of a file.
+
+    Parameters
+    ----------
+    inputs : dict of str to tuple (dtype, rank)
+        What the file takes.
+    names : list of str or None
+        Its inputs, in the order of the columns.
+    columns : Columns or None
+        What the columns hold; None for the table of a pipeline.
+    rows : ndarray or dataframe
+        The table.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Values by input.
+    """
+    parts = columns_of(rows)[1]
+    if len(names) == 1 and inputs[names[0]][1] == 2 and (columns is not None or len(parts) > 1):
+        dtype = inputs[names[0]][0]
+        return {names[0]: np.stack([_numbers(part, dtype) for part in parts], axis=1)}
+    given = {}
+    for j, (name, part) in enumerate(zip(names, parts, strict=True)):
+        if name is None:
+            continue
+        dtype, rank = inputs[name]
+        levels = None if columns is None else columns.levels[j]
+        values = _texts(part, levels) if dtype is object else _numbers(part, dtype)
+        given[name] = values[:, None] if rank == 2 else values
+    return given
+
+
+class OnnxGraph:
+    """A file of ONNX, loaded by onnxruntime; see `SavedGraph`."""
+
+    _TYPES = {"tensor(string)": object, "tensor(double)": np.float64, "tensor(float)": np.float32,
+              "tensor(int64)": np.int64, "tensor(bool)": np.bool_}  # fmt: skip
+
+    def __init__(self, file):
+        need("onnxruntime")
+        runtime = importlib.import_module("onnxruntime")
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3
+        self._session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self.inputs = {of.name: (self._TYPES[of.type], len(of.shape)) for of in self._session.get_inputs()}
+
+    def __call__(self, given):
+        """Return the results of inputs by name, as arrays by name."""
+        return dict(zip(("proba", "label"), self._session.run(["proba", "label"], given), strict=True))
+
+
+#: What loads the file of a format.
+READERS = {"saved_model": SavedGraph, "litert": LiteGraph, "onnx": OnnxGraph}
+
+
+def load_file(format, path):
+    """Return the file of a format as what runs it, or refuse one that its runtime does not load."""
+    try:
+        return READERS[format](path)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(_CANNOT_RUN.format(" ".join(str(error).split())[:300])) from error
+
+
+def _answers_of(estimator, rows):
+    """Return what an estimator says of rows, a few at a time, and which of them it answers."""
+    kept, proba, labels = np.zeros(len(rows), dtype=bool), [], []
+
+    def ask(begin, end):
+        part = rows[begin:end] if isinstance(rows, np.ndarray) else _slice(rows, begin, end)
+        try:
+            found = estimator.predict_proba(part), estimator.predict(part)
+        except ValueError:
+            if end - begin > 1:
+                middle = (begin + end) // 2
+                ask(begin, middle)
+                ask(middle, end)
+            return
+        kept[begin:end] = True
+        proba.append(found[0])
+        labels.append(found[1])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # made-up rows have no names of columns
+        for begin in range(0, len(rows), _FEW):
+            ask(begin, min(begin + _FEW, len(rows)))
+    return (np.concatenate(proba), np.concatenate(labels), kept) if proba else (proba, labels, kept)
+
+
+def _slice(rows, begin, end):
+    """Return some rows of a frame."""
+    return rows.iloc[begin:end] if hasattr(rows, "iloc") else rows[begin:end]
+
+
+def _plain(labels, classes):
+    """Return labels as a file gives them: of one-hot rows, their columns."""
+    labels = np.asarray(labels)
+    return np.array((classes[labels.argmax(axis=1)] if labels.ndim == 2 else labels).tolist())
+
+
+def _numbers(column, dtype):
+    """Return a column as numbers; missing values are NaN."""
+    values = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
+    if values.dtype == object:
+        values = np.array([np.nan if v is None or v != v else v for v in values.tolist()], dtype=np.float64)
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)
+
+
+def _texts(column, levels):
+    """Return a column as texts; missing values are what stands for them."""
+    values = column.to_list() if hasattr(column, "to_list") else np.asarray(column, dtype=object).tolist()
+    missing = missing_text(levels or [])
+    return np.array([missing if _is_missing(v) else text_of(v) for v in values], dtype=object)
+
+
+def _is_missing(value):
+    """Whether a value stands for none."""
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, Number) and value != value)
+
+
+def _refusal(rows, kept, row, told, expected):
+    """Return what is said of a file that differs."""
+    where = np.flatnonzero(kept)[row]
+    values = columns_of(rows)[1]
+    shown = ", ".join(repr(np.asarray(column, dtype=object)[where]) for column in values[:8])
+    return (
+        f"The file that was written does not answer as the classifier does, and was removed: of the row ({shown}"
+        f"{', ...' if len(values) > 8 else ''}) it {told}, {expected}. A part of the classifier is computed "
+        "otherwise in this format: take another format, leave out base models of other packages (opinions) or steps "
+        "of the pipeline, or deploy by pickle."
+    )
