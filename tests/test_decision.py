@@ -13,7 +13,7 @@ from skimbalance.posterior import shift_prior
 from skimbalance.strategies import STRATEGIES
 
 
-def calibrated(n_samples=100_000, seed=0):
+def calibrated(n_samples=40_000, seed=0):
     """Calibrated probabilities of a rare class, and labels drawn from them."""
     rng = np.random.default_rng(seed)
     p = rng.beta(0.3, 4.0, size=n_samples)
@@ -34,13 +34,13 @@ def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, sco
     rows = RowProbabilities.of(np.column_stack([1 - p, p]), np.ones(len(p)), prior)
     assert len(rows.proba) <= 4097
     rule = Decision(decision, [0, 1]).with_rows(rows)
-    best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 200)))
+    best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 60)))
     assert score(y, p >= rule.threshold(prior, prior)) > best - 0.005
     # Where positive rows are three times as frequent, the same rows are enough.
     prior_there = np.array([1 - 3 * p.mean(), 3 * p.mean()])
     there = shift_prior(np.column_stack([1 - p, p]), prior, prior_there)[:, 1]
     weight = np.where(y == 1, prior_there[1] / y.mean(), prior_there[0] / (1 - y.mean()))
-    best = max(score(y, there >= t, sample_weight=weight) for t in np.quantile(there, np.linspace(0.5, 0.999, 200)))
+    best = max(score(y, there >= t, sample_weight=weight) for t in np.quantile(there, np.linspace(0.5, 0.999, 60)))
     assert score(y, there >= rule.threshold(prior_there, prior_there), sample_weight=weight) > best - 0.005
     assert rule.threshold(prior_there, prior) == pytest.approx(
         shift_prior(np.array([1 - (t := rule.threshold(prior_there, prior_there)), t]), prior_there, prior)[1]
