@@ -40,6 +40,11 @@ def compare_file(run, names, estimator, answers, rows):
     rows : ndarray or dataframe
         Rows of a table, as ``predict_proba`` takes them. Those that it refuses are left out.
 
+    Returns
+    -------
+    int
+        Number of rows that were compared.
+
     Raises
     ------
     ValueError
@@ -48,7 +53,7 @@ def compare_file(run, names, estimator, answers, rows):
     columns = None if hasattr(estimator, "steps") else answers.columns
     proba, labels, kept = _answers_of(estimator, rows)
     if not kept.any():
-        return
+        return 0
     given = inputs_from(run.inputs, names, columns, rows)
     try:
         found = run({name: values[kept] for name, values in given.items()})
@@ -59,14 +64,14 @@ def compare_file(run, names, estimator, answers, rows):
     if differences[row] > TOLERANCE:
         raise ValueError(_refusal(rows, kept, row, f"says {np.round(found['proba'][row], 6).tolist()}",
                                   f"predict_proba {np.round(proba[row], 6).tolist()}"))  # fmt: skip
-    told = np.array([text.decode() if isinstance(text, bytes) else text for text in found["label"].tolist()])
     # A probability that rounding carries over the threshold takes the label with it.
     own = answers.classes[answers.indices(found["proba"].astype(np.float64))]
-    labels = _plain(labels, answers.classes)
-    differs = (told != labels) & (told != np.array(own.tolist()))
+    told, labels, own = (_plain(of, answers.classes, found["label"].dtype) for of in (found["label"], labels, own))
+    differs = (told != labels) & (told != own)
     if differs.any():
         row = int(differs.argmax())
         raise ValueError(_refusal(rows, kept, row, f"says {told.tolist()[row]!r}", f"predict {labels.tolist()[row]!r}"))
+    return int(kept.sum())
 
 
 def inputs_from(inputs, names, columns, rows):
@@ -166,10 +171,12 @@ def _slice(rows, begin, end):
     return rows.iloc[begin:end] if hasattr(rows, "iloc") else rows[begin:end]
 
 
-def _plain(labels, classes):
-    """Return labels as a file gives them: of one-hot rows, their columns."""
+def _plain(labels, classes, dtype):
+    """Return labels as a file gives them: of one-hot rows, their columns; numbers rounded as there."""
     labels = np.asarray(labels)
-    return np.array((classes[labels.argmax(axis=1)] if labels.ndim == 2 else labels).tolist())
+    labels = (classes[labels.argmax(axis=1)] if labels.ndim == 2 else labels).tolist()
+    plain = np.array([label.decode() if isinstance(label, bytes) else label for label in labels])
+    return plain.astype(dtype) if dtype.kind == "f" else plain
 
 
 def _numbers(column, dtype):

@@ -1,6 +1,7 @@
 """How does a fitted classifier become one file that runs without this package?"""
 
 import importlib
+import warnings
 from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
@@ -55,6 +56,11 @@ def export(estimator, path, *, format="saved_model", X=None):
         If `path` is something other than an earlier export in this format: another file or folder, a folder to which
         files were added, a symbolic link, the current folder.
 
+    Warns
+    -----
+    UserWarning
+        If no row could be compared, as the classifier refuses all of them.
+
     Notes
     -----
     The graph has an input for each column, of shape (n_rows,) and of its name, to which an underscore is added where a
@@ -93,10 +99,14 @@ def export(estimator, path, *, format="saved_model", X=None):
         # Scaled in single precision, as LiteRT does, numbers next to a threshold may pass it.
         answers, is_exact = classifier.answers_, format != "litert"
         made_up = probe_pipeline(steps, answers, is_exact) if steps else probe_rows(answers)
-        run = load_file(format, draft)
-        for rows in (made_up, X):
-            if rows is not None:
-                compare_file(run, names, estimator if steps else classifier, answers, rows)
+        run, given = load_file(format, draft), [made_up] if X is None else [made_up, X]
+        written = estimator if steps else classifier
+        if not sum(compare_file(run, names, written, answers, rows) for rows in given):
+            warnings.warn(
+                "export could not compare the file with the classifier, which refuses all made-up rows; give some rows "
+                "that it takes: export(..., X=X).",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
 
 
 def _write_saved_model(steps, classifier, folder):

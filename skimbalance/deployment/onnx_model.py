@@ -19,6 +19,24 @@ def write_onnx(classifier, file):
     answers = OnnxAnswers(classifier.answers_)
     nodes = Nodes(prefix=_free_prefix(answers.inputs))
     inputs, labels = answers.add_to(nodes, label="label", proba="proba"), answers.labels
+    save(nodes, inputs, labels, file)
+    return [one.name for one in inputs]
+
+
+def save(nodes, inputs, labels, file):
+    """Write nodes of the results "proba" and "label" as a file.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        Nodes.
+    inputs : list of Input
+        Inputs of the table.
+    labels : ndarray of shape (n_classes,)
+        Labels, of one type.
+    file : str
+        File to write.
+    """
     model = model_of(
         nodes,
         {one.name: (one.dtype, one.shape) for one in inputs},
@@ -31,7 +49,6 @@ def write_onnx(classifier, file):
     )
     with open(file, "wb") as opened:
         opened.write(model.SerializeToString())
-    return [one.name for one in inputs]
 
 
 def _free_prefix(inputs):

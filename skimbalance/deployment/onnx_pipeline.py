@@ -1,7 +1,6 @@
 """How does a pipeline of scikit-learn become a file for onnxruntime?"""
 
 import importlib
-import json
 import warnings
 
 import numpy as np
@@ -10,8 +9,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from skimbalance.deployment.needed import need
-from skimbalance.deployment.onnx_model import OnnxAnswers
-from skimbalance.deployment.onnx_nodes import Nodes, model_of
+from skimbalance.deployment.onnx_model import OnnxAnswers, save
+from skimbalance.deployment.onnx_nodes import Nodes
 from skimbalance.deployment.onnx_steps import Steps, TableIsNoMatrix
 from skimbalance.deployment.table import Input, with_plain_names
 
@@ -50,19 +49,7 @@ def write_pipeline(steps, classifier, file):
     own.add_to(nodes, "label", "/proba", written.result, "float64")
     _add_proba(nodes, written.refused)
     nodes.nodes = front.nodes + nodes.nodes
-    labels = own.labels
-    model = model_of(
-        nodes,
-        {one.name: (one.dtype, one.shape) for one in inputs},
-        {
-            "proba": ("float64", (None, len(labels))),
-            "label": ("string" if labels.dtype.kind == "U" else labels.dtype, (None,)),
-        },
-        producer="skimbalance",
-        classes=json.dumps(labels.tolist()),
-    )
-    with open(file, "wb") as opened:
-        opened.write(model.SerializeToString())
+    save(nodes, inputs, own.labels, file)
     names = iter([one.name for one in inputs])
     return list(names) if inputs[0].width > 1 else [None if kind is None else next(names) for kind in written.reads]
 

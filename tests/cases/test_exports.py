@@ -205,6 +205,20 @@ def test_rows_that_the_classifier_refuses_are_left_out(plain, tmp_path):
     export(clf, tmp_path / "model", X=rows)
 
 
+def test_that_nothing_could_be_compared_is_said(tmp_path):
+    """A pipeline of the user's own that refuses what it has not seen."""
+    X, y = table()
+
+    pipe = make_pipeline(StandardScaler(), ImbalancedKerasClassifier("mlp", epochs=1, random_state=0)).fit(X, y)
+
+    def refuse(X, copy=None):
+        raise ValueError("unknown rows")
+
+    pipe[0].transform = refuse
+    with pytest.warns(UserWarning, match="could not compare the file with the classifier"):
+        export(pipe, tmp_path / "model")
+
+
 def test_pipelines_of_scalers_are_compared_next_to_thresholds(tmp_path):
     X, y = table()
     clf = ImbalancedKerasClassifier(opinions="boosting", **NETWORK)
