@@ -153,7 +153,8 @@ def _learn_from(step, where, usual, unusual):
     for i, categories in enumerate(getattr(step, "categories_", ())):
         known = [v for v in np.asarray(categories, dtype=object).tolist() if v is not None and v == v]
         is_text = any(isinstance(value, str) for value in known)
-        usual[where[i]], unusual[where[i]] = known, [None, _UNKNOWN_TEXT if is_text else _UNKNOWN_NUMBER]
+        missing = [] if "" in known else [None]  # a file takes the empty text for a missing one
+        usual[where[i]], unusual[where[i]] = known, [*missing, _UNKNOWN_TEXT if is_text else _UNKNOWN_NUMBER]
     middle = next((getattr(step, name) for name in _MIDDLES if getattr(step, name, None) is not None), None)
     spread = next((getattr(step, name) for name in _SPREADS if getattr(step, name, None) is not None), None)
     if np.shape(middle) != np.shape(where):
