@@ -163,6 +163,7 @@ GAPS = {
 def made_by(step, X):
     """Return what the nodes of a step make of a frame."""
     onnx_pipeline = importlib.import_module("skimbalance.deployment.onnx_pipeline")
+    onnx_nodes = importlib.import_module("skimbalance.deployment.onnx_nodes")
     n_made = step.transform(X.iloc[:2]).shape[1]
     columns = SimpleNamespace(offset=np.ones(n_made))  # as if all lay far from zero: inputs are double
     nodes, written = onnx_pipeline._write_steps(
@@ -172,7 +173,7 @@ def made_by(step, X):
     inputs = onnx_pipeline._add_inputs(front, written, step)
     nodes.nodes = front.nodes + nodes.nodes
     nodes.add("Identity", written.result, to="made")
-    model = onnx_pipeline.model_of(
+    model = onnx_nodes.model_of(
         nodes, {one.name: (one.dtype, one.shape) for one in inputs}, {"made": ("float64", (None, n_made))}
     )
     return feed(model.SerializeToString(), X, ["made"])[0][0]
