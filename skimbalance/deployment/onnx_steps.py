@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import get_tags
 
 from skimbalance.deployment.onnx_levels import encode, impute, indicate, into_bins
+from skimbalance.deployment.pipelines import positions
 from skimbalance.deployment.table import is_far
 
 #: NumPy's functions of a FunctionTransformer that are one operator of ONNX.
@@ -310,22 +311,6 @@ def _weighted(steps, step, columns, weight):
         return columns
     made = steps.nodes.add("Mul", steps.matrix(columns, step), steps.constant(weight))
     return steps.columns_of(made, len(columns), columns)
-
-
-def positions(columns, names):
-    """Return the positions that columns of a ColumnTransformer stand for: names, positions, a slice or a mask."""
-    if isinstance(columns, slice):
-        start, stop = (
-            names.index(end) + after if isinstance(end, str) else end
-            for end, after in ((columns.start, 0), (columns.stop, 1))
-        )
-        return list(range(len(names)))[start : stop : columns.step]
-    if isinstance(columns, (str, int, np.integer)):
-        columns = [columns]
-    columns = list(columns)
-    if columns and all(isinstance(of, (bool, np.bool_)) for of in columns):
-        return np.flatnonzero(columns).tolist()
-    return [names.index(of) if isinstance(of, str) else range(len(names))[of] for of in columns]
 
 
 #: What takes gaps, or is made of steps that say so themselves.

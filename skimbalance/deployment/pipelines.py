@@ -34,6 +34,22 @@ def _changes_rows(step):
     return step is not None and not (isinstance(step, str) and step == "passthrough") and not is_sampler
 
 
+def positions(columns, names):
+    """Return the positions that columns of a ColumnTransformer stand for: names, positions, a slice or a mask."""
+    if isinstance(columns, slice):
+        start, stop = (
+            names.index(end) + after if isinstance(end, str) else end
+            for end, after in ((columns.start, 0), (columns.stop, 1))
+        )
+        return list(range(len(names)))[start : stop : columns.step]
+    if isinstance(columns, (str, int, np.integer)):
+        columns = [columns]
+    columns = list(columns)
+    if columns and all(isinstance(of, (bool, np.bool_)) for of in columns):
+        return np.flatnonzero(columns).tolist()
+    return [names.index(of) if isinstance(of, str) else range(len(names))[of] for of in columns]
+
+
 class Scaling:
     """The steps before a classifier, where they do no more than scale columns.
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from skimbalance.deployment.pipelines import Scaling
+from skimbalance.deployment.pipelines import Scaling, positions
 from skimbalance.deployment.table import holds_text
 from skimbalance.opinions.trees import TreeClassifier
 
@@ -132,20 +132,11 @@ def _parts(step, where):
             if not hasattr(inner, "transform") or getattr(inner, "n_features_in_", len(where)) != len(where):
                 return
     elif isinstance(step, ColumnTransformer):
+        names = list(getattr(step, "feature_names_in_", range(step.n_features_in_)))
         for _, inner, columns in step.transformers_:
-            yield from _parts(inner, _positions(step, columns))
+            yield from _parts(inner, np.array(positions(columns, names), dtype=int))
     else:
         yield where, step
-
-
-def _positions(step, columns):
-    """Return the positions of columns of a ColumnTransformer, however they are named."""
-    columns = np.atleast_1d(np.arange(step.n_features_in_)[columns] if isinstance(columns, slice) else columns)
-    if columns.dtype.kind in "OU" and len(columns):
-        names = list(step.feature_names_in_)
-        return np.array([names.index(name) for name in columns])
-    every = np.arange(step.n_features_in_)
-    return every[columns.astype(bool) if columns.dtype == bool else columns.astype(int)]
 
 
 def _learn_from(step, where, usual, unusual):

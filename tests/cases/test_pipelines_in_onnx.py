@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_sampling_pipeline
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -286,3 +286,9 @@ def test_base_models_that_skl2onnx_converts_otherwise(other, tmp_path):
         export(clf, file, format="onnx")
         proba = onnxruntime.InferenceSession(file).run(["proba"], {"X": X})[0]
         np.testing.assert_allclose(proba, clf.predict_proba(X), atol=1e-5)
+
+
+def test_an_export_compares_columns_that_are_a_slice_of_names(tmp_path):
+    X, y = table()
+    parts = [("numbers", StandardScaler(), slice("a", "b c"))]
+    export(make_pipeline(ColumnTransformer(parts), small()).fit(X, y), tmp_path / "model.onnx", format="onnx", X=X)
