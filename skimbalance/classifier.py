@@ -13,9 +13,10 @@ from skimbalance.checks import (
     check_values,
     spawn_generators,
 )
-from skimbalance.engine.packing import packed, unpacked
+from skimbalance.engine.packing import OfPickle, packed, unpacked
 from skimbalance.engine.startup import is_forked, start
 from skimbalance.engine.state import read, unchanged_on_failure
+from skimbalance.engine.vetting import check_loaded
 from skimbalance.judging import JudgingClassifier
 from skimbalance.networks import Network, adapt_network, check_gaps, metrics_on, pack_network, unpack_network
 from skimbalance.posterior import Posterior
@@ -524,11 +525,21 @@ class ImbalancedKerasClassifier(JudgingClassifier):
             state["_network"] = self._network.returns_proba
         return packed(state)
 
+    def __reduce_ex__(self, protocol):
+        """Return what a pickle or a copy consists of, its state marked as such."""
+        construct, arguments, state, *others = super().__reduce_ex__(protocol)
+        return construct, arguments, OfPickle(state), *others
+
     def __setstate__(self, state):
         """Restore the state, and the network from bytes; unfitted in a fork where no network can run.
 
         An error here would end a worker of a pool, for whose result its parent would wait for ever; ``fit`` raises it.
+        A state that no pickle or copy has made comes from a file of skops, whose maker may not be trusted.
         """
+        if isinstance(state, OfPickle):
+            state = state.state
+        else:
+            check_loaded(state)
         if "model_" in state and is_forked():
             state = {name: value for name, value in state.items() if name[0] == "_" or name[-1] != "_"}
         state = unpacked(state)

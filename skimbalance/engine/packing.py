@@ -1,10 +1,13 @@
 """How are Keras' objects put into plain parts, which a pickle and skops can both write?"""
 
+import io
+import json
 import os
 import tempfile
 import zipfile
 
 from skimbalance.engine.startup import keep_python_random, keras
+from skimbalance.engine.vetting import check_config, forbidden_in
 
 
 class Packed:
@@ -15,6 +18,7 @@ class Packed:
 
     def unpack(self):
         """Return the object."""
+        check_config(self.config, "an optimizer, loss or metric")
         return self.kind.from_config(self.config)
 
 
@@ -82,8 +86,15 @@ class ByArguments:
         self.__init__(**unpacked(state))
 
 
+class OfPickle:
+    """The state of a classifier in a pickle or a copy, which runs code anyway: skops writes no object of this class."""
+
+    def __init__(self, state):
+        self.state = state
+
+
 def lambdas_run_code():
-    """Stand beside a network whose lambda functions are code: who loads a file that names this trusts that code."""
+    """Stand beside a network whose layers may run code: who loads a file that names this trusts that code."""
 
 
 def model_to_bytes(model):
@@ -91,18 +102,25 @@ def model_to_bytes(model):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         keras.saving.save_model(model, path)
-        with zipfile.ZipFile(path) as archive:
-            config = archive.read("config.json")
         with open(path, "rb") as file:
-            holds_code = b"__lambda__" in config or b'"Lambda"' in config
-            return file.read(), lambdas_run_code if holds_code else None
+            content = file.read()
+    return content, lambdas_run_code if forbidden_in(_config_of(content)) else None
 
 
 def model_from_bytes(content, trust, compile=False):
-    """Return the network; the code of lambda functions runs only where `trust` says so."""
+    """Return the network; code that its layers hold or name runs only where `trust` says so."""
+    is_trusted = trust is lambdas_run_code
+    if not is_trusted:
+        check_config(_config_of(content), "a network")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         with open(path, "wb") as file:
             file.write(content)
         with keep_python_random():
-            return keras.saving.load_model(path, compile=compile, safe_mode=trust is not lambdas_run_code)
+            return keras.saving.load_model(path, compile=compile, safe_mode=not is_trusted)
+
+
+def _config_of(content):
+    """Return the configuration of a network that Keras has written."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return json.loads(archive.read("config.json"))
