@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 
 from skimbalance.links import NUMPY
+from skimbalance.numbers_given import as_numbers, check_proba
 from skimbalance.posterior import shift_prior
 
 _BY_ROWS = ("fbeta", "mcc")
@@ -159,20 +160,30 @@ class Decision:
         if self.kind == "balanced_accuracy":
             return ops.argmax(proba / ops.cast(prior, proba.dtype), axis=1)
         if self.kind == "costs":
-            return ops.argmax(-ops.matmul(proba, ops.cast(self.value, proba.dtype)), axis=1)
+            return ops.argmax(-ops.matmul(proba, ops.cast(_of_size_one(self.value), proba.dtype)), axis=1)
         return ops.argmax(proba, axis=1)
 
     def _threshold_of_costs(self):
         """Return the threshold of two classes that follows from costs; None where both mistakes are rewarded."""
         order = [1 - self.positive, self.positive]
         costs = self.value[np.ix_(order, order)]
-        (tn, fp), (fn, tp) = costs / max(np.abs(costs).max(), np.finfo(np.float64).tiny)  # so that no sum overflows
-        alarm, miss = fp - tn, fn - tp  # what a mistake costs beyond the right label
+        (tn, fp), (fn, tp) = costs
+        alarm, miss = (int(a > b) - int(a < b) for a, b in ((fp, tn), (fn, tp)))  # is a mistake worse than being right?
         if alarm > 0 and miss > 0:
-            return float(alarm / (alarm + miss))
+            (tn, fp), (fn, tp) = _of_size_one(costs)
+            return float((fp - tn) / (fp - tn + fn - tp))
         if alarm < 0 and miss < 0:
             return None
         return 0.0 if alarm <= 0 <= miss else np.inf
+
+
+def _of_size_one(costs):
+    """Return costs over a power of two, so that sums and differences of the largest numbers there are do not overflow.
+
+    The largest of each matrix, (..., n_classes, n_classes), is below one then; single precision holds it as well.
+    """
+    exponents = np.frexp(np.abs(costs).max(axis=(-2, -1), keepdims=True))[1]
+    return np.ldexp(costs, -exponents)
 
 
 @dataclass(frozen=True)
@@ -363,7 +374,8 @@ def decide(proba, *, costs, classes=None, pos_label=None):
     Raises
     ------
     ValueError
-        If shapes do not fit, a cost is not finite, or it is not said which label is positive.
+        If `proba` holds no probabilities, shapes do not fit, a cost is not finite, or it is not said which label is
+        positive.
 
     References
     ----------
@@ -378,9 +390,7 @@ def decide(proba, *, costs, classes=None, pos_label=None):
     >>> decide([0.1, 0.1], costs={"fp": 5.0, "fn": np.array([20.0, 200.0])})
     array([0, 1])
     """
-    proba = np.asarray(proba, dtype=np.float64)
-    if proba.ndim not in (1, 2) or not np.all(np.isfinite(proba)):
-        raise ValueError(f"proba has shape {proba.shape}; it takes finite probabilities, one row a sample.")
+    proba = check_proba(proba, alone=True)
     n_classes = 2 if proba.ndim == 1 else proba.shape[1]
     classes = np.arange(n_classes) if classes is None else np.asarray(classes)
     if classes.shape != (n_classes,):
@@ -397,7 +407,7 @@ def decide(proba, *, costs, classes=None, pos_label=None):
             )
     if proba.ndim == 1:
         proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
-    expected = np.einsum("nt,ntp->np", proba, _cost_matrices(costs, len(proba), n_classes, positive))
+    expected = np.einsum("nt,ntp->np", proba, _of_size_one(_cost_matrices(costs, len(proba), n_classes, positive)))
     return classes[expected.argmin(axis=1)]
 
 
@@ -408,14 +418,14 @@ def _cost_matrices(costs, n_samples, n_classes, positive):
             raise ValueError(f"costs has the keys {list(costs)}; it takes 'fp' and 'fn', or is a matrix.")
         matrices = np.zeros((n_samples, 2, 2))
         for name, true, predicted in (("fp", 1 - positive, positive), ("fn", positive, 1 - positive)):
-            cost = np.asarray(costs[name], dtype=np.float64)
+            cost = as_numbers(costs[name], f"costs[{name!r}]")
             if cost.shape not in ((), (n_samples,)):
                 raise ValueError(
                     f"costs[{name!r}] has shape {cost.shape}; it takes a number, or one for each of {n_samples} rows."
                 )
             matrices[:, true, predicted] = cost
     else:
-        matrices = np.asarray(costs, dtype=np.float64)
+        matrices = as_numbers(costs, "costs")
         if matrices.shape not in ((n_classes, n_classes), (n_samples, n_classes, n_classes)):
             raise ValueError(
                 f"costs has shape {matrices.shape}; it takes {(n_classes, n_classes)}, [true class, predicted class], "
@@ -485,8 +495,8 @@ def threshold_from_rows(kind, value, positive, sample_weight=None):
     true_positive, predicted = np.cumsum(weight * p), np.cumsum(weight)
     positives, total = true_positive[-1], predicted[-1]
     if kind == "fbeta":
-        score = (1 + value**2) * true_positive / (predicted + value**2 * positives)
-        return float(score.max() / (1 + value**2))
+        # The best F-beta over 1 + beta^2; zero, for recall alone, where the square of beta is infinite.
+        return float((true_positive / (predicted + float(value) * float(value) * positives)).max())
     covariance = true_positive * total - predicted * positives
     spread = predicted * (total - predicted) * positives * (total - positives)
     score = covariance / np.sqrt(np.maximum(spread, 1e-300))

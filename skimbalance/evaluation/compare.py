@@ -7,7 +7,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import indexable
-from sklearn.utils.validation import _check_sample_weight
 
 from skimbalance.decision import cost_matrix, known_positive
 from skimbalance.evaluation.candidates import labelled, plan_fits
@@ -15,6 +14,7 @@ from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.nesting import prefix_of_classifier
+from skimbalance.numbers_given import check_share, check_weights
 
 #: What is compared where nothing is said.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
@@ -95,8 +95,8 @@ def compare_strategies(
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, codes[:, None], dtype=np.float64)
+    check_share(budget, "budget", below=True)
+    sample_weight = check_weights(sample_weight, len(codes))
     prefix = _known_prefix(estimator)
     if pos_label is None:
         pos_label = estimator.get_params()[f"{prefix}pos_label"]

@@ -5,6 +5,7 @@ import numpy as np
 from skimbalance.evaluation.luck import corrected_interval, probabilities
 from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.words import as_html, as_text, notes, sentences, short_labels
+from skimbalance.numbers_given import check_size
 from skimbalance.plotting import plot_comparison
 
 
@@ -187,6 +188,7 @@ class StrategyComparison:
             folds are those of `shared_folds`; for a candidate that is set aside, those that both have. All are NaN
             where there is none, and all but the difference where there is one.
         """
+        check_size(region, "region")
         label = self.best(score) if label is None else label
         sign = -1 if score in LESS_IS_BETTER else 1
         folds, compared = self.shared_folds(score)

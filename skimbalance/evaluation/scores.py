@@ -77,7 +77,8 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     if positive is not None:
         scores[_recall_name(budget)] = _recall_at(y == positive, proba[:, positive], weight, budget)
     if costs is not None:
-        scores["cost"] = float(np.average(costs[y, decide(proba, costs=costs)], weights=weight))
+        largest = max(np.abs(costs).max(), np.finfo(np.float64).tiny)  # sums of the largest numbers would overflow
+        scores["cost"] = largest * np.average(costs[y, decide(proba, costs=costs)] / largest, weights=weight)
     return {name: float(value) for name, value in scores.items()}
 
 

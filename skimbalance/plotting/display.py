@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.decision import known_positive
 from skimbalance.nesting import has_strategy, inner_classifier
+from skimbalance.numbers_given import as_numbers, check_weights
 
 # Okabe and Ito's colours, which the colour-blind tell apart, and lines to tell those of more curves.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -72,6 +73,7 @@ class ProbabilityDisplay:
         if pos_label is None:
             pos_label = getattr(clf, "pos_label_", None)
         positive = _position(pos_label, classes)
+        sample_weight = check_weights(sample_weight, len(column_or_1d(y)))
         proba = estimator.predict_proba(X)
         options = {**cls._options_of(estimator, clf, positive, X, proba), **options}
         if has_strategy(clf):
@@ -136,16 +138,23 @@ def as_rows(y_true, y_proba, pos_label, sample_weight):
     is_positive : ndarray of bool, shape (n_samples,)
     proba, weight : ndarray of float64, shape (n_samples,)
     pos_label : label
+
+    Rows of weight zero are left out.
     """
-    if np.ndim(y_proba) != 1:
+    y_true, proba = column_or_1d(y_true), as_numbers(y_proba, "y_proba")
+    if proba.ndim != 1:
         raise ValueError(
-            f"y_proba has shape {np.shape(y_proba)}; it takes the probabilities of the positive label alone, such as "
+            f"y_proba has shape {proba.shape}; it takes the probabilities of the positive label alone, such as "
             "clf.predict_proba(X)[:, 1]."
         )
-    y_true, proba = column_or_1d(y_true), np.asarray(y_proba, dtype=np.float64)
-    check_consistent_length(y_true, proba, sample_weight)
+    check_consistent_length(y_true, proba)
+    if not len(proba):
+        raise ValueError("y_true and y_proba hold no row; a curve takes rows with the label and without it.")
     if not (np.isfinite(proba).all() and proba.min() >= 0 and proba.max() <= 1):
         raise ValueError(f"y_proba lies in [{proba.min()}, {proba.max()}]; it takes probabilities, in [0, 1].")
+    weight = check_weights(sample_weight, len(proba))
+    weight = np.ones(len(proba)) if weight is None else weight
+    y_true, proba, weight = y_true[weight > 0], proba[weight > 0], weight[weight > 0]
     classes = np.unique(y_true).tolist()
     if pos_label is None:
         pos_label = 1 if len(classes) == 1 else classes[_position(None, classes)]
@@ -155,7 +164,6 @@ def as_rows(y_true, y_proba, pos_label, sample_weight):
             f"{is_positive.sum()} of {len(is_positive)} rows have the label {pos_label!r}; a curve takes rows with and "
             f"without it. The labels are {classes[:20]}."
         )
-    weight = np.ones(len(proba)) if sample_weight is None else _check_sample_weight(sample_weight, proba[:, None])
     return is_positive, proba, weight, pos_label
 
 

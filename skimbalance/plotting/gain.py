@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skimbalance.numbers_given import check_share
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, cumulated, finish, is_first, named
 
 
@@ -76,8 +77,7 @@ class GainDisplay(ProbabilityDisplay):
         GainDisplay
         """
         is_positive, proba, weight, pos_label = as_rows(y_true, y_proba, pos_label, sample_weight)
-        if not 0 < budget <= 1:
-            raise ValueError(f"budget={budget!r} is no share of the rows; it takes a number above 0 and up to 1.")
+        check_share(budget, "budget")
         _, found, alarms = cumulated(is_positive, proba, weight)
         share, gain = np.r_[0.0, found + alarms], np.r_[0.0, found / found[-1]]
         return cls(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skimbalance.numbers_given import is_number
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, finish, is_first
 
 
@@ -86,7 +87,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
         share = float(weight @ is_positive)
         if max_threshold is None:
             max_threshold = min(max(5 * share, 0.2), 0.95)
-        if not 0 < max_threshold < 1:
+        if not (is_number(max_threshold) and 0 < max_threshold < 1):
             raise ValueError(f"max_threshold={max_threshold!r} is no probability between 0 and 1.")
         thresholds = np.linspace(0, max_threshold, 201)[1:]
         order = np.argsort(proba)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from skimbalance.numbers_given import check_count
 from skimbalance.plotting.display import (
     COLORS,
     FAINT,
@@ -103,8 +104,7 @@ class ReliabilityDisplay(ProbabilityDisplay):
         ReliabilityDisplay
         """
         is_positive, proba, weight, pos_label = as_rows(y_true, y_proba, pos_label, sample_weight)
-        if n_bins < 1:
-            raise ValueError(f"n_bins={n_bins!r} is no number of bins; it takes an integer of 1 or more.")
+        check_count(n_bins, "n_bins")
         of_bin = _bins(proba, weight, n_bins)
         total = np.bincount(of_bin, weight)
         true, predicted = np.bincount(of_bin, weight * is_positive) / total, np.bincount(of_bin, weight * proba) / total

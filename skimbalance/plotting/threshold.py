@@ -6,6 +6,7 @@ import numpy as np
 
 from skimbalance.decision import Decision, cost_matrix
 from skimbalance.nesting import has_strategy, own_positive, used_threshold
+from skimbalance.numbers_given import is_number
 from skimbalance.plotting.display import (
     COLORS,
     GREY,
@@ -105,6 +106,8 @@ class ThresholdDisplay(ProbabilityDisplay):
         ThresholdDisplay
         """
         is_positive, proba, weight, pos_label = as_rows(y_true, y_proba, pos_label, sample_weight)
+        if threshold is not None and not (is_number(threshold) and threshold >= 0):
+            raise ValueError(f"threshold={threshold!r} is no probability; it takes None or a number of zero or more.")
         thresholds, found, alarms = cumulated(is_positive, proba, weight)
         share = found[-1]
         scores = {
