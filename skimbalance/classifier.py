@@ -78,7 +78,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     calibration : {"holdout"} or None, default=None
         "holdout" fits a logistic regression from logits to labels on held-out rows (a tenth, where no others are held
         out), and takes its probabilities in place of the loss' formula; for SMOTE-like samplers, whose formula is
-        approximate. A strategy that needs it (LDAM) is calibrated so by itself where there are enough rows.
+        approximate. It warns where fewer than five rows of a class are held out. A strategy that needs it (LDAM) is
+        calibrated so by itself where there are enough rows.
     decision : None, float, str, tuple, dict or array-like, default=None
         Rule by which ``predict`` turns probabilities into labels. None is the strategy's own: the most probable class
         at the class shares that it showed the network, whatever `target_prior` is. A number is the least probability
@@ -471,7 +472,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
         kept = self._train(applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
         train_prior = np.array([applied.train_prior(progress) for progress in kept])
-        self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out))
+        self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out, train_prior))
         self.train_prior_ = self._posterior.train_prior
         check_converged(read(network.model.weights), self._posterior, self.n_iter_)
         unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions, settings["verbose"])

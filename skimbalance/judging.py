@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 
 from skimbalance.decision import RowProbabilities
-from skimbalance.heldout import at_prior, hold_out_sets, holds_enough
+from skimbalance.heldout import ENOUGH, at_prior, hold_out_sets, holds_enough
 from skimbalance.opinions import grow_opinions
-from skimbalance.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
+from skimbalance.posterior import Posterior, even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
 from skimbalance.prediction import PredictingClassifier
 from skimbalance.strategies import named, needs_calibration
 from skimbalance.training.evaluation import log_loss, macro_average_precision
@@ -16,7 +16,7 @@ from skimbalance.training.evaluation import log_loss, macro_average_precision
 class JudgingClassifier(PredictingClassifier):
     """Classifier that learns from rows which its network does not know."""
 
-    def _calibrator(self, strategy, held_out):
+    def _calibrator(self, strategy, held_out, train_prior):
         """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
         vars(self).pop("calibrator_", None)
         wants = self.calibration or needs_calibration(strategy) or self.loss_.needs_calibration
@@ -39,8 +39,21 @@ class JudgingClassifier(PredictingClassifier):
                 f"{self.classes_[missing].tolist()}; let the first chunks hold two rows or more of each, or set "
                 "calibration=None."
             )
-        weights = at_prior(held_out.y, held_out.sample_weight, self.prior_)
-        self.calibrator_ = fit_calibrator(self._logits_of(held_out.X), held_out.y, weights)
+        counts = np.bincount(y)
+        if counts.min() < ENOUGH:
+            warnings.warn(
+                f"The calibrator has {len(y)} held-out rows, {counts.min()} of them of class "
+                f"{self.classes_.tolist()[counts.argmin()]!r}, which is too few to tell how sure the network may be: "
+                f"hold out {ENOUGH} or more of each class (by validation_split, or from more rows), or set "
+                "calibration=None.",
+                UserWarning,
+                stacklevel=5,
+            )
+        weights, logits = at_prior(held_out.y, held_out.sample_weight, self.prior_), self._logits_of(held_out.X)
+        by_link = None
+        if not (self.loss_.needs_calibration or needs_calibration(strategy)):
+            by_link = Posterior(self.loss_, train_prior, self.prior_).at(self.prior_, logits)
+        self.calibrator_ = fit_calibrator(logits, held_out.y, weights, by_link)
         return self.calibrator_
 
     def _ask_others(self, kinds, applied, plan, shown, members, rng, verbose):

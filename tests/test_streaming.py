@@ -95,7 +95,7 @@ def test_average_precision_is_nan_until_a_positive_is_held_out(rare):
 
 def test_calibration_asks_for_held_out_rows_of_every_class(rare):
     X, y = rare
-    clf = ImbalancedKerasClassifier("mlp", calibration="holdout", random_state=0)
+    clf = ImbalancedKerasClassifier("mlp", calibration="holdout", validation_split=0.3, random_state=0)
     with pytest.raises(ValueError, match="has none yet of \\[1\\]"):
         clf.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
     for _ in range(3):
