@@ -168,6 +168,7 @@ def test_decide_refuses(arguments, message):
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:The calibrator has")  # fewer than five rare rows are held out
 @pytest.mark.parametrize("how", ["rows", "weights", "few rows", "chunks"])
 def test_labels_by_another_name_in_pairs(parameters, how, rare):
     """Names in the order of the numbers they replace: the same fit, to the bit, with everything it meets."""
