@@ -300,3 +300,12 @@ def test_an_unfitted_classifier_is_refused(display, rare):
     rows = () if display is HistoryDisplay else (X, y)
     with pytest.raises(NotFittedError):
         display.from_estimator(ImbalancedKerasClassifier("mlp"), *rows)
+
+
+@pytest.mark.parametrize("display", OF_ROWS)
+def test_a_label_is_no_formula(display):
+    rng = np.random.default_rng(0)
+    y, proba = np.array(["$\\frac$", "b"])[rng.integers(2, size=50)], rng.random(50)
+    drawn = display.from_predictions(y, proba, pos_label="$\\frac$")
+    drawn.figure_.canvas.draw()
+    assert any("frac" in label for ax in drawn.figure_.axes for label in (ax.get_xlabel(), ax.get_ylabel()))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skimbalance.decision import Decision
-from skimbalance.plotting.display import COLORS, FAINT, GREY, STYLES, finish, new_axes, one_legend
+from skimbalance.plotting.display import COLORS, FAINT, GREY, STYLES, finish, new_axes, one_legend, plain
 from skimbalance.plotting.net_benefit import NetBenefitDisplay
 from skimbalance.plotting.reliability import ReliabilityDisplay
 from skimbalance.plotting.threshold import ThresholdDisplay
@@ -176,7 +176,7 @@ def _curves(comparison):
 
 def _named(comparison, label):
     """Return a label as text that matplotlib draws as it is: no formula, and not hidden from a legend."""
-    shown = comparison.short_labels()[label].replace("$", r"\$")
+    shown = plain(comparison.short_labels()[label])
     return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 
 

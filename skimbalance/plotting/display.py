@@ -207,10 +207,15 @@ def new_axes(size, n_axes=1, **how):
 
 def finish(ax, beside=1.02, **labels):
     """Name the axes, and put a legend where it covers nothing: beside them, where the figure makes room for it."""
-    ax.set(**labels)
+    ax.set(**{name: plain(of) if isinstance(of, str) else of for name, of in labels.items()})
     ax.spines[["top", "right"]].set_visible(False)
     makes_room = ax.figure.get_layout_engine() is not None
     ax.legend(**(_beside(beside) if makes_room else {"loc": "best"}), **_LEGEND)
+
+
+def plain(text):
+    """Return text that matplotlib draws as it is: labels of a table are no formulas."""
+    return text.replace("$", r"\$")
 
 
 def one_legend(axes):

@@ -14,6 +14,7 @@ from skimbalance.plotting.display import (
     import_pyplot,
     is_first,
     named,
+    plain,
     probability_scale,
 )
 
@@ -160,7 +161,7 @@ class ReliabilityDisplay(ProbabilityDisplay):
         finish(ax, ylabel=f"share that is {self.pos_label!r}", xlabel=label if self.density_ax_ is None else "")
         if self.density_ax_ is not None:
             self._plot_density(color, log)
-            self.density_ax_.set_xlabel(label)
+            self.density_ax_.set_xlabel(plain(label))
         return self
 
     def _lowest(self):
