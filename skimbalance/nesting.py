@@ -3,6 +3,8 @@
 from numbers import Real
 
 import numpy as np
+from sklearn.ensemble import BaggingClassifier
+from sklearn.multiclass import OneVsRestClassifier
 
 
 def inner_classifier(model):
@@ -108,6 +110,16 @@ def prefix_of_classifier(estimator):
         return None
     prefix = prefix_of_classifier(inner)
     return None if prefix is None else f"{name}__{prefix}"
+
+
+def renumbers_labels(estimator):
+    """Return whether an estimator around a classifier of this package shows it positions among the labels."""
+    while not has_strategy(estimator):
+        if isinstance(estimator, BaggingClassifier | OneVsRestClassifier):
+            return True
+        steps = getattr(estimator, "steps", None)
+        estimator = steps[-1][1] if steps else estimator.estimator
+    return False
 
 
 def has_strategy(estimator):

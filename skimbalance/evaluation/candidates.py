@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from numbers import Number
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skimbalance.decision import Decision
-from skimbalance.nesting import decides_after_fit, prefix_of_classifier
+from skimbalance.nesting import decides_after_fit, prefix_of_classifier, renumbers_labels
 
 
 @dataclass
@@ -92,7 +92,7 @@ def _label(strategy):
     return type(strategy).__name__
 
 
-def plan_fits(estimator, prefix, candidates, pos_label, random_state):
+def plan_fits(estimator, prefix, candidates, classes, positive, random_state):
     """Return the fits that the strategies ask for.
 
     Parameters
@@ -103,8 +103,10 @@ def plan_fits(estimator, prefix, candidates, pos_label, random_state):
         What parameters of the classifier that it ends in are preceded by.
     candidates : dict of str to object
         Strategies and other models by label.
-    pos_label : label or None
-        Positive label, for classifiers that are told none.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    positive : int or None
+        Position of the positive one of two, for classifiers that are told none.
     random_state : int, RandomState instance or None
         Source of seeds.
 
@@ -125,8 +127,9 @@ def plan_fits(estimator, prefix, candidates, pos_label, random_state):
             fits.append(new)
     for fit in fits:
         parameters = fit.model.get_params()
-        if pos_label is not None and fit.prefix is not None and parameters[f"{fit.prefix}pos_label"] is None:
-            fit.model.set_params(**{f"{fit.prefix}pos_label": pos_label})
+        if positive is not None and fit.prefix is not None and parameters[f"{fit.prefix}pos_label"] is None:
+            shown = positive if renumbers_labels(fit.model) else classes.tolist()[positive]
+            fit.model.set_params(**{f"{fit.prefix}pos_label": shown})
         if random_state is not None:
             seedless = [name for name, value in parameters.items() if name.endswith("random_state") and value is None]
             fit.model.set_params(**{name: _seed(random_state) for name in seedless})
@@ -135,7 +138,7 @@ def plan_fits(estimator, prefix, candidates, pos_label, random_state):
 
 def _fit_of(label, one, estimator, prefix):
     """Return the fit of one candidate."""
-    if isinstance(one, BaseEstimator) and hasattr(one, "predict_proba"):
+    if isinstance(one, BaseEstimator) and (is_classifier(one) or hasattr(one, "predict_proba")):
         model, prefix, settings = clone(one), prefix_of_classifier(one), None
     else:
         settings = dict(one) if isinstance(one, dict) else {"strategy": one}

@@ -13,7 +13,8 @@ from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
-from skimbalance.nesting import prefix_of_classifier
+from skimbalance.evaluation.words import INTERRUPTED
+from skimbalance.nesting import prefix_of_classifier, renumbers_labels
 from skimbalance.numbers_given import check_share, check_weights
 
 #: What is compared where nothing is said.
@@ -72,7 +73,8 @@ def compare_strategies(
     StrategyComparison
         Scores, out-of-fold probabilities and decisions; printed, a table and what it says. Models are scored by what
         their ``predict_proba`` and ``predict`` return, which should refer to the population of `y`: a sampler in a
-        pipeline before the classifier asks for a `target_prior` there.
+        pipeline before the classifier asks for a `target_prior` there. After an interruption (Ctrl-C), a comparison of
+        the fits that are finished, which says so; where none is, the interruption goes on.
 
     Raises
     ------
@@ -100,12 +102,13 @@ def compare_strategies(
     prefix = _known_prefix(estimator)
     if pos_label is None:
         pos_label = estimator.get_params()[f"{prefix}pos_label"]
+        if pos_label in (0, 1) and renumbers_labels(estimator):
+            pos_label = classes.tolist()[pos_label]
     positive = _positive(codes, classes, pos_label)
     candidates = labelled(strategies)
     own = None if scoring is None else OwnScores(estimator, scoring, budget)
     matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
-    positive_label = None if positive is None else classes.tolist()[positive]
-    fits = plan_fits(estimator, prefix, candidates, positive_label, random_state)
+    fits = plan_fits(estimator, prefix, candidates, classes, positive, random_state)
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
@@ -115,11 +118,15 @@ def compare_strategies(
         for fit in fits
         for split in splits
     ]
-    folds = {label: [] for label in candidates}
-    for outcomes in _run(calls, n_jobs, verbose):
-        for label, outcome in outcomes.items():
-            folds[label].append(outcome)
-    return StrategyComparison(folds, splits, classes, codes, positive, matrix, sample_weight)
+    outcomes = _run(calls, n_jobs, verbose)
+    n_done = len(outcomes)
+    undone = [fit for fit in fits for _ in splits][n_done:]
+    outcomes += [{label: {"error": INTERRUPTED} for label in fit.rules} for fit in undone]
+    folds = {label: [of[label] for of in outcomes if label in of] for label in candidates}
+    found = StrategyComparison(folds, splits, classes, codes, positive, matrix, sample_weight)
+    if n_done < len(calls):
+        found.interrupted_ = f"Interrupted: {n_done} of {len(calls)} fits were finished; all scores are of these."
+    return found
 
 
 def _known_prefix(estimator):
@@ -142,16 +149,21 @@ def _positive(codes, classes, pos_label):
 
 
 def _run(calls, n_jobs, verbose):
-    """Run the fits, and say how far they are."""
+    """Run the fits, and say how far they are; return those that are finished where the user interrupts the others."""
     began, results = time.perf_counter(), []
-    for result in _parallel(n_jobs)(calls):
-        results.append(result)
-        if verbose:
-            left = (time.perf_counter() - began) / len(results) * (len(calls) - len(results))
-            print(
-                f"\r{len(results)} of {len(calls)} fits, about {left:.0f} s left ", end="", file=sys.stderr, flush=True
-            )
-    if verbose:
+    try:
+        for result in _parallel(n_jobs)(calls):
+            results.append(result)
+            if verbose:
+                left = (time.perf_counter() - began) / len(results) * (len(calls) - len(results))
+                said = f"\r{len(results)} of {len(calls)} fits, about {left:.0f} s left "
+                print(said, end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        if not results:
+            raise
+    if verbose and len(results) < len(calls):
+        print(f"\rInterrupted after {len(results)} of {len(calls)} fits" + " " * 20, file=sys.stderr, flush=True)
+    elif verbose:
         print(f"\r{len(calls)} fits in {time.perf_counter() - began:.0f} s" + " " * 20, file=sys.stderr, flush=True)
     return results
 

@@ -48,6 +48,8 @@ class StrategyComparison:
         Positive label of two.
     costs_ : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes, [true class, predicted class].
+    interrupted_ : str or None
+        Where the user interrupted the comparison, how many fits were finished; the other folds count as failed.
 
     Examples
     --------
@@ -75,7 +77,7 @@ class StrategyComparison:
         self._test_shares = np.array([len(test) / (len(train) + len(test)) for train, test in splits])
         self.scores_, self.oof_proba_, self.decisions_, self.errors_, self.failed_folds_ = {}, {}, {}, {}, {}
         self.warnings_, self.seconds_, self.histories_, self.thresholds_ = {}, {}, {}, {}
-        self._own, self._complaints = set(), {}
+        self._own, self._complaints, self.interrupted_ = set(), {}, None
         for label, of_label in folds.items():
             self._add(label, of_label)
 

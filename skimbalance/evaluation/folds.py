@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from skimbalance.evaluation.scores import score_fold
+from skimbalance.evaluation.weights import fit_weighted
 from skimbalance.nesting import inner_classifier, used_threshold
 
 
@@ -92,10 +93,8 @@ def fit_fold(fit, table, split, params, scoring):
         try:
             fit.set_rule(model, fit.rule_of_fit(table.classes, table.positive))
             fit_params = _check_method_params(table.X, params or {}, train)
-            if table.sample_weight is not None:
-                steps = getattr(model, "steps", None)
-                fit_params[f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"] = table.weight_of(train)
-            model.fit(_safe_indexing(table.X, train), _safe_indexing(table.y, train), **fit_params)
+            rows, labels = _safe_indexing(table.X, train), _safe_indexing(table.y, train)
+            fit_weighted(model, rows, labels, table.weight_of(train), fit_params)
         except Exception as error:
             return {label: {"error": _said(error)} for label in fit.rules}
         seconds, of_fit, outcomes = time.perf_counter() - began, list(heard), {}
@@ -115,6 +114,11 @@ def _test(model, table, split, scoring):
     """Return what a fitted model says of the rows of a fold, and its scores."""
     _, test = split
     rows, classes, y = _safe_indexing(table.X, test), table.classes, table.codes[test]
+    if not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"{type(model).__name__} gives no probabilities, by which models are compared. Take one with "
+            "predict_proba, or put it into sklearn.calibration.CalibratedClassifierCV."
+        )
     began = time.perf_counter()
     predicted = model.predict(rows)
     seconds = time.perf_counter() - began

@@ -6,8 +6,10 @@ import textwrap
 import numpy as np
 
 _SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
-# Longest label in a table or a picture, and longest error.
-_LABEL_WIDTH, _ERROR_WIDTH = 60, 600
+# Longest label in a table or a picture.
+_LABEL_WIDTH = 60
+#: What stands in place of the error of a fold that was not fitted, as the user interrupted the comparison.
+INTERRUPTED = "KeyboardInterrupt: not fitted"
 
 
 def sentences(found, score="average precision"):
@@ -27,8 +29,9 @@ def sentences(found, score="average precision"):
             f"Recalibration would take {calibration:.3f} off the log-loss of {best!r}: "
             'see calibration="holdout" before its probabilities are used.'
         )
-    if found.errors_:
-        said.append(f"{_listed(found.errors_)} failed: see errors_.")
+    failed = [label for label, error in found.errors_.items() if error != INTERRUPTED]
+    if failed:
+        said.append(f"{_listed(failed)} failed: see errors_.")
     return said
 
 
@@ -83,16 +86,18 @@ def _more(told):
 
 def notes(found):
     """Return what is missing in a comparison, and why, sentence by sentence."""
-    return [*_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
+    interrupted = [found.interrupted_] if found.interrupted_ else []
+    return [*interrupted, *_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
 
 
 def _failed_folds(found):
     """Return which candidates failed in some of the folds."""
     alike = {}
-    for label, errors in found.failed_folds_.items():
-        if label in found.scores_:
+    for label, of_label in found.failed_folds_.items():
+        errors = {fold: error for fold, error in of_label.items() if error != INTERRUPTED}
+        if label in found.scores_ and errors:
             first, *others = dict.fromkeys(errors.values())
-            said = brief(first).rstrip(".") + (". Others are in failed_folds_" if others else "")
+            said = in_a_line(first).rstrip(".") + (". Others are in failed_folds_" if others else "")
             alike.setdefault((len(errors), said), []).append(label)
     return [
         f"{_listed(labels)} failed in {n} of {len(found._splits)} folds: {said}." for (n, said), labels in alike.items()
@@ -132,10 +137,11 @@ def _missing_scores(found):
 
 def _why_missing(found, score, fold, compared):
     """Return why not all candidates that are compared have a score in a fold."""
-    if any(fold in found.failed_folds_.get(label, ()) for label in compared):
-        return "failed"
+    errors = [found.failed_folds_[label][fold] for label in compared if fold in found.failed_folds_.get(label, ())]
+    if errors:
+        return "were not fitted" if set(errors) == {INTERRUPTED} else "failed"
     if score in found._own:
-        return f"have none by its scorer ({brief(found._complaints.get(score, 'NaN'))})"
+        return f"have none by its scorer ({in_a_line(found._complaints.get(score, 'NaN'))})"
     present = _classes_of(found, fold)
     if found._positive is None:
         return "hold one class alone"
@@ -203,7 +209,7 @@ def _table(found):
     for label in found.ordered() if found.scores_ else ():
         means = [f"{found.interval(label, name)[0]:.3f}" for name in names]
         rows.append([shown[label], *means, f"{found.seconds_[label]['fit']:.1f}"])
-    return rows, [[shown[label], brief(error)] for label, error in found.errors_.items()]
+    return rows, [[shown[label], in_a_line(error)] for label, error in found.errors_.items()]
 
 
 def _about(found):
@@ -225,10 +231,9 @@ def short_labels(labels):
     return short if len(set(short.values())) == len(short) else {label: repr(label) for label in labels}
 
 
-def brief(error):
-    """Return an error in one line that is not too long to be read."""
-    line = " ".join(error.split())
-    return line if len(line) <= _ERROR_WIDTH else f"{line[:_ERROR_WIDTH]} ..."
+def in_a_line(error):
+    """Return an error in one line, which is not cut: what to do often stands at its end."""
+    return " ".join(error.split())
 
 
 def _listed(labels):

@@ -1,0 +1,96 @@
+"""How do weights of rows reach the classifier inside of pipelines, searches and other estimators around it?"""
+
+import inspect
+
+import sklearn
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.metrics import get_scorer
+from sklearn.utils.validation import has_fit_parameter
+
+from skimbalance.nesting import has_strategy
+
+
+def fit_weighted(model, X, y, sample_weight, params):
+    """Fit a model, with weights where there are any.
+
+    Parameters
+    ----------
+    model : estimator
+        A copy that may be changed: classifiers inside of wrappers that pass weights on only by scikit-learn's metadata
+        routing are set to request them, unless the user has turned routing on and decides that.
+    X, y : array-like
+        Rows and labels.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights.
+    params : dict
+        What ``fit`` is given besides.
+
+    Returns
+    -------
+    estimator
+        The model, fitted.
+
+    Raises
+    ------
+    ValueError
+        If no way leads the weights to the classifier.
+    """
+    if sample_weight is None:
+        return model.fit(X, y, **params)
+    prefix, inner = "", model
+    while getattr(inner, "steps", None) or _is_search(inner):
+        if _is_search(inner):
+            inner = inner.estimator
+            continue
+        _refuse_samplers(inner.steps)
+        prefix, inner = f"{prefix}{inner.steps[-1][0]}__", inner.steps[-1][1]
+    if sklearn.get_config()["enable_metadata_routing"]:
+        return model.fit(X, y, sample_weight=sample_weight, **params)
+    takes, is_wrapper = inspect.signature(inner.fit).parameters, any(map(is_classifier, _parts(inner)[1:]))
+    takes_any = any(of.kind is of.VAR_KEYWORD for of in takes.values())
+    if "sample_weight" in takes or has_strategy(inner) or (takes_any and not is_wrapper):
+        return model.fit(X, y, **{**params, f"{prefix}sample_weight": sample_weight})
+    if not is_wrapper:
+        raise ValueError(f"{type(inner).__name__} takes no sample_weight in fit; compare it without weights.")
+    with sklearn.config_context(enable_metadata_routing=True):
+        _request(model)
+        return model.fit(X, y, sample_weight=sample_weight, **params)
+
+
+def _is_search(model):
+    """Return whether a model is a search, which hands on what ``fit`` is given."""
+    return hasattr(model, "estimator") and hasattr(model, "error_score")
+
+
+def _refuse_samplers(steps):
+    """Refuse weights of rows that are no longer the same behind a sampler."""
+    for name, step in steps:
+        if hasattr(step, "fit_resample") and not is_classifier(step):
+            raise ValueError(
+                f"The step {name!r} resamples rows in a pipeline, which leaves their weights behind. Give "
+                f"{type(step).__name__} as strategy= of the classifier, whose weights follow the rows, or compare "
+                "without weights."
+            )
+
+
+def _parts(model):
+    """Return a model and the estimators that it is made of."""
+    return [model, *(of for of in model.get_params().values() if isinstance(of, BaseEstimator))]
+
+
+def _request(model):
+    """Let classifiers inside of a model, and scorers by which it chooses, request weights, and nothing else in it."""
+    for part in _parts(model):
+        if has_fit_parameter(part, "sample_weight"):
+            part.set_fit_request(sample_weight=is_classifier(part))
+        if hasattr(part, "set_score_request") and "sample_weight" in inspect.signature(part.score).parameters:
+            part.set_score_request(sample_weight=False)
+        scorer = getattr(part, "scoring", None)
+        scorer = get_scorer(scorer) if isinstance(scorer, str) else scorer
+        if hasattr(scorer, "set_score_request") and _takes_weights(scorer):
+            part.scoring = scorer.set_score_request(sample_weight=True)
+
+
+def _takes_weights(scorer):
+    """Return whether the score of a scorer of scikit-learn takes weights."""
+    return "sample_weight" in inspect.signature(scorer._score_func).parameters
