@@ -13,7 +13,6 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratified
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, StrategyComparison, compare_strategies, decide
-from skimbalance.__main__ import main
 from skimbalance.evaluation.luck import corrected_interval, probabilities
 from skimbalance.evaluation.scores import score_fold
 from skimbalance.strategies import Focal
@@ -277,39 +276,3 @@ def test_pictures_show_the_scores(rare):
 def test_progress_is_told(rare, capsys):
     compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
     assert "1 of 2 fits" in capsys.readouterr().err
-
-
-def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys):
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("matplotlib")
-    X, y = rare
-    table = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 0] > 0, "new", "old"))
-    table.assign(churn=np.where(y == 1, "yes", "no")).to_csv(tmp_path / "table.csv", index=False)
-    page, strategies = tmp_path / "report.html", ["--strategies", "none", "focal", "--model", "mlp", "--folds", "2"]
-    arguments = ["compare", str(tmp_path / "table.csv"), "--target", "churn", *strategies]
-    assert main([*arguments, "--out", str(page), "--costs", "fp=1,fn=25"]) == 0
-    shown = capsys.readouterr().out
-    assert "10.0% of them 'yes'" in shown
-    assert "auto, F1 rule" in shown
-    assert "cost rule" not in shown
-    assert "cost least" in " ".join(shown.split())
-    text = page.read_text(encoding="utf-8")
-    assert text.count("<svg") == 5
-    assert "http" not in text.split("<svg")[0]
-    for wrong, message in (("--target=x", "no column 'x'"), ("--pos-label=maybe", "No row has the label 'maybe'")):
-        with pytest.raises(SystemExit, match=message):
-            main([*arguments, wrong])
-    with pytest.raises(SystemExit):
-        main([*arguments, "--costs", "25"])
-    assert "are no costs; write them as fp=1,fn=25" in capsys.readouterr().err
-
-
-def test_the_command_says_before_it_fits_that_no_page_can_be_written(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    arguments = ["compare", "no such table.csv", "--target", "churn", "--out"]
-    for folder in (tmp_path, tmp_path / "none" / "page.html"):
-        with pytest.raises(SystemExit, match="cannot be written; it takes a file in a folder that exists"):
-            main([*arguments, str(folder)])
-    monkeypatch.setattr("skimbalance.__main__.find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match="need matplotlib: pip install"):
-        main([*arguments, str(tmp_path / "page.html")])

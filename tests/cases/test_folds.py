@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, f1_score, make_scorer, reca
 from sklearn.model_selection import TimeSeriesSplit
 
 from skimbalance import ImbalancedKerasClassifier, compare_strategies
-from skimbalance.__main__ import _page
+from skimbalance._cli.page import page as _page
 from skimbalance.evaluation.scores import score_fold
 
 NEED_BOTH_CLASSES = {"ROC AUC", "refinement", "calibration", "balanced accuracy"}
