@@ -474,7 +474,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         train_prior = np.array([applied.train_prior(progress) for progress in kept])
         self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out, train_prior))
         self.train_prior_ = self._posterior.train_prior
-        check_converged(read(network.model.weights), self._posterior, self.n_iter_)
+        of = network.model
+        check_converged(read(of.trainable_weights), read(of.non_trainable_weights), self._posterior, self.n_iter_)
         unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions, settings["verbose"])
         self._judge(rows, applied, held_out, selection, unknown, settings["verbose"])
 

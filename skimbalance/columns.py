@@ -10,6 +10,8 @@ FEW_ROWS = 3
 MOST_LEVELS = 255
 #: Levels up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
 MOST_ONE_HOT = 8
+# Columns are told apart down to numbers of this size: float32 begins at 1e-38, and then has few bits.
+_LEAST = 2.0**-109
 # Rows by which typical values of a column are known.
 _SAMPLE = 1000
 
@@ -103,7 +105,9 @@ class Columns:
         if _are_floats(X) and (chosen is None or not chosen.any()):
             offset = offsets_of(X) if shifts else np.zeros(len(names))
             columns = cls(names, ["number"] * len(names), [None] * len(names), offset, categorical_features)
-            return columns, columns._moved(X)
+            matrix = columns._moved(X)
+            columns._refuse_tiny(matrix, X.T)
+            return columns, matrix
         read = []
         for j, part in enumerate(parts):
             values = read_column(part, names[j], wants_codes=chosen is not None and chosen[j])
@@ -117,7 +121,9 @@ class Columns:
         levels = [values.sorted() if isinstance(values, Levels) else None for values in read]
         offset = [v.offset() if shifts and v.kind == "number" else 0.0 for v in read]
         columns = cls(names, kinds, levels, np.array(offset), categorical_features)
-        return columns, columns._matrix(read, len(X))
+        matrix = columns._matrix(read, len(X))
+        columns._refuse_tiny(matrix, [values.numbers if values.kind != "category" else None for values in read])
+        return columns, matrix
 
     def read(self, X):
         """Return the matrix of another table with the same columns, (n_samples, n_columns)."""
@@ -245,6 +251,21 @@ class Columns:
         return "\n".join(
             "  ".join(f"{cell[:60]:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
+
+    def _refuse_tiny(self, matrix, numbers):
+        """Refuse columns of numbers so small that float32, and processors that compute with it, take them for 0."""
+        if not matrix.size:
+            return
+        largest = np.maximum(np.fmax.reduce(matrix), -np.fmin.reduce(matrix))
+        tiny = np.zeros(len(self.names), dtype=bool)
+        for j in np.flatnonzero((largest < _LEAST) & ~self.are_codes):
+            there = numbers[j][~np.isnan(numbers[j])]
+            tiny[j] = there.min() < there.max()  # a constant says nothing in any unit
+        if tiny.any():
+            raise ValueError(
+                f"X holds numbers below {_LEAST:.0e} alone in {self.where(tiny)}, which single precision takes for 0; "
+                "give such columns in another unit (for example multiplied by 1e30), or drop them."
+            )
 
     def _moved(self, X):
         """Return an array of numbers as a matrix."""

@@ -167,7 +167,9 @@ class RobustScale(ScalingLayer):
 def _reciprocal(spread, center):
     """Return 1 / spread, or 0 where float32 cannot tell the column from a constant one."""
     single = np.finfo(np.float32)
-    return 1.0 / spread if spread > max(10 * single.eps * abs(center), single.tiny) else 0.0
+    if spread <= max(10 * single.eps * abs(center), single.tiny):
+        return 0.0
+    return max(1.0 / spread, single.tiny)  # TensorFlow takes what is smaller for 0
 
 
 # The layers below carry a members axis in front of the rows, (n_members, n_rows, n_units), so that one batched matrix

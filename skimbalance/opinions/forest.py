@@ -10,6 +10,9 @@ from skimbalance.opinions.trees import TreeClassifier, Trees, between_values
 # wide tables fewer, whose trees would take longer than their network.
 _MOST_TRIED = 32
 
+# Columns whose values all lie below this are scaled before trees are grown.
+_SMALL = 2.0**-10
+
 
 class Forest(TreeClassifier):
     """Extremely randomised trees grown to pure leaves: scikit-learn's, in a third of the memory.
@@ -60,9 +63,11 @@ class Forest(TreeClassifier):
         tried = round(max(min(0.5 * X.shape[1], _MOST_TRIED), X.shape[1] ** 0.5))
         n_trees = int(np.clip(65_536 // len(X), 16, 64)) if self.n_trees == "auto" else self.n_trees
         grown = ExtraTreesClassifier(n_trees, max_features=max(tried, 1), random_state=self.random_state)
-        grown.fit(X, y, sample_weight)
+        units = _units(X)
+        grown.fit(np.ldexp(X, -units) if units.any() else X, y, sample_weight)
         self.classes_, trees = grown.classes_, [tree.tree_ for tree in grown.estimators_]
-        thresholds = between_values([(t.feature, t.threshold) for t in trees], X)
+        nodes = [(t.feature, np.ldexp(t.threshold, units[np.maximum(t.feature, 0)])) for t in trees]
+        thresholds = between_values(nodes, X)
         self.trees_ = Trees(
             [
                 (t.feature, threshold, t.children_left, t.children_right, t.missing_go_to_left, t.value[:, 0])
@@ -78,3 +83,12 @@ class Forest(TreeClassifier):
     def proba_of_sums(self, sums, ops=NUMPY):
         """Return the mean class shares of the leaves that rows end in."""
         return sums / len(self.trees_.roots)
+
+
+def _units(X):
+    """Return for each column the exponent of the power of two that its largest value is near, 0 for ordinary columns.
+
+    scikit-learn's trees take values for equal that differ by less than 1e-7, whatever the unit of their column.
+    """
+    largest = np.maximum(np.fmax.reduce(X), -np.fmin.reduce(X))
+    return np.where((largest > 0) & (largest < _SMALL), np.frexp(largest)[1], 0)

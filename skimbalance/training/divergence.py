@@ -16,13 +16,26 @@ def diverged(epoch, what):
     )
 
 
-def check_converged(weights, posterior, epoch):
+def check_converged(trained, others, posterior, epoch):
     """Refuse weights that are no usable numbers, and a link that turns logits of usual size into none.
 
     A finite loss of the last epoch has said already that the logits of training rows are numbers.
+
+    Parameters
+    ----------
+    trained : list of ndarray
+        Weights that the optimizer has changed.
+    others : list of ndarray
+        Weights that it has not: means and spreads of the columns, say, which are as large or small as their unit.
+    posterior : Posterior
+        What logits mean.
+    epoch : int
+        Number of the last epoch.
     """
-    if not all(np.all(np.abs(values) < _LARGEST_WEIGHT) for values in weights):
+    if not all(np.all(np.abs(values) < _LARGEST_WEIGHT) for values in trained):
         raise diverged(epoch, "weights of the network are not finite, or larger than a network can compute with")
+    if not all(np.isfinite(values).all() for values in others):
+        raise diverged(epoch, "means or spreads that the network keeps of its inputs are not finite")
     n_classes = len(posterior.data_prior)
     usual = np.concatenate([size * np.eye(n_classes) for size in (-30.0, -3.0, 3.0, 30.0)])[:, None]
     if posterior.calibrator is None and not np.isfinite(posterior.of([0]).at(posterior.data_prior, usual)).all():
