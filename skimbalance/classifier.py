@@ -68,7 +68,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
     categorical_features : "auto", array-like of bool, int or str, or None, default="auto"
         Columns of categories: a mask, positions or names. "auto" takes those of a frame (pandas, polars, pyarrow) that
         hold text, or have a category type, and columns of text in an array of objects; None takes none. Missing is a
-        level of its own; levels of fewer than three distinct rows, and what ``fit`` has not seen, are one: "other".
+        level of its own; levels of fewer than three distinct rows (of three rows, where most rows would be "other" so),
+        and what ``fit`` has not seen, are one: "other".
     target_prior : {"fit", "train"}, float, array-like of shape (n_classes,) or dict, default="fit"
         Class shares of the population that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to
         ``fit``; those of a deployment, as the share of the positive class of two, one share per class in the order of
@@ -443,7 +444,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         kinds = {} if partial else self._other_kinds(recipe)
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
         if not goes_on or (partial and self._seen is not None):
-            self.columns_.settle(rows.X, rows.index)
+            self.columns_.settle(rows.X, rows.index, rows.weight)
             if settings["verbose"] and not goes_on:
                 print(self.columns_.summary())
         given = None if validation_data is None else check_validation_data(self, validation_data)

@@ -38,7 +38,8 @@ class Columns:
         timestamps) that float32 could not tell them apart.
     kept : list of ndarray of int
         Codes of the levels of each category that are told apart, in the order of the levels; those of fewer than three
-        distinct rows, and all but the 255 of most rows, are "other". None for other columns.
+        distinct rows (of three rows, where most rows would be "other" so), and all but the 255 of most rows, are
+        "other". None for other columns.
     room : list
         None for each column; `GrowingColumns` have room for more levels.
     gaps : ndarray of bool, shape (n_columns,)
@@ -143,8 +144,19 @@ class Columns:
             read.append(values)
         return read
 
-    def settle(self, matrix, index):
+    def settle(self, matrix, index, weight=None):
         """Decide which columns have gaps and, from the distinct rows of the matrix, which levels are told apart.
+
+        Where most rows of a column would be "other" so, as in a table of a single category, copies of rows count too.
+
+        Parameters
+        ----------
+        matrix : ndarray of float32, shape (n_samples, n_columns)
+            Matrix of the table.
+        index : ndarray of int, shape (n_distinct,)
+            One row of it for each kind of row.
+        weight : ndarray of shape (n_distinct,), default=None
+            Weight of all rows of that kind; None is 1.
 
         Raises
         ------
@@ -154,12 +166,15 @@ class Columns:
         self.gaps = np.isnan(matrix).any(axis=0)
         self._settle_typical(matrix, index)
         for j in np.flatnonzero(self.are_codes):
-            counts = np.bincount(matrix[index, j].astype(np.intp), minlength=len(self.levels[j]))
-            enough = np.flatnonzero(counts >= FEW_ROWS)
-            self.kept[j] = np.sort(enough[np.argsort(-counts[enough], kind="stable")[:MOST_LEVELS]])
+            codes, n_levels = matrix[index, j].astype(np.intp), len(self.levels[j])
+            counts = np.bincount(codes, minlength=n_levels)
+            self.kept[j] = _of_enough_rows(counts)
+            copies = counts if weight is None else np.bincount(codes, weight / min(weight.min(), 1), n_levels)
+            if 2 * copies[self.kept[j]].sum() < copies.sum():
+                counts, self.kept[j] = copies, _of_enough_rows(copies)
             if len(counts) > MOST_LEVELS and 2 * counts[self.kept[j]].sum() < counts.sum():
                 raise ValueError(
-                    f"Column {self.names[j]!r} holds {len(counts):,} levels in {counts.sum():,} distinct rows, such as "
+                    f"Column {self.names[j]!r} holds {len(counts):,} levels in {len(index):,} distinct rows, such as "
                     f"{self.levels[j][0]!r}; the {len(self.kept[j])} that could be told apart are fewer than half of "
                     "the rows. It is probably free text or a name of the row: drop it, or encode it first, for "
                     "example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
@@ -283,6 +298,12 @@ class Columns:
                 else:
                     matrix[:, j] = values.minus(self.offset[j])
         return matrix
+
+
+def _of_enough_rows(counts):
+    """Return the levels that are told apart, in their order, by the rows of each."""
+    enough = np.flatnonzero(counts >= FEW_ROWS)
+    return np.sort(enough[np.argsort(-counts[enough], kind="stable")[:MOST_LEVELS]])
 
 
 def _codes_of(levels):

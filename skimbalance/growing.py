@@ -82,7 +82,7 @@ class GrowingColumns(Columns):
             codes[j] = codes[j] | {level: code for code, level in enumerate(grown._new[j], start=first)}
         return grown, grown._matrix(read, len(X), codes)
 
-    def settle(self, matrix, index):
+    def settle(self, matrix, index, weight=None):
         """Decide, from the distinct rows of all pieces so far, which levels are told apart.
 
         In the matrix, these get their codes, and other levels that have none that of "other".
@@ -93,7 +93,7 @@ class GrowingColumns(Columns):
             If a column has no room for a level that three rows have had, or there is none for its gaps.
         """
         if not self._is_settled:
-            super().settle(matrix, index)
+            super().settle(matrix, index, weight)
             self._is_settled = True
         self._settle_gaps(np.isnan(matrix)[index].sum(axis=0))
         for j in np.flatnonzero(self.are_codes):
