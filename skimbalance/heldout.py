@@ -261,13 +261,17 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
     if split:
         return replace(plan, out=hold_out(y, labels, split, rng, f"validation_split={split}")[1])
     is_enough = holds_enough(y, share)
-    if needs is True or (needs and is_enough):
+    if needs is True:
         return replace(plan, out=hold_out(y, labels, share, rng, 'calibration="holdout"')[1])
+    if needs and is_enough:
+        return replace(plan, out=_hold_out_without_single(y, labels, share, rng))
     if own:
         share = min(share, most / len(y))
         is_enough = holds_enough(y, share)
     if not stops or (stops == "auto" and not is_enough):
         return plan
+    if not own and stops == "auto":
+        return replace(plan, out=_hold_out_without_single(y, labels, share, rng))
     if not own:
         return replace(plan, out=hold_out(y, labels, share, rng, "early_stopping")[1])
     if not holds_enough(y, share, at_least=1):
@@ -307,10 +311,11 @@ def hold_out(y, labels, share, rng, why="hold_out"):
     counts = np.bincount(y, minlength=len(labels))
     n_held_out = max(round(share * len(y)), len(labels))
     if counts.min() < 2 or len(y) - n_held_out < len(labels):
+        few = [label for label, n in _listed(y, labels).items() if n < 2]
         raise ValueError(
             f"{why} needs every class on both sides of the split, but the classes count {_listed(y, labels)} distinct "
-            "rows; give each at least two, or hold out none (validation_split=0, early_stopping=False, "
-            "calibration=None)."
+            f"rows{f', of which {few} cannot be split' if few else ''}; give each at least two, leave out the rows of "
+            'smaller ones, or hold out none (validation_split=0, early_stopping="auto" or False, calibration=None).'
         )
     split = StratifiedShuffleSplit(1, test_size=n_held_out, random_state=int(rng.integers(2**31 - 1)))
     train, held_out = next(split.split(np.zeros((len(y), 1)), y))
@@ -323,6 +328,13 @@ def hold_out(y, labels, share, rng, why="hold_out"):
             i, j = np.flatnonzero(y[other] == missing)[0], np.flatnonzero(y[side] == largest)[0]
             side[j], other[i] = other[i], side[j]
     return np.sort(train), np.sort(held_out)
+
+
+def _hold_out_without_single(y, labels, share, rng):
+    """Return the rows to hold out where nobody asked for it: the only row of a class stays with training."""
+    several = np.flatnonzero(np.bincount(y, minlength=len(labels))[y] > 1)
+    present, codes = np.unique(y[several], return_inverse=True)
+    return several[hold_out(codes, np.asarray(labels)[present], share, rng)[1]]
 
 
 def hold_out_sets(y, n_sets, share, rng):

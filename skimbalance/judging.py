@@ -33,6 +33,8 @@ class JudgingClassifier(PredictingClassifier):
             return None
         if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
             return None
+        if len(missing) and not self.calibration:
+            return None
         if len(missing):
             raise ValueError(
                 f'calibration="holdout" needs held-out rows of every class, and has none yet of '
