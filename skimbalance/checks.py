@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from skimbalance.columns import Columns
 from skimbalance.growing import GrowingColumns
 from skimbalance.heldout import HeldOut, prior_of
-from skimbalance.reading import holds_types
+from skimbalance.reading import holds_types, is_none
 from skimbalance.rows import weighted_counts
 
 #: Least share of a class in a population asked about: beyond, probabilities of one class are rounded to 0 or 1.
@@ -47,9 +47,10 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
     y : ndarray of int, shape (n_rows,)
     sample_weight : ndarray of float64, shape (n_rows,), or None
     """
+    _refuse_other_tables(X)
     y, n_columns = _from_one_hot(y)
     classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
-    _refuse_mixed_labels(y)
+    _refuse_other_labels(y)
     if goes_on:
         _refuse_other_categories(estimator)
     given, before = X, getattr(estimator, "columns_", None)
@@ -98,17 +99,34 @@ def _from_one_hot(y):
     return (columns == 1).argmax(axis=1), shape[1]
 
 
-def _refuse_mixed_labels(y):
-    """Labels of several types have no order, and a label of one may look like one of another."""
-    labels = (
-        y if isinstance(y, list | tuple) else np.asarray(y) if getattr(y, "dtype", None) == np.dtype(object) else []
-    )
-    types = {"text" if isinstance(label, str) else "numbers" for label in labels if np.ndim(label) == 0}
-    if len(types) > 1:
-        examples = [next((v for v in labels if isinstance(v, str) is is_text), None) for is_text in (True, False)]
+def _refuse_other_labels(y):
+    """Refuse missing labels, labels of several types, and numbers in an array of objects, which no scorer takes."""
+    is_list = isinstance(y, list | tuple)
+    labels = y if is_list else np.asarray(y)
+    if y is None or (not is_list and labels.dtype != object):
+        return
+    labels = [label for label in (labels if is_list else labels.ravel()) if np.ndim(label) == 0]
+    try:
+        distinct = list(dict.fromkeys(labels))
+    except TypeError:  # of objects that cannot be looked up
+        distinct = labels
+    if any(map(is_none, distinct)):
+        missing = [i for i, label in enumerate(labels) if is_none(label)]
         raise ValueError(
-            f"y mixes labels that are text with others, such as {examples[0]!r} and {examples[1]!r}; give all labels "
-            "one type, for example y.astype(str)."
+            f"Input y contains NaN or None, {len(missing)} times, first in row {missing[0]}; a row without a label "
+            "teaches nothing: leave such rows out, for example those where pandas.isna(y)."
+        )
+    texts, others = ([label for label in distinct if isinstance(label, str) is is_text] for is_text in (True, False))
+    if texts and others:
+        raise ValueError(
+            f"y mixes labels that are text with others, such as {texts[0]!r} and {others[0]!r}; give all labels one "
+            "type, for example y.astype(str)."
+        )
+    if others and not is_list:
+        fitting = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(np.array(others).dtype.kind, "str")
+        raise ValueError(
+            f"y holds labels such as {others[0]!r} ({type(others[0]).__name__}) as objects, of which scikit-learn's "
+            f"splitters and scores cannot tell that they are classes; give them a type: y.astype({fitting})."
         )
 
 
@@ -116,8 +134,9 @@ def check_validation_data(estimator, validation_data):
     """Return rows of the caller's own as held-out ones; every class is among them."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
-    X = check_features(estimator, validation_data[0])
-    y = column_or_1d(_from_one_hot(validation_data[1])[0], warn=True)
+    X, y = check_features(estimator, validation_data[0]), _from_one_hot(validation_data[1])[0]
+    _refuse_other_labels(y)
+    y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
     y = _encode(estimator, y)
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
@@ -180,11 +199,30 @@ def _as_table(estimator, X, reset, grows=False, **y):
 
 
 def _refuse_other_tables(X):
-    """Refuse what holds columns and is no table of rows."""
+    """Refuse what is no table of rows: a single row or column, or what holds columns otherwise."""
+    if _is_single(X):
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead:\narray={X if len(X) < 100 else type(X).__name__}.\n"
+            "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
+            "array.reshape(1, -1) if it contains a single sample; of a frame, take frame[[name]] or frame.iloc[[i]], "
+            "which are frames, rather than frame[name] or frame.iloc[i]."
+        )
     if hasattr(X, "collect") and hasattr(X, "lazy"):
         raise TypeError("X is a LazyFrame, whose rows are not there yet; call X.collect() first.")
     if isinstance(X, dict) and not hasattr(X, "toarray"):  # SciPy has a sparse matrix that is a dict
         raise TypeError("X is a dict; make a frame of it first, for example with pandas.DataFrame(X).")
+    if isinstance(X, list | tuple) and len(X) and isinstance(X[0], dict):
+        raise TypeError("X is a list of dicts; make a frame of it first, for example with pandas.DataFrame(X).")
+
+
+def _is_single(X):
+    """Whether X has one dimension: an array, a list of numbers or texts, or a series of pandas, polars or pyarrow."""
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return len(shape) == 1
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and np.ndim(X[0]) == 0 and not isinstance(X[0], dict)
+    return hasattr(X, "to_pylist") and not hasattr(X, "column_names")
 
 
 def _as_rows(estimator, table, y=None):
@@ -234,10 +272,20 @@ def _encode(estimator, y):
 
 
 def check_class_weight(class_weight, classes):
-    """Return the ``class_weight`` parameter with a dict turned into an array in the order of `classes`."""
+    """Return the ``class_weight`` parameter with a dict turned into an array in the order of `classes`.
+
+    Labels without a weight have weight 1, as in scikit-learn and Keras.
+    """
     if not isinstance(class_weight, dict):
         return class_weight
-    weights = np.array(_by_label(class_weight, classes, "class_weight", "weight"), dtype=np.float64)
+    labels = np.asarray(classes).tolist()
+    unknown = [key for key in class_weight if key not in labels]
+    if unknown:
+        raise ValueError(
+            f"class_weight={class_weight!r} names the labels {unknown}, which are not in y; it takes weights of labels "
+            f"out of {labels}, of which those it leaves out have weight 1."
+        )
+    weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=np.float64)
     if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
         raise ValueError(f"class_weight={class_weight!r} holds a weight that is not a positive, finite number.")
     return weights

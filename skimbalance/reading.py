@@ -102,9 +102,9 @@ def _factorize(values, name):
         nested = next(v for v in values if isinstance(v, list | dict | set | np.ndarray))
         raise _refused_nested(name, f"such as {nested!r:.40}") from None
     distinct = list(places)
-    is_there = np.array([not _is_missing(v) for v in distinct], dtype=bool)
+    is_there = np.array([not is_none(v) for v in distinct], dtype=bool)
     renumbered = np.where(is_there, np.cumsum(is_there) - 1, -1)
-    return [_plain(v) for v in distinct if not _is_missing(v)], renumbered[codes]
+    return [_plain(v) for v in distinct if not is_none(v)], renumbered[codes]
 
 
 def _of_objects(levels, codes, name, is_category):
@@ -191,7 +191,7 @@ def _is_text(level):
     return not isinstance(level, Number)
 
 
-def _is_missing(value):
+def is_none(value):
     """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True

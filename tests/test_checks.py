@@ -70,7 +70,7 @@ BAD_PARAMETERS = [
     ({"strategy": "focal", "alpha": [0.2, -0.3]}, "one positive weight per class"),
     ({"strategy": "focal", "alpha": "equal"}, "'alpha' parameter"),
     ({"class_weight": {0: 1, 2: 1}}, "names the labels \\[2\\], which are not in y"),
-    ({"class_weight": {0: 1}}, "lacks the labels \\[1\\]"),
+    ({"class_weight": {2: 1}}, "names the labels \\[2\\], which are not in y"),
     ({"class_weight": {0: 1, 1: 0}}, "positive, finite number"),
     ({"class_weight": "equal"}, "'class_weight' parameter"),
     ({"loss": "mse", "strategy": "focal"}, "together with strategy='focal', which brings a loss of its own"),
