@@ -6,6 +6,7 @@ from sklearn.base import clone
 
 from skimbalance.columns import chosen_columns
 from skimbalance.strategies.base import Strategy
+from skimbalance.strategies.sampler_targets import check_neighbours, say_by_indices, takes_indices
 
 
 class Resampling(Strategy):
@@ -53,8 +54,12 @@ class Resampling(Strategy):
 
     def fit_resample(self, X, y):
         """Return the sampler's rows and labels."""
-        sampler = clone(self.sampler)
-        self._check_neighbours(sampler, y)
+        sampler, labels = clone(self.sampler), y
+        check_neighbours(sampler, y)
+        classes, indices = np.unique(y, return_inverse=True)
+        if takes_indices(sampler):
+            say_by_indices(sampler, classes, indices)
+            labels = indices
         table = None if self.columns is None else _TableOfSmote(self.columns, X)
         if table is not None and self.by_name and hasattr(sampler, "k_neighbors") and table.is_mixed:
             sampler, X = table.sampler_like(sampler), table.extended()
@@ -62,14 +67,11 @@ class Resampling(Strategy):
             table = None
             self._check_columns(sampler, X)
         try:
-            X_resampled, y_resampled = sampler.fit_resample(X, y)
+            X_resampled, y_resampled = sampler.fit_resample(X, labels)
         except Exception as error:
-            labels, counts = np.unique(y, return_counts=True)
-            raise ValueError(
-                f"{type(sampler).__name__} could not resample the training rows, whose classes count "
-                f"{dict(zip(labels.tolist(), counts.tolist(), strict=True))}: {error}"
-                + ("" if isinstance(error, ValueError) else f" ({type(error).__name__})")
-            ) from error
+            raise _failed(sampler, classes, indices, labels is indices, error) from error
+        if labels is indices:
+            y_resampled = classes[y_resampled]
         if hasattr(self, "sample_indices_"):
             del self.sample_indices_
         if hasattr(sampler, "sample_indices_"):
@@ -97,19 +99,19 @@ class Resampling(Strategy):
             "with nothing, or encode and impute first, in a pipeline before this classifier."
         )
 
-    @staticmethod
-    def _check_neighbours(sampler, y):
-        """Refuse a sampler that looks for more neighbours than the smallest class has."""
-        k_neighbors = getattr(sampler, "k_neighbors", None)
-        labels, counts = np.unique(y, return_counts=True)
-        if isinstance(k_neighbors, int | np.integer) and counts.min() < min(k_neighbors + 1, counts.max()):
-            rarest = labels.tolist()[counts.argmin()]
-            raise ValueError(
-                f"{type(sampler).__name__} interpolates between k_neighbors={k_neighbors} neighbours of the same "
-                f"class and so needs at least {k_neighbors + 1} training rows in each, but class {rarest!r} has "
-                f"{counts.min()}. Lower k_neighbors (strategy__k_neighbors={max(counts.min() - 1, 1)}), or take "
-                'strategy="random_oversample" or "class_weight", which need no neighbours.'
-            )
+
+def _failed(sampler, classes, indices, by_index, error):
+    """Return the error for a sampler that failed on rows of some classes."""
+    counts = dict(zip(classes.tolist(), np.bincount(indices).tolist(), strict=True))
+    is_other = by_index and not np.array_equal(classes, np.arange(len(classes)))
+    is_wrongly_asked = any(word in str(error) for word in ("sampling_strategy", "ratio"))
+    return ValueError(
+        f"{type(sampler).__name__} could not resample the training rows, whose classes count {counts}"
+        + (", numbered from 0 on in this order" if is_other else "")
+        + f": {str(error).rstrip('.')}"
+        + ("" if isinstance(error, ValueError) else f" ({type(error).__name__})")
+        + ("." if is_wrongly_asked else '. Or take strategy="random_oversample" or "class_weight".')
+    )
 
 
 def _computes_with_nothing(sampler):

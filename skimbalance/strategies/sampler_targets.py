@@ -1,0 +1,128 @@
+"""How is a sampler told what to resample, and which of its wishes can the rows of training not fulfil?"""
+
+from functools import partial
+
+import numpy as np
+from imblearn import FunctionSampler
+from imblearn.base import BaseSampler
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, KMeansSMOTE
+from imblearn.utils import check_sampling_strategy
+
+
+def takes_indices(sampler):
+    """Whether a sampler is one of imbalanced-learn's, some of which fail on labels that are text."""
+    is_own = type(sampler).__module__.startswith("imblearn.")
+    return is_own and isinstance(sampler, BaseSampler) and not isinstance(sampler, FunctionSampler)
+
+
+def say_by_indices(sampler, classes, indices):
+    """Let every ``sampling_strategy`` of a sampler speak of class indices in the place of labels.
+
+    Parameters
+    ----------
+    sampler : BaseSampler
+        Sampler, which is changed.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    indices : ndarray of int, shape (n_samples,)
+        Class indices of the rows.
+
+    Raises
+    ------
+    ValueError
+        If it names a label of which there is no row.
+    """
+    parameters = sampler.get_params()
+    for name, asked in parameters.items():
+        owner, _, last = name.rpartition("__")
+        if last == "sampling_strategy":
+            kind = getattr(parameters[owner] if owner else sampler, "_sampling_type", None)
+            sampler.set_params(**{name: _by_index(asked, classes, indices, kind)})
+
+
+def _by_index(asked, classes, indices, kind):
+    """Return a ``sampling_strategy`` of labels as one of class indices."""
+    if callable(asked):
+        return partial(_called, asked, classes)
+    if isinstance(asked, float | np.floating) and 0 < asked <= 1:
+        return _whole(asked, np.bincount(indices, minlength=len(classes)), kind)
+    if not isinstance(asked, dict | list | tuple):
+        return asked
+    index_of = {label: i for i, label in enumerate(classes.tolist())}
+    unknown = [label for label in asked if label not in index_of]
+    if unknown:
+        raise ValueError(
+            f"sampling_strategy={asked!r} names {unknown}, of which there is no training row; the labels are "
+            f"{classes.tolist()}."
+        )
+    if isinstance(asked, dict):
+        return {index_of[label]: n for label, n in asked.items()}
+    return [index_of[label] for label in asked]
+
+
+def _called(asked, classes, indices):
+    """Return what a function of labels asks for, by class indices."""
+    return _by_index(asked(classes[indices]), classes, indices, None)
+
+
+def _whole(share, counts, kind):
+    """Return the rows that a class is to have in the place of a share, where they are whole but for rounding."""
+    if len(counts) != 2 or counts[0] == counts[1] or kind not in ("over-sampling", "under-sampling"):
+        return share
+    adds = kind == "over-sampling"
+    wanted = share * counts.max() if adds else counts.min() / share
+    changed, n_rows = int(counts.argmin() if adds else counts.argmax()), round(wanted)
+    is_possible = n_rows >= counts[changed] if adds else n_rows <= counts[changed]
+    return {changed: n_rows} if is_possible and abs(wanted - n_rows) < 1e-9 * wanted else share
+
+
+def check_neighbours(sampler, y):
+    """Refuse a sampler that looks for more neighbours of a class that it makes up rows of than that class has.
+
+    Parameters
+    ----------
+    sampler : object
+        Sampler.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    """
+    smote = getattr(sampler, "smote", sampler)
+    smote = SMOTE() if smote is None else smote
+    name = "n_neighbors" if isinstance(smote, ADASYN) else "k_neighbors"
+    k, counts = getattr(smote, name, None), _made_up(sampler, y)
+    if not isinstance(k, int | np.integer) or not counts or min(counts.values()) > k:
+        return
+    rarest = min(counts, key=counts.get)
+    n = counts[rarest]
+    advice = (
+        "A single row has no neighbour, whatever their number: take" if n == 1 else _of_fewer(sampler, smote, n - 1)
+    )
+    raise ValueError(
+        f"{type(sampler).__name__} interpolates between {name}={k} neighbours of the same class and so needs at least "
+        f"{k + 1} training rows in each, but class {rarest!r} has {n} (held-out rows, and the folds of a "
+        f'cross-validation, leave fewer than the table has). {advice} strategy="random_oversample" or "class_weight", '
+        "which need no neighbours."
+    )
+
+
+def _of_fewer(sampler, smote, k):
+    """Return how to ask for a sampler like this of fewer neighbours."""
+    if isinstance(smote, SVMSMOTE | KMeansSMOTE):  # which fail where a class has few rows, whatever their neighbours
+        return f"Take strategy=SMOTE(k_neighbors={k}), or"
+    name = "n_neighbors" if isinstance(smote, ADASYN) else "k_neighbors"
+    inside = f"{type(smote).__name__}({name}={k})"
+    if smote is sampler:
+        return f"Take strategy__{name}={k} (in a list, {inside}), or"
+    return f"Take strategy={type(sampler).__name__}(smote={inside}), or"
+
+
+def _made_up(sampler, y):
+    """Return the number of rows of each class that a sampler makes up rows of, by label."""
+    labels, indices = np.unique(y, return_inverse=True)
+    counts = np.bincount(indices)
+    try:
+        asked = _by_index(getattr(sampler, "sampling_strategy", "auto"), labels, indices, "over-sampling")
+        n_new = check_sampling_strategy(asked, indices, "over-sampling")
+    except ValueError:  # which the sampler raises as well
+        return {}
+    return {labels.tolist()[i]: int(counts[i]) for i, n in n_new.items() if n > 0}
