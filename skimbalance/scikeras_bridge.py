@@ -259,6 +259,8 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         settings = {**self._routed("predict"), **predict_params}
         chunk_rows = settings.get("batch_size")
         callbacks = self._new_callbacks("predict", predict_params.get("callbacks"))
+        # After fit the weights are their moving averages; the optimizer that would swap them holds none then.
+        callbacks = [of for of in callbacks if not isinstance(of, keras.callbacks.SwapEMAWeights)]
         return None if chunk_rows in (None, -1) else chunk_rows, callbacks
 
     @staticmethod

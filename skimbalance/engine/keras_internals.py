@@ -201,11 +201,15 @@ class StatelessOptimizer(_without_overrides()):
 
 
 def detach(callback):
-    """Take from a callback the network that it was used with, and files that it has closed.
+    """Take from a callback the network that it was used with, and files and writers that it has closed.
 
-    So it keeps, copies and pickles neither. Keras 3.10 to 3.15: ``_model``. Without it: callbacks keep their network.
+    So it keeps, copies and pickles none. Keras 3.10 to 3.15: ``_model``, and of TensorBoard the writers and the module
+    that makes them, all set anew by the next training. Without it: callbacks keep their network, and one of TensorBoard
+    that has been used can be neither copied nor pickled.
     """
     callback._model = None
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        callback._summary_module, callback._writers, callback._prev_summary_state = None, {}, []
     for name, value in list(vars(callback).items()):
         if isinstance(value, io.IOBase) and value.closed:
             setattr(callback, name, None)
