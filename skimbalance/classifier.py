@@ -104,10 +104,11 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         says so. A loss of a whole batch takes no class weights, and one network rather than members.
     metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
         Metrics to log, computed at the end of each epoch over all training (and held-out) rows; beside those that the
-        network comes compiled with. ``model_`` is compiled with them.
+        network comes compiled with. ``model_`` is compiled with them. One that has a number for each class
+        (``F1Score()``) logs that of the positive of two, or the mean over more, and each as ``f1_score_class_<label>``.
     class_weight : dict or "balanced", default=None
-        Weight of each label. It takes the place of balanced weights in ``strategy="class_weight"``, which "auto" then
-        is, and is multiplied into every other strategy.
+        Weight of each label, 1 of one that is not named. It takes the place of balanced weights in
+        ``strategy="class_weight"``, which "auto" then is, and is multiplied into every other strategy.
     epochs : int or "auto", default="auto"
         Passes over the training rows, at least 1. "auto" is 100; for the default network 32, or as many as make 256
         steps, at most 256.
@@ -499,7 +500,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         training = Training(
             batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
             posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
-            evaluate=EpochEvaluation(self._metrics, shown, held_out, self._positive),
+            evaluate=EpochEvaluation(self._metrics, shown, held_out, self.classes_, self._positive),
             selection=selection,
             rng=rng if settings["shuffle"] else None,
             run_eagerly=settings["run_eagerly"],

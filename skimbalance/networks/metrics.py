@@ -1,5 +1,7 @@
 """How does a metric written for Keras see a network's outputs? As probabilities, and labels in the form it expects."""
 
+import numpy as np
+
 from skimbalance.engine.keras_internals import direction_of, point
 from skimbalance.engine.startup import keras
 
@@ -45,16 +47,48 @@ class MetricOnOutputs(keras.metrics.Metric):
                 y = ops.one_hot(ops.cast(y, "int32"), n_classes)
         self.metric.update_state(y, proba, sample_weight)
 
-    def score(self, y, proba):
-        """Return the metric of class indices and probabilities alone, as a float; forget them.
+    def scores(self, y, proba, labels):
+        """Return the metric of class indices and probabilities alone, as floats by name; forget them.
 
         Keras does not reset the metrics of a network before it evaluates it for the first time.
+
+        Parameters
+        ----------
+        y : ndarray of int, shape (n_rows,)
+            Class indices.
+        proba : ndarray of shape (n_rows, n_classes)
+            Probabilities.
+        labels : ndarray of shape (n_classes,)
+            Labels.
         """
         self.metric.reset_state()
         self._update(y, proba.astype("float32"))
-        score = float(self.metric.result())
+        result = self.metric.result()
+        if isinstance(result, dict):  # which Keras logs by its own names
+            scores = {key: float(np.mean(value)) for key, value in result.items()}
+        else:
+            scores = self._named(np.asarray(result, dtype=np.float64), np.asarray(labels).tolist())
         self.metric.reset_state()
-        return score
+        return scores
+
+    def _named(self, values, labels):
+        """Return the numbers of a metric by name: its own, and one for each number of several beside their mean.
+
+        Of one number a class, for two classes, it is that of the positive one.
+        """
+        is_by_class = values.ndim == 1 and len(np.atleast_1d(getattr(self.metric, "thresholds", None))) != values.size
+        if values.size == 1:
+            return {self.name: float(values.reshape(()))}
+        if is_by_class and len(labels) == 2 and len(values) == 2:
+            return {self.name: float(values[self.positive])}
+        named = {self.name: float(values.mean())}
+        for place in np.ndindex(values.shape):
+            if is_by_class and len(values) == len(labels):
+                which = f"class_{labels[place[0]]}"
+            else:
+                which = "_".join(map(str, ("at", *place)))
+            named[f"{self.name}_{which}"] = float(values[place])
+        return named
 
     def result(self):
         """Return the metric of the rows taken in."""

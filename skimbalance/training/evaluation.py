@@ -15,12 +15,14 @@ class EpochEvaluation:
     held_out : HeldOut or None
         Rows for all members that the metrics, the log-loss and the average precision are computed on, the latter two at
         their prior, so that scores compare across strategies.
+    labels : ndarray of shape (n_classes,)
+        Labels, for the names of metrics of one number a class.
     positive : int, default=1
         Position of the positive class of two.
     """
 
-    def __init__(self, metrics, rows, held_out, positive=1):
-        self.metrics, self._positive = metrics, positive
+    def __init__(self, metrics, rows, held_out, labels, positive=1):
+        self.metrics, self._labels, self._positive = metrics, labels, positive
         self._train = rows.shown() if metrics else None
         self._held_out = held_out
 
@@ -49,14 +51,16 @@ class EpochEvaluation:
         if self.metrics:
             X, y = self._train
             proba = posterior.at(posterior.train_prior, program.logits(X))
-            logs |= {metric.name: metric.score(y, proba) for metric in self.metrics}
+            for metric in self.metrics:
+                logs |= metric.scores(y, proba, self._labels)
         if self._held_out is not None:
             out = self._held_out
             logits = program.logits(out.X) if logits is None else logits
             posterior = posterior.learning_from(out, logits)
             if self.metrics:
                 proba = posterior.at(posterior.train_prior, logits)
-                logs |= {f"val_{metric.name}": metric.score(out.y, proba) for metric in self.metrics}
+                for metric in self.metrics:
+                    logs |= {f"val_{name}": of for name, of in metric.scores(out.y, proba, self._labels).items()}
             proba = posterior.at(out.prior, logits)
             logs["val_loss"] = float(log_loss(out.y, proba, out.sample_weight))
             logs["val_average_precision"] = float(
