@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skimbalance.checks import check_class_weight
-from skimbalance.engine.keras_internals import decays_of, metrics_of, rate_of
+from skimbalance.engine.keras_internals import decays_of, metrics_of
+from skimbalance.engine.optimizers import constant_rate
 from skimbalance.engine.packing import packed, unpacked
 from skimbalance.engine.startup import keep_python_random, keras
 from skimbalance.heldout import Reservoir, plan_hold_out
@@ -251,7 +252,7 @@ class AssemblingClassifier(SciKerasClassifier):
         """Return a new optimizer and its state; that of the one before where it differs in nothing but its rate."""
         optimizer, before = self._new_optimizer(recipe), self.model_.optimizer
         alike = [(of, {**settings, "learning_rate": None}) for of, settings in (self._optimizer_asked, asked)]
-        keeps = alike[0] == alike[1] and type(rate_of(optimizer)) is type(rate_of(before))
+        keeps = alike[0] == alike[1] and (constant_rate(optimizer) is None) == (constant_rate(before) is None)
         return optimizer, self._optimizer_state if keeps else None
 
     def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial, calibrates=False):

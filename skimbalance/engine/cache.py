@@ -5,8 +5,6 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 
-from skimbalance.engine.tensorflow_internals import clear_kernels
-
 
 class ProgramCache:
     """Compiled programs by what they are compiled for.
@@ -102,8 +100,7 @@ class ProgramCache:
             if is_due:
                 self._n_gone = 0
         if is_due:
-            gc.collect()  # graphs refer to their operations, and these to them
-            clear_kernels()
+            gc.collect()  # graphs refer to their operations, and these to them; with a graph goes its machine code
 
 
 #: All compiled programs of this process, of training and of prediction.

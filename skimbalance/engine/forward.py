@@ -75,12 +75,9 @@ class Forward:
             outputs, _ = template.stateless_call(state[:n_trainable], state[n_trainable:], rows, **training)
             return network.logits(outputs)
 
-        compile_one = as_operation
-        if xla:
-            forward, compile_one = tf.function(forward, autograph=False, jit_compile=True), as_arrays
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(network.model)]
         front = (None, network.members.n) if is_own else (None,)
-        return compile_one(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
+        return (as_arrays if xla else as_operation)(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
 
 
 class _Direct:

@@ -1,6 +1,6 @@
-"""What do we use of Keras that it does not promise to keep? Each use, the version it was seen in, its replacement.
+"""What do we use of Keras that it does not promise to keep, and what is done where it has gone?
 
-``tests/test_engine.py`` has a test for each, which fails with a sentence once an upgrade removes it.
+Nothing here fails where a name is missing. ``tests/test_missing_names.py`` takes each away and fits networks without it.
 """
 
 import inspect
@@ -12,18 +12,36 @@ from skimbalance.engine.startup import keras
 
 
 def layers_of(model, include_self=True):
-    """Return every layer of a network, those inside others included.
+    """Return every layer of a network, those inside others included, each once."""
+    found = {}
+    _walk(model, found)
+    return [layer for layer in found.values() if include_self or layer is not model]
 
-    Keras 3.10 to 3.15: ``_flatten_layers``. Without it: walk ``model.layers`` and the attributes of each.
-    """
-    return list(model._flatten_layers(include_self=include_self))
+
+def _walk(layer, found):
+    """Note a layer, and those that it holds: as a network, by itself, or in lists and dicts."""
+    if id(layer) not in found:
+        found[id(layer)] = layer
+        for inner in [*getattr(layer, "layers", []), *(of for value in vars(layer).values() for of in _layers_in(value))]:
+            _walk(inner, found)
+
+
+def _layers_in(value):
+    """Return the layers that an attribute holds."""
+    if isinstance(value, keras.Layer):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [layer for of in value for layer in _layers_in(of)]
 
 
 def logits_behind(outputs):
     """Return the logits that Keras notes on the probabilities of a softmax or sigmoid, or None.
 
     Keras 3.10 to 3.15: ``_keras_logits``, which its own losses read; exact where log(softmax) would be rounded to
-    0 or 1 already. Without it: read probabilities as those of a network that notes none.
+    0 or 1 already. Without it, probabilities are read as those of a network that notes none.
     """
     return getattr(outputs, "_keras_logits", None)
 
@@ -31,11 +49,11 @@ def logits_behind(outputs):
 def last_operation(model):
     """Return the layer or operation that a network's only output comes from, or None where Keras does not know.
 
-    Keras 3.10 to 3.15: ``_keras_history``. Without it: ``model.layers[-1]``.
+    Keras 3.10 to 3.15: ``_keras_history``. Without it, the last layer.
     """
     outputs = getattr(model, "outputs", None)
     history = getattr(outputs[0], "_keras_history", None) if outputs else None
-    return history and history[0]
+    return history[0] if history else (getattr(model, "layers", None) or [None])[-1]
 
 
 def takes_training(model):
@@ -76,35 +94,29 @@ def restore_statistics(model):
 
 
 def is_unseeded(initializer):
-    """Whether an initializer has taken its seed from Python's generator.
-
-    Keras 3.10 to 3.15: ``_init_seed`` is what the constructor was given. Without it: ``get_config()["seed"]``.
-    """
-    return isinstance(initializer, keras.initializers.Initializer) and getattr(initializer, "_init_seed", 0) is None
+    """Whether an initializer has taken its seed from Python's generator."""
+    return isinstance(initializer, keras.initializers.Initializer) and initializer.get_config().get("seed", 0) is None
 
 
 def unseeded_generators(layer):
-    """Return the generators of a layer (of dropout, say) that have taken their seed from Python's.
-
-    Keras 3.10 to 3.15: ``_seed_generators`` and ``_initial_seed``. Without it: look for ``SeedGenerator`` in ``vars``.
-    """
-    return [of for of in getattr(layer, "_seed_generators", []) if of._initial_seed is None]
+    """Return the generators of a layer (of dropout, say) that have taken their seed from Python's."""
+    generators = [of for of in vars(layer).values() if isinstance(of, keras.random.SeedGenerator)]
+    return [of for of in generators if of.get_config()["seed"] is None]
 
 
 def metrics_of(model):
     """Return the metrics that a network was compiled with, as they were given.
 
-    Keras 3.10 to 3.15: ``_compile_metrics._user_metrics``. Without it: metrics compiled by a builder are not logged.
+    Keras 3.10 to 3.15: ``_compile_metrics._user_metrics``. Without it, metrics compiled by a builder are not logged.
     """
-    compiled = getattr(model, "_compile_metrics", None)
-    return [] if compiled is None else compiled._user_metrics or []
+    return getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None) or []
 
 
 def point(metric, direction):
     """Tell callbacks whether more of a metric is better ("up") or less ("down"); None says nothing.
 
     Keras 3.10 to 3.15: ``MonitorCallback`` reads ``_direction`` of the metrics that a network is compiled with, where
-    ``mode="auto"``. Without it: name the ``mode``.
+    ``mode="auto"``. Without it, a callback needs its ``mode``.
     """
     if direction is not None:
         metric._direction = direction
@@ -118,83 +130,25 @@ def direction_of(metric):
 # --- optimizers ---
 
 
-def rate_of(optimizer):
-    """Return an optimizer's learning rate: a variable, or a schedule.
-
-    Keras 3.10 to 3.15: ``_learning_rate``; ``learning_rate`` has evaluated a schedule already. Without it:
-    ``get_config()["learning_rate"]``.
-    """
-    return optimizer._learning_rate
-
-
 def decays_of(optimizer, variables):
     """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
 
     An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told. Keras 3.10 to 3.15:
-    ``_use_weight_decay``. Without it: nothing is spared from weight decay.
+    ``_use_weight_decay``. Without it, nothing is spared from weight decay.
     """
-    return [optimizer._use_weight_decay(variable.value) for variable in variables]
+    uses = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_use_weight_decay", lambda _: True)
+    return [uses(variable.value) for variable in variables]
 
 
 def copy_exclusions(optimizer, copied):
     """Let a copy spare the same variables from weight decay.
 
-    Keras 3.10 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without it: as for
+    Keras 3.10 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without them, as for
     `decays_of`.
     """
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
         if hasattr(optimizer, name):
             setattr(copied, name, getattr(optimizer, name))
-
-
-def _without_overrides():
-    """Return Keras' base class of optimizers as it is on JAX.
-
-    On TensorFlow, Keras 3.10 to 3.15 overrides the methods that write variables, for ``tf.distribute``, and withdraws
-    ``stateless_apply``; without these overrides it works here as well. Without it: train through Keras' own loop.
-    """
-    on_tensorflow, base = (
-        next(parent for parent in keras.optimizers.Optimizer.__mro__ if parent.__name__ == name)
-        for name in ("TFOptimizer", "BaseOptimizer")
-    )
-    methods = {
-        name: getattr(base, name)
-        for name in vars(on_tensorflow)
-        if callable(getattr(base, name, None)) and not name.startswith("__")
-    }
-    return type("StatelessOptimizer", (keras.optimizers.Optimizer,), methods)
-
-
-class StatelessOptimizer(_without_overrides()):
-    """Optimizer that chooses between values where Keras' chooses between branches, which cannot write a state."""
-
-    def _backend_apply_gradients(self, grads, trainable_variables):
-        """Update the variables, on the last step of an accumulation only, and their moving averages."""
-        ops, n_steps = keras.ops, self.gradient_accumulation_steps
-        if not n_steps:
-            self._update(grads, trainable_variables)
-        else:
-            is_last = ops.equal((self._iterations + 1) % n_steps, 0)
-            sums = [self._accumulated_gradients[self._get_variable_index(v)] for v in trainable_variables]
-            grads = [gradient + so_far for gradient, so_far in zip(grads, sums, strict=True)]
-            before = [(v, v.value) for v in [*trainable_variables, *self.variables]]
-            self._update([gradient / n_steps for gradient in grads], trainable_variables)
-            for variable, value in before:
-                variable.assign(ops.where(is_last, variable.value, value))
-            for so_far, gradient in zip(sums, grads, strict=True):
-                so_far.assign(ops.where(is_last, ops.zeros_like(gradient), gradient))
-        if self.use_ema:
-            self._update_model_variables_moving_average(self._trainable_variables)
-            if self.ema_overwrite_frequency:
-                is_due = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
-                for v, average in zip(self._trainable_variables, self._model_variables_moving_average, strict=True):
-                    v.assign(ops.where(is_due, average.value, v.value))
-
-    def _update(self, grads, trainable_variables):
-        """Update the variables by their clipped gradients."""
-        grads = self._clip_gradients(grads)
-        self._apply_weight_decay(trainable_variables)
-        self._backend_update_step(grads, trainable_variables, self.learning_rate)
 
 
 # --- callbacks ---
@@ -204,7 +158,7 @@ def detach(callback):
     """Take from a callback the network that it was used with, and files and writers that it has closed.
 
     So it keeps, copies and pickles none. Keras 3.10 to 3.15: ``_model``, and of TensorBoard the writers and the module
-    that makes them, all set anew by the next training. Without it: callbacks keep their network, and one of TensorBoard
+    that makes them, all set anew by the next training. Without it, callbacks keep their network, and one of TensorBoard
     that has been used can be neither copied nor pickled.
     """
     callback._model = None
@@ -218,8 +172,8 @@ def detach(callback):
 def is_epoch_only(callback):
     """Whether one of Keras' callbacks that has batch hooks needs none of them.
 
-    Keras 3.10 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it: TensorBoard trains
-    through Keras' own loop.
+    Keras 3.10 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it, TensorBoard is told of
+    every batch.
     """
     callbacks = keras.callbacks
     return (
@@ -227,5 +181,5 @@ def is_epoch_only(callback):
         or (isinstance(callback, callbacks.ModelCheckpoint | callbacks.BackupAndRestore)
             and callback.save_freq == "epoch")
         or (isinstance(callback, callbacks.TensorBoard)
-            and callback.update_freq == "epoch" and not callback._start_batch)
+            and callback.update_freq == "epoch" and not getattr(callback, "_start_batch", True))
     )  # fmt: skip

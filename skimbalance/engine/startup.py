@@ -86,12 +86,12 @@ if keras.backend.backend() != "tensorflow":
         'environment variable KERAS_BACKEND to "tensorflow" before the first import of keras.'
     )
 
-_state = {"forked": False}
+_state = {"forked": False, "started": False}
 
 
 def _note_fork():
     """Remember, in the child, that its parent had TensorFlow's threads, which a fork does not copy."""
-    _state["forked"] = _state["forked"] or is_running()
+    _state["forked"] = _state["forked"] or is_running(_state["started"])
 
 
 if hasattr(os, "register_at_fork"):
@@ -125,7 +125,8 @@ def start(builds=False):
         )
     if builds:
         _refuse_several_devices()
-    if not is_running():
+    if not is_running(_state["started"]):
+        _state["started"] = True
         with quiet():
             _take_share_of_threads()
             _say_what_onednn_lacks()

@@ -6,7 +6,6 @@ import numpy as np
 
 from skimbalance.engine.keras_internals import metrics_of
 from skimbalance.engine.startup import tf
-from skimbalance.engine.tensorflow_internals import handle_of
 
 
 def state_of(model):
@@ -17,7 +16,7 @@ def state_of(model):
 def values(variables):
     """Return the values of variables as tensors, which they are until the next assignment."""
     return [
-        tf.raw_ops.ReadVariableOp(resource=handle_of(variable), dtype=variable.value.dtype) for variable in variables
+        tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype) for variable in variables
     ]
 
 
@@ -37,7 +36,7 @@ def write(variables, values):
         shape, dtype = variable.value.shape, variable.value.dtype
         if tuple(value.shape) != tuple(shape):
             raise ValueError(f"{variable.name} has shape {tuple(shape)}, its new value {tuple(value.shape)}.")
-        tf.raw_ops.AssignVariableOp(resource=handle_of(variable), value=tf.convert_to_tensor(value, dtype))
+        tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.convert_to_tensor(value, dtype))
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def copy_optimizer(optimizer, **settings):
 
 def set_decays(optimizer, variables, decays):
     """Let an optimizer spare the variables from weight decay that `decays` says False of; return it."""
-    optimizer.exclude_from_weight_decay([v for v, decay in zip(variables, decays, strict=True) if not decay])
+    spared = [v for v, decay in zip(variables, decays, strict=True) if not decay]
+    getattr(optimizer, "inner_optimizer", optimizer).exclude_from_weight_decay(spared)
     return optimizer
 
 

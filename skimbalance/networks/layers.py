@@ -186,13 +186,17 @@ class _Draw(keras.initializers.Initializer):
     """
 
     def __init__(self, scale, seed=None):
-        self.scale, self._init_seed = scale, seed
+        self.scale, self._given_seed = scale, seed
         self.seed = random.randint(1, 10**9) if seed is None else seed
 
     def __call__(self, shape, dtype=None):
         """Return numbers, the same in every call."""
         numbers = self._numbers(np.random.default_rng(self.seed), tuple(shape)) * np.float32(self.scale)
         return ops.convert_to_tensor(numbers, dtype)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {"scale": self.scale, "seed": self._given_seed}
 
 
 class Normal(_Draw):

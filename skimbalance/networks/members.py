@@ -11,8 +11,6 @@ import numpy as np
 from skimbalance.engine.startup import keras
 from skimbalance.networks.layers import AdaptedLayer, MemberLayer, RowsFirst
 
-ops = keras.ops
-
 
 class Members:
     """The members of a network.
@@ -142,13 +140,13 @@ class MemberGroups:
 
         Parameters
         ----------
-        values : list of tensor
+        values : list of ndarray
             State of the network, or of its optimizer.
         of_part : list of keras.Variable
             The same of `part`; a value of the same shape is common to all.
         """
         shares = [
-            [value] * self.n if value.shape == own.shape else ops.split(value, self.n)
+            [value] * self.n if value.shape == tuple(own.shape) else np.split(value, self.n)
             for value, own in zip(values, of_part, strict=True)
         ]
         return list(zip(*shares, strict=True))
@@ -156,7 +154,7 @@ class MemberGroups:
     def merge(self, shares, like):
         """Return the values of which `split` made shares; `like` has their shapes."""
         return [
-            parts[0] if parts[0].shape == value.shape else ops.concatenate(parts)
+            parts[0] if parts[0].shape == tuple(value.shape) else np.concatenate(parts)
             for parts, value in zip(zip(*shares, strict=True), like, strict=True)
         ]
 

@@ -1,5 +1,6 @@
 """What may a remedy change? The contract of a strategy, and of a loss on logits."""
 
+import copy
 import inspect
 from functools import partial
 
@@ -201,6 +202,12 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
             Loss of each row.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
+
+    def with_hyperparameters(self, values):
+        """Return the same loss at other values of its `hyperparameters`, in their order, which may be tensors."""
+        loss = copy.copy(self)
+        vars(loss).update(zip(self.hyperparameters, values, strict=True))
+        return loss
 
     def link(self):
         """Return the `Link` between logits and P(y | x) at the optimum; softmax by default."""

@@ -9,9 +9,9 @@ import numpy as np
 from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
 from skimbalance.engine.cache import programs
-from skimbalance.engine.keras_internals import decays_of, detach, is_epoch_only, rate_of
+from skimbalance.engine.keras_internals import decays_of, detach, is_epoch_only
 from skimbalance.engine.keras_loop import KerasLoop
-from skimbalance.engine.optimizers import constant_rate, follows_our_schedule
+from skimbalance.engine.optimizers import constant_rate, schedule_of
 from skimbalance.engine.program import Program
 from skimbalance.engine.startup import keep_python_random, keras, start
 from skimbalance.training.callbacks import EpochProgress, compile_for, say, watch_average_precision
@@ -128,16 +128,7 @@ def _train(network, loss, rows, training, optimizer_state):
     model, optimizer, log = network.model, network.model.optimizer, EpochLog(rows, training)
     n_steps = training.epochs * -(-len(rows) // training.batch_size)
     rates = _rates(optimizer, n_steps, training.callbacks, training.steps_before)
-    scales_loss, has_layers = isinstance(optimizer, keras.optimizers.LossScaleOptimizer), network.members.are_layers
-    if scales_loss and has_layers:
-        raise ValueError(
-            "A LossScaleOptimizer (which Keras wraps around every optimizer under mixed_float16) trains through Keras' "
-            "own loop, which cannot give rows to each member of the default network; take float32, or one network "
-            '(model="mlp").'
-        )
-    needs_batches = any(map(_needs_batches, training.callbacks))
-    by_keras = _trains_itself(model) or scales_loss or loss.is_of_batch
-    if by_keras or (not has_layers and (training.run_eagerly or needs_batches)):
+    if _trains_itself(model):
         watches = watch_average_precision(training.callbacks)
         if watches:
             compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)
@@ -148,23 +139,34 @@ def _train(network, loss, rows, training, optimizer_state):
         if watches:
             model.compile(optimizer, model.loss, metrics=training.evaluate.metrics, jit_compile=False)
         return log.history, state
-    xla = training.jit_compile and may_fill_up(network)
-    if training.jit_compile == "auto":
-        xla = wants_xla(network, training.batch_size, n_steps)
+    xla, needs_batches = _wants_xla(network, optimizer, loss, training, n_steps), _need_batches(training.callbacks)
     decays, key = decays_of(optimizer, model.trainable_variables), None
     if not training.run_eagerly:
-        key = architecture(model, optimizer, loss, training.batch_size, xla, network.returns_proba, *decays)
+        key = architecture(model, optimizer, loss, training.batch_size, xla, needs_batches, network.returns_proba, *decays)
 
     def build():
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
         with keep_python_random():
             template = network if key is None else network.template()
-            return Program(template, optimizer, decays, template_loss, training.batch_size, xla, training.run_eagerly)
+            return Program(
+                template, optimizer, decays, template_loss, training.batch_size, xla, needs_batches,
+                training.run_eagerly,
+            )  # fmt: skip
 
     with programs.lend(key, build) as program:
         program.load(model, optimizer_state, constant_rate(optimizer), loss)
         _run_program(program, network, rows, training, log, rates)
         return log.history, program.store(model)
+
+
+def _wants_xla(network, optimizer, loss, training, n_steps):
+    """Whether to compile with XLA, which knows the number of rows of a step, and runs many steps at once."""
+    if _need_batches(training.callbacks) or loss.is_of_batch:
+        return False
+    if training.jit_compile == "auto":
+        scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return not scales_loss and wants_xla(network, training.batch_size, n_steps)
+    return bool(training.jit_compile) and may_fill_up(network)
 
 
 def _run_program(program, network, rows, training, log, rates):
@@ -181,6 +183,8 @@ def _run_program(program, network, rows, training, log, rates):
     logs = {}
     for epoch, mean_loss in _train_epochs(program, rows, training, log, rates):
         say(callbacks, "scoring")
+        if any(not isinstance(callback, EpochProgress) for callback in callbacks):
+            program.bring_here()
         logs, stops = log.end(epoch, program, mean_loss, callbacks)
         program.model.stop_training = program.model.stop_training or stops
         for callback in callbacks:
@@ -204,7 +208,7 @@ def _train_epochs(program, rows, training, log, rates):
     is_small = has_small_steps(program.network, training.batch_size)
     most = max(most_steps(program.network, training.batch_size) // steps, 1) if is_small and not is_watched else 1
     at_once = -(-training.epochs // -(-training.epochs // most))  # in calls of equal size: XLA compiles one block then
-    after_batch = partial(_end_batch, callbacks) if any(map(_needs_batches, callbacks)) else None
+    after_batch = partial(_end_batch, callbacks) if _need_batches(callbacks) else None
     for begin in range(0, training.epochs, at_once):
         epochs = epoch_numbers[begin : begin + at_once]
         for epoch in epochs:
@@ -280,7 +284,8 @@ def _rates(optimizer, n_steps, callbacks, steps_before=0):
 
     Chunks have a schedule each, the later ones a lower one: at the full rate, each would undo what others have taught.
     """
-    if not follows_our_schedule(optimizer):
+    schedule = schedule_of(optimizer)
+    if schedule is None:
         return np.zeros(n_steps, dtype=np.float32)
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler):
@@ -288,7 +293,6 @@ def _rates(optimizer, n_steps, callbacks, steps_before=0):
                 f"{type(callback).__name__} sets the learning rate, which follows the schedule of the default network; "
                 'name an optimizer (optimizer="adam") or leave out the callback.'
             )
-    schedule = rate_of(optimizer)
     schedule.n_steps = n_steps
     rates = np.asarray(schedule(np.arange(n_steps, dtype=np.float32)))
     return rates / np.float32(np.sqrt(1 + steps_before / _STEPS_OF_FULL_RATE))
@@ -323,9 +327,12 @@ def _trains_itself(model):
     )
 
 
-def _needs_batches(callback):
+def _need_batches(callbacks):
     """Whether a callback does something at every batch."""
     base = keras.callbacks.Callback
-    return not is_epoch_only(callback) and any(
-        getattr(getattr(callback, name), "__func__", callback) is not getattr(base, name) for name in _BATCH_HOOKS
+    return any(
+        getattr(getattr(callback, name), "__func__", callback) is not getattr(base, name)
+        for callback in callbacks
+        if not is_epoch_only(callback)
+        for name in _BATCH_HOOKS
     )
