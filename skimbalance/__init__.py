@@ -2,11 +2,9 @@
 
 import importlib
 
-from skimbalance._registration import register_with_keras
-
 __version__ = "0.1.0"
 
-#: Public name -> module it lives in. Importing the package loads none of them, and so not TensorFlow.
+#: Public name -> module it lives in. Importing the package loads none of them.
 _PUBLIC = {
     "GainDisplay": "plotting",
     "HistoryDisplay": "plotting",
@@ -27,6 +25,9 @@ _PUBLIC = {
     "realmlp": "networks",
     "strategies": None,
 }
+
+#: Modules that import Keras and TensorFlow.
+_WITH_KERAS = ("classifier", "deployment", "networks", "strategies")
 
 __all__ = [
     "GainDisplay",
@@ -55,9 +56,10 @@ def __getattr__(name):
     """Import a public name when it is first used."""
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {sorted(_PUBLIC)}")
-    # The classifier's module imports every other one, so that all classes are registered with Keras together.
-    importlib.import_module(f"{__name__}.classifier")
-    module = importlib.import_module(f"{__name__}.{_PUBLIC[name] or name}")
+    module = _PUBLIC[name] or name
+    if module in _WITH_KERAS:  # the classifier's module imports all that Keras knows of us by name, in saved networks
+        importlib.import_module(f"{__name__}.classifier")
+    module = importlib.import_module(f"{__name__}.{module}")
     globals()[name] = value = getattr(module, name) if _PUBLIC[name] else module
     return value
 
@@ -65,6 +67,3 @@ def __getattr__(name):
 def __dir__():
     """List public names, for tab completion."""
     return sorted({*(name for name in globals() if name.startswith("__")), *_PUBLIC})
-
-
-register_with_keras()

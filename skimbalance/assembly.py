@@ -219,7 +219,7 @@ class AssemblingClassifier(SciKerasClassifier):
         return TrainingRows(*rows, copies=whole.astype(np.intp))
 
     def _compile(self, network, optimizer, loss, came_with):
-        """Compile a network, unless it is compiled so: what users find in ``model_``, what Keras' own loop trains with.
+        """Compile a network, unless it is compiled so: what users find in ``model_``.
 
         Keras traces a network anew after every compilation.
         """

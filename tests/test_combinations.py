@@ -87,7 +87,7 @@ NETWORK = {
 }
 WAY = {
     "program": {},
-    "Keras' loop": {
+    "by batch": {
         "callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)],
         "epochs": 4,
     },
@@ -265,17 +265,20 @@ def unchanged_by_a_failure(clf, X, y, proba, feature):
 
 @pytest.mark.parametrize("network", [name for name in NETWORK if name not in ("default", "two members")])
 @pytest.mark.parametrize("feature", ["plain", "early stopping", "moving average", "chunks", "warm start"])
-def test_both_ways_of_training_end_alike(network, feature):
-    """The program and Keras' own loop, with class shares that change from chunk to chunk."""
+def test_all_ways_of_training_end_alike(network, feature, monkeypatch):
+    """The program, one call a batch, and Keras' own loop, with class shares that change from chunk to chunk."""
     ends = []
-    for way in ("program", "Keras' loop"):
-        clf, X, y, _ = case_of("logit_adjustment", network, way, feature)
+    for way in ("program", "by batch", "Keras' loop"):
+        if way == "Keras' loop":
+            monkeypatch.setattr("skimbalance.training.loop._trains_itself", lambda model: True)
+        clf, X, y, _ = case_of("logit_adjustment", network, "program" if way == "Keras' loop" else way, feature)
         clf.set_params(epochs=4)
         order = np.argsort(y, kind="stable")[::-1] if feature == "chunks" else slice(None)
         clf = fitted(clf, X[order], y[order], None, feature)
         ends.append((clf.predict_proba(X), clf.history_["loss"]))
-    np.testing.assert_allclose(ends[0][0], ends[1][0], atol=2e-3)
-    np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=2e-3)
+    for proba, losses in ends[1:]:
+        np.testing.assert_allclose(ends[0][0], proba, atol=2e-3)
+        np.testing.assert_allclose(ends[0][1], losses, rtol=2e-3)
 
 
 # --- tables of every kind ---

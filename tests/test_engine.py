@@ -15,7 +15,7 @@ import tensorflow as tf
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.engine import cache, compiled, keras_internals, tensorflow_internals
+from skimbalance.engine import cache, compiled, keras_internals, optimizers
 from skimbalance.engine.architecture import architecture
 from skimbalance.engine.blocks import PREDICTION_BLOCK_ROWS, block_steps, may_fill_up, most_steps, prediction_rows
 from skimbalance.engine.cache import ProgramCache
@@ -133,16 +133,6 @@ def test_a_shared_program_serves_several_at_once():
     assert len(programs) == 2
 
 
-def test_what_tensorflow_keeps_of_programs_goes_with_them(monkeypatch):
-    cleared = []
-    monkeypatch.setattr(cache, "clear_kernels", lambda: cleared.append(1))
-    programs = ProgramCache(size=2, n_discarded=3)
-    for i in range(8):
-        with programs.lend(i, object):
-            pass
-    assert len(cleared) == 2
-
-
 @pytest.mark.parametrize("model", ["mlp", "realmlp"])
 def test_ever_new_architectures_level_off(model, monkeypatch):
     """Of programs, and of what TensorFlow knows of them; the megabytes are measured by bench_memory.py."""
@@ -171,17 +161,53 @@ def test_ever_new_architectures_level_off(model, monkeypatch):
     assert 1 <= max(alive) <= 3
 
 
-def test_xla_computes_the_same_where_there_is_a_gpu(monkeypatch):
-    def double(state, x):
-        return tf.reduce_sum(x) + state[0], [2 * state[0]]
-
-    specs = [tf.TensorSpec((), tf.float32)], tf.TensorSpec((None,), tf.float32)
-    one = compiled.as_arrays(double, *specs)
+def test_where_there_is_a_gpu_members_train_without_a_session(larger, monkeypatch):
+    """And end alike, but for rounding, which members of one group and of several have otherwise."""
+    X, y = larger
+    settings = {"epochs": 3, "opinions": None, "compile__jit_compile": True, "early_stopping": False, "random_state": 0}
+    expected = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
+    monkeypatch.setattr("skimbalance.training.loop.programs", ProgramCache())
+    monkeypatch.setattr("skimbalance.engine.forward.programs", ProgramCache())
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
     monkeypatch.setattr(compiled, "new_session", None)
-    for run in (one, compiled.as_arrays(double, *specs, in_parallel=True)):
-        total, (doubled,) = run([np.float32(3)], np.arange(3, dtype=np.float32))
-        assert (total, doubled) == (6, 6)
+    proba = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(proba, expected, atol=0.02)
+
+
+def test_a_function_of_what_no_session_holds_is_refused():
+    elsewhere = tf.Variable(1.0)
+    with pytest.raises(LookupError):
+        compiled.InSession(lambda x: x * elsewhere, [tf.TensorSpec((), tf.float32)], [])
+
+
+def test_layers_inside_layers_are_found_once():
+    inner = network(layers.Dense(3))
+    outer = network(inner, layers.Dropout(0.1), layers.Wrapper(layers.Dense(2)))
+    found = keras_internals.layers_of(outer)
+    assert len(found) == len(set(map(id, found)))
+    assert {"Dense", "Dropout", "Sequential", "Wrapper"} <= {type(layer).__name__ for layer in found}
+    assert sum(isinstance(layer, layers.Dense) for layer in found) == 2
+    assert outer not in keras_internals.layers_of(outer, include_self=False)
+
+
+@pytest.mark.parametrize("optimizer", [
+    keras.optimizers.SGD(0.1, momentum=0.5), keras.optimizers.AdamW(0.1, weight_decay=0.2), keras.optimizers.Lion(0.1),
+    keras.optimizers.Adam(0.1, clipnorm=0.5), keras.optimizers.Adam(0.1, use_ema=True),
+], ids=lambda optimizer: optimizer.name)  # fmt: skip
+def test_steps_are_those_of_keras(optimizer):
+    ends = []
+    for step in ("apply", "ours"):
+        variables = [keras.Variable(np.ones(3), name=f"{step}_{i}", trainable=True) for i in range(2)]
+        own = optimizers.fresh_copy(optimizer, variables, [True, False])
+        for i in range(3):
+            gradients = [tf.constant(np.arange(3.0, dtype=np.float32) - i)] * 2
+            if step == "apply":
+                own.apply(gradients, variables)
+            else:
+                optimizers.apply_gradients(own, gradients, variables, [True, False])
+        ends.append([np.asarray(v) for v in [*variables, *own.variables]])
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 # --- blocks ---
@@ -293,138 +319,6 @@ def test_what_onednn_says_of_old_processors_is_chatter(capfd):
         os.write(2, b"E0000 00:00:1 7 util.cc] oneDNN supports DT_INT32 only on platforms with AVX-512. Falling\n")
         os.write(2, b"a real problem\n")
     assert capfd.readouterr().err == "a real problem\n"
-
-
-# --- private parts of TensorFlow and Keras ---
-# A failure below says that an upgrade has removed something; keras_internals.py and tensorflow_internals.py say, beside
-# each use, what can take its place.
-
-
-def test_tensorflow_still_says_whether_it_runs():
-    tf.constant(0.0)
-    assert tensorflow_internals.is_running(), "tensorflow.python.eager.context no longer says whether TensorFlow runs"
-
-
-def test_tensorflow_still_clears_its_kernels():
-    tensorflow_internals.clear_kernels()
-    assert float(tf.constant(1.0) + 1) == 2.0, "TensorFlow does not survive that its kernel cache is cleared"
-
-
-def test_sessions_still_prepare_a_call():
-    with tf.Graph().as_default() as graph:
-        x = tf.compat.v1.placeholder(tf.float32, (None,))
-        results = [x + 1, 2 * x]
-    call = tensorflow_internals.call_of(tf.compat.v1.Session(graph=graph), [x], results, in_parallel=False)
-    more, twice = call(np.ones(3, np.float32))
-    assert more.sum() == twice.sum() == 6, "Session._make_callable_from_options no longer prepares a call"
-
-
-def test_tensorflow_still_freezes_graphs():
-    doubled = tf.Variable(2.0)
-    graph = tf.function(lambda x: {"y": doubled * x}).get_concrete_function(tf.TensorSpec((), tf.float32))
-    frozen = tensorflow_internals.frozen(graph)
-    assert not frozen.captured_inputs, "convert_variables_to_constants_v2 no longer makes constants of variables"
-
-
-def test_variables_still_have_handles():
-    variable = keras.Variable(np.arange(3.0, dtype=np.float32))
-    write([variable], [np.ones(3)])
-    np.testing.assert_array_equal(read([variable])[0], 1, "variable.value.handle no longer is what raw_ops take")
-
-
-def test_keras_still_lists_layers_inside_layers():
-    inner = network(layers.Dense(3))
-    names = {type(layer).__name__ for layer in keras_internals.layers_of(network(inner, layers.Dropout(0.1)))}
-    assert {"Dense", "Dropout", "Sequential"} <= names, "Model._flatten_layers no longer descends"
-
-
-def test_keras_still_notes_logits_on_probabilities():
-    for activation in ("softmax", "sigmoid"):
-        outputs = layers.Dense(2, activation)(np.ones((1, 4), dtype=np.float32))
-        assert keras_internals.logits_behind(outputs) is not None, f"{activation} no longer sets _keras_logits"
-
-
-def test_keras_still_knows_where_outputs_come_from():
-    model = network(layers.Dense(3), layers.Reshape((3,)))
-    assert keras_internals.last_operation(model) is model.layers[-1], "_keras_history has gone"
-
-
-def test_keras_still_passes_training_only_where_it_is_an_argument():
-    class Plain(keras.Model):
-        def call(self, inputs):
-            return inputs
-
-    assert keras_internals.takes_training(network(layers.Dense(1))), "Functional.call takes no training any more"
-    assert not keras_internals.takes_training(Plain())
-
-
-def test_keras_still_derives_statistics_from_variables():
-    layer = layers.Normalization()
-    model = network(layer)
-    write(model.weights[:2], [np.full(4, 2.0), np.full(4, 4.0)])
-    keras_internals.restore_statistics(model)
-    np.testing.assert_allclose(model(np.full((1, 4), 4.0)), 1.0, err_msg="Normalization.finalize_state has changed")
-    keras_internals.read_statistics_when_called(model)
-    write(model.weights[:1], [np.full(4, 4.0)])
-    np.testing.assert_allclose(model(np.full((1, 4), 4.0)), 0.0, err_msg="Layer.__call__ calls no own call any more")
-
-
-def test_keras_still_tells_seeded_from_unseeded():
-    initializers = keras.initializers
-    assert keras_internals.is_unseeded(initializers.RandomNormal()), "Initializer._init_seed has gone"
-    assert not keras_internals.is_unseeded(initializers.RandomNormal(seed=1))
-    assert not keras_internals.is_unseeded(initializers.Zeros())
-    lists = [keras_internals.unseeded_generators(layers.Dropout(0.1, seed=seed)) for seed in (None, 1)]
-    assert list(map(len, lists)) == [1, 0], "Layer._seed_generators or SeedGenerator._initial_seed have gone"
-
-
-def test_keras_optimizers_still_keep_their_rate_and_what_they_spare():
-    variables = [keras.Variable(np.ones(2), name=name) for name in ("kernel", "bias")]
-    optimizer = keras.optimizers.AdamW(0.25, weight_decay=0.1)
-    optimizer.exclude_from_weight_decay(var_list=variables[1:])
-    assert float(keras_internals.rate_of(optimizer)) == 0.25, "Optimizer._learning_rate has gone"
-    assert keras_internals.decays_of(optimizer, variables) == [True, False], "_use_weight_decay has gone"
-    copied = keras.optimizers.AdamW(0.25, weight_decay=0.1)
-    keras_internals.copy_exclusions(optimizer, copied)
-    assert keras_internals.decays_of(copied, variables) == [True, False], "_exclude_from_weight_decay has gone"
-
-
-def test_keras_optimizers_still_step_as_functions_of_their_state():
-    class StatelessSGD(keras.optimizers.SGD, keras_internals.StatelessOptimizer):
-        pass
-
-    variable = keras.Variable(np.ones(2, dtype=np.float32))
-    optimizer = StatelessSGD(0.5)
-    optimizer.build([variable])
-    values = [tf.convert_to_tensor(v.value) for v in optimizer.variables]
-    ends, _ = optimizer.stateless_apply(values, [tf.ones(2)], [variable.value])
-    np.testing.assert_allclose(ends[0], 0.5, err_msg="the optimizers of Keras have another base on TensorFlow")
-    np.testing.assert_allclose(variable, 1.0)
-
-
-def test_callbacks_still_hold_their_network_where_it_is_taken_away():
-    callback = keras.callbacks.Callback()
-    callback.set_model(network(layers.Dense(1)))
-    keras_internals.detach(callback)
-    assert callback.model is None, "Callback._model has gone"
-
-
-def test_networks_still_say_which_metrics_they_were_compiled_with():
-    model = network(layers.Dense(1))
-    assert keras_internals.metrics_of(model) == []
-    model.compile(metrics=["accuracy"])
-    assert keras_internals.metrics_of(model) == ["accuracy"], "Model._compile_metrics._user_metrics has gone"
-
-
-def test_metrics_still_have_a_direction():
-    assert keras_internals.direction_of(keras.metrics.AUC()) == "up", "Metric._direction has gone"
-    assert keras_internals.direction_of(keras.metrics.BinaryCrossentropy()) == "down"
-
-
-def test_tensorboard_still_says_whether_it_profiles(tmp_path):
-    profiles = keras.callbacks.TensorBoard(tmp_path, profile_batch=2)
-    assert keras_internals.is_epoch_only(keras.callbacks.TensorBoard(tmp_path))
-    assert not keras_internals.is_epoch_only(profiles), "TensorBoard._start_batch has gone"
 
 
 def test_a_network_of_members_is_one_program_for_all_ways_of_scoring(rare):

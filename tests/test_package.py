@@ -39,7 +39,7 @@ def test_unknown_attribute_names_the_known_ones():
 
 
 def test_a_fit_prints_nothing_and_leaves_switches_alone():
-    """Of fits with XLA, without, and through Keras' own loop: no chatter, no variable, no global state changed."""
+    """Of fits with XLA, without, and eagerly: no chatter, no variable, no global state changed."""
     out, err = run(
         "import logging, os, random\n"
         "import numpy as np\n"
@@ -77,12 +77,12 @@ def test_other_messages_on_standard_error_are_passed_on():
 @pytest.mark.parametrize(
     "imports",
     [
-        "import keras, skimbalance",
+        "import keras; from skimbalance import ImbalancedKerasClassifier",
         "from skimbalance import Strategy; import keras",
     ],
-    ids=["keras first", "one name of the package"],
+    ids=["the classifier", "one name of the package"],
 )
-def test_saved_network_loads_with_the_import_alone(imports, rare, tmp_path):
+def test_saved_network_loads_where_a_class_is_imported(imports, rare, tmp_path):
     import numpy as np
 
     from skimbalance import ImbalancedKerasClassifier

@@ -77,7 +77,9 @@ class Forward:
 
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in state_of(network.model)]
         front = (None, network.members.n) if is_own else (None,)
-        return (as_arrays if xla else as_operation)(forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32))
+        return (as_arrays if xla else as_operation)(
+            forward, specs, tf.TensorSpec((*front, network.model.input_shape[-1]), tf.float32)
+        )
 
 
 class _Direct:

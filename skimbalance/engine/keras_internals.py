@@ -1,6 +1,6 @@
 """What do we use of Keras that it does not promise to keep, and what is done where it has gone?
 
-Nothing here fails where a name is missing. ``tests/test_missing_names.py`` takes each away and fits networks without it.
+Nothing here fails where a name is missing: ``tests/test_missing_names.py`` takes each away, and fits networks.
 """
 
 import inspect
@@ -22,7 +22,8 @@ def _walk(layer, found):
     """Note a layer, and those that it holds: as a network, by itself, or in lists and dicts."""
     if id(layer) not in found:
         found[id(layer)] = layer
-        for inner in [*getattr(layer, "layers", []), *(of for value in vars(layer).values() for of in _layers_in(value))]:
+        held = [getattr(layer, "layers", []), *vars(layer).values()]
+        for inner in [inner for value in held for inner in _layers_in(value)]:
             _walk(inner, found)
 
 
@@ -147,8 +148,9 @@ def copy_exclusions(optimizer, copied):
     `decays_of`.
     """
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
-        if hasattr(optimizer, name):
-            setattr(copied, name, getattr(optimizer, name))
+        spared = getattr(optimizer, name, None)
+        if spared is not None:
+            setattr(copied, name, spared)
 
 
 # --- callbacks ---

@@ -33,7 +33,7 @@ def with_constant_rate(optimizer):
 
 
 def fresh_copy(optimizer, variables, decays):
-    """Return a fresh optimizer of the same settings, built on variables; `decays` says to which weight decay applies."""
+    """Return a fresh optimizer of the same settings, built on variables; `decays` says which of them decay."""
     copy = set_decays(type(optimizer).from_config(optimizer.get_config()), variables, decays)
     copy.build(variables)
     return copy

@@ -151,6 +151,8 @@ def _read_outputs(model, X, n_classes):
         return shape[-1], "proba", False
     last = last_operation(model)
     activation = getattr(last, "activation", None)
+    if activation is (keras.activations.softmax if shape[-1] > 1 else keras.activations.sigmoid):
+        return shape[-1], "proba", True
     if activation not in (None, keras.activations.linear):
         raise ValueError(
             f"The network's last activation is {getattr(activation, '__name__', activation)!r}, of output "

@@ -1,4 +1,4 @@
-"""How do the epochs of a fit run? On a shared compiled program, or through Keras' own loop where one must."""
+"""How do the epochs of a fit run? On a shared compiled program, or by the training step that a network brings."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -142,7 +142,9 @@ def _train(network, loss, rows, training, optimizer_state):
     xla, needs_batches = _wants_xla(network, optimizer, loss, training, n_steps), _need_batches(training.callbacks)
     decays, key = decays_of(optimizer, model.trainable_variables), None
     if not training.run_eagerly:
-        key = architecture(model, optimizer, loss, training.batch_size, xla, needs_batches, network.returns_proba, *decays)
+        key = architecture(
+            model, optimizer, loss, training.batch_size, xla, needs_batches, network.returns_proba, *decays
+        )
 
     def build():
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss

@@ -87,7 +87,7 @@ def test_thresholds_tables_and_names(small_table):
 @pytest.mark.parametrize(
     "monitor", [{"monitor": "val_f1_score"}, {"monitor": "val_f1_score_class_2", "mode": "max"}], ids=str
 )
-@pytest.mark.parametrize("per_batch", [False, True], ids=["program", "own loop"])
+@pytest.mark.parametrize("per_batch", [False, True], ids=["by epoch", "by batch"])
 def test_callbacks_watch_them(monitor, per_batch, rare_multiclass):
     X, y = rare_multiclass
     stop = keras.callbacks.EarlyStopping(patience=1, min_delta=2.0, **monitor)  # nothing improves by 2
