@@ -101,12 +101,12 @@ METHODS = {
     "skimbalance.Strategy": "fit_resample, batch_prior, class_weight, loss",
     "skimbalance.StrategyComparison": "best, versus, summary, in_words, plot",
     "skimbalance.ThresholdDisplay": "from_estimator, from_predictions, plot",
-    "skimbalance.links.Link": "inverse, link",
+    "skimbalance.probability.links.Link": "inverse, link",
     "skimbalance.networks.Encode": "of, adapt",
     "skimbalance.networks.RobustScale": "adapt",
     "skimbalance.networks.Standardize": "adapt",
-    "skimbalance.opinions.Boosting": "fit, predict_proba",
-    "skimbalance.opinions.Forest": "fit, predict_proba",
+    "skimbalance.ensemble.Boosting": "fit, predict_proba",
+    "skimbalance.ensemble.Forest": "fit, predict_proba",
     "skimbalance.strategies.LogitsLoss": "call, link, predict_proba, initial_logits",
 }
 

@@ -10,8 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import f1_score, log_loss
 
-from skimbalance import ImbalancedKerasClassifier, estimate_prior
-from skimbalance.posterior import shift_prior
+from skimbalance import ImbalancedKerasClassifier, estimate_prior, shift_prior
 
 # %%
 # Rows of either class look the same in both places; only their frequency differs.

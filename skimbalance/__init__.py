@@ -15,14 +15,15 @@ _PUBLIC = {
     "StrategyComparison": "evaluation",
     "ThresholdDisplay": "plotting",
     "compare_strategies": "evaluation",
-    "decide": "decision",
+    "decide": "probability.decision",
     "deployment": None,
-    "estimate_prior": "posterior",
+    "estimate_prior": "probability.posterior",
     "export": "deployment",
     "mlp": "networks",
     "networks": None,
-    "opinions": None,
+    "ensemble": None,
     "realmlp": "networks",
+    "shift_prior": "probability.posterior",
     "strategies": None,
 }
 
@@ -42,12 +43,13 @@ __all__ = [
     "compare_strategies",
     "decide",
     "deployment",
+    "ensemble",
     "estimate_prior",
     "export",
     "mlp",
     "networks",
-    "opinions",
     "realmlp",
+    "shift_prior",
     "strategies",
 ]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skimbalance.columns import Columns
-from skimbalance.decision import Decision
-from skimbalance.links import NUMPY
-from skimbalance.networks import Network
-from skimbalance.opinions import Opinions
-from skimbalance.posterior import Posterior
+from skimbalance.data.table import Columns
+from skimbalance.ensemble import Ensemble
+from skimbalance.networks.network import Network
+from skimbalance.probability.decision import Decision
+from skimbalance.probability.links import NUMPY
+from skimbalance.probability.posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Answers:
         What the columns of a table hold.
     network : Network
         Trained network.
-    opinions : Opinions or None
+    ensemble : Ensemble or None
         Other classifiers that are asked.
     posterior : Posterior
         What logits, and they, say of P(y | x).
@@ -38,7 +38,7 @@ class Answers:
 
     columns: Columns
     network: Network
-    opinions: Opinions | None
+    ensemble: Ensemble | None
     posterior: Posterior
     target_prior: np.ndarray
     decision: Decision

@@ -5,30 +5,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skimbalance.checks import check_class_weight
-from skimbalance.engine.keras_internals import decays_of, metrics_of
-from skimbalance.engine.optimizers import constant_rate
-from skimbalance.engine.packing import packed, unpacked
-from skimbalance.engine.startup import keep_python_random, keras
-from skimbalance.heldout import Reservoir, plan_hold_out
-from skimbalance.networks import (
-    NETWORKS,
-    LossOnOutputs,
-    Members,
-    Recipe,
-    adapt_network,
-    are_equal,
-    build_when_saved,
-    copy_network,
-    copy_optimizer,
-    metrics_on,
-    prepare_network,
-    realmlp,
-    recipe_of,
-    set_decays,
-)
-from skimbalance.opinions import resolve_opinions
-from skimbalance.scikeras_bridge import SciKerasClassifier, named_metrics
+from skimbalance._keras.keras_internals import decays_of, metrics_of
+from skimbalance._keras.packing import packed, unpacked
+from skimbalance._keras.startup import keep_python_random, keras
+from skimbalance._scikeras import SciKerasClassifier, named_metrics
+from skimbalance.data.holdout import Reservoir, plan_hold_out
+from skimbalance.data.validation import check_class_weight
+from skimbalance.ensemble import resolve_ensemble
+from skimbalance.networks.builders import NETWORKS, realmlp
+from skimbalance.networks.copying import build_when_saved, copy_network, copy_optimizer, set_decays
+from skimbalance.networks.members import Members
+from skimbalance.networks.metrics import metrics_on
+from skimbalance.networks.outputs import LossOnOutputs, are_equal
+from skimbalance.networks.prepare import adapt_network, prepare_network
+from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.strategies import (
     CrossEntropy,
     LogitsLoss,
@@ -41,6 +31,7 @@ from skimbalance.strategies import (
     wrap_loss,
 )
 from skimbalance.training import EpochSelection, TrainingRows
+from skimbalance.training.optimizers import constant_rate
 
 
 @dataclass
@@ -287,7 +278,7 @@ class AssemblingClassifier(SciKerasClassifier):
 
     def _other_kinds(self, recipe):
         """Return the classifiers that are to be asked beside the network, by name."""
-        return resolve_opinions(recipe.opinions if is_auto(self.opinions) else self.opinions)
+        return resolve_ensemble(recipe.ensemble if is_auto(self.ensemble) else self.ensemble)
 
     def _selection(self, plan, shown, network, recipe, rng, partial):
         """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""

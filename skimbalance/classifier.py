@@ -7,20 +7,22 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from skimbalance.checks import (
+from skimbalance._keras.packing import OfPickle, packed, unpacked
+from skimbalance._keras.startup import is_forked, start
+from skimbalance._keras.vetting import check_loaded
+from skimbalance.data.rows import Rows, weighted_counts
+from skimbalance.data.validation import (
     check_rows,
     check_validation_data,
     check_values,
     spawn_generators,
 )
-from skimbalance.engine.packing import OfPickle, packed, unpacked
-from skimbalance.engine.startup import is_forked, start
-from skimbalance.engine.state import read, unchanged_on_failure
-from skimbalance.engine.vetting import check_loaded
 from skimbalance.judging import JudgingClassifier
-from skimbalance.networks import Network, adapt_network, check_gaps, metrics_on, pack_network, unpack_network
-from skimbalance.posterior import Posterior
-from skimbalance.rows import Rows, weighted_counts
+from skimbalance.networks.copying import pack_network, unpack_network
+from skimbalance.networks.metrics import metrics_on
+from skimbalance.networks.network import Network
+from skimbalance.networks.prepare import adapt_network, check_gaps
+from skimbalance.probability.posterior import Posterior
 from skimbalance.strategies import handles_multi_class
 from skimbalance.training import (
     EpochEvaluation,
@@ -31,6 +33,7 @@ from skimbalance.training import (
     join_histories,
     train,
 )
+from skimbalance.training.state import read, unchanged_on_failure
 
 
 class ImbalancedKerasClassifier(JudgingClassifier):
@@ -132,9 +135,9 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         the largest class can be held out; False for networks of your own without a recipe, and smaller tables.
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
-    opinions : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
+    ensemble : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
         Other classifiers, whose posteriors are averaged with the network's at the prior of the data: a forest that
-        remembers single rows, boosted trees that split sharply (`skimbalance.opinions`), or any of scikit-learn's. One
+        remembers single rows, boosted trees that split sharply (`skimbalance.ensemble`), or any of scikit-learn's. One
         is grown for each pair of members, on the same rows; their weights make rows held out from all most likely, and
         an intercept makes classes as frequent among these as they are said to be. Where none are held out, the network
         weighs as much as the others together. "auto" is what the network's recipe says: both for "realmlp", none for
@@ -174,11 +177,11 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         What ``predict_proba`` and ``predict`` compute with, by the parameters as they are now; for `export`.
     model_ : keras.Model
         Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
-        nothing of other opinions.
-    opinions_ : Opinions or None
+        nothing of the base models beside it.
+    ensemble_ : Ensemble or None
         Other classifiers, grown.
-    opinion_weights_ : dict of str to float
-        Weight of the network and of each other opinion; they sum to one.
+    ensemble_weights_ : dict of str to float
+        Weight of the network and of each base model; they sum to one.
     loss_ : LogitsLoss
         Loss on logits, whose ``predict_proba`` turns them into probabilities.
     strategy_ : Strategy
@@ -292,7 +295,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         validation_split=0.0,
         early_stopping="auto",
         n_iter_no_change=10,
-        opinions="auto",
+        ensemble="auto",
         callbacks=None,
         warm_start=False,
         random_state=None,
@@ -432,7 +435,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
             self._reservoir = None
         if not goes_on:
             self._n_steps = 0
-        rng_split, rng_sampler, rng_weights, rng_order, rng_opinions = spawn_generators(self.random_state, 5)
+        rng_split, rng_sampler, rng_weights, rng_order, rng_ensemble = spawn_generators(self.random_state, 5)
         given = X, y
         X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on, partial)
         if not goes_on:
@@ -468,7 +471,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
             self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
-            self.opinions_ = None
+            self.ensemble_ = None
             return
         shown = self._shown(applied, loss, network)
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
@@ -478,7 +481,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         self.train_prior_ = self._posterior.train_prior
         of = network.model
         check_converged(read(of.trainable_weights), read(of.non_trainable_weights), self._posterior, self.n_iter_)
-        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_opinions, settings["verbose"])
+        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_ensemble, settings["verbose"])
         self._judge(rows, applied, held_out, selection, unknown, settings["verbose"])
 
     def _count(self, y, sample_weight, adds):

@@ -1,14 +1,21 @@
-"""What do rows that training has not seen say? Of calibration, of other opinions, and of the threshold."""
+"""What do rows that training has not seen say? Of calibration, of the base models beside it, and of the threshold."""
 
 import warnings
 
 import numpy as np
 
-from skimbalance.decision import RowProbabilities
-from skimbalance.heldout import ENOUGH, at_prior, hold_out_sets, holds_enough
-from skimbalance.opinions import grow_opinions
-from skimbalance.posterior import Posterior, even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
+from skimbalance.data.holdout import ENOUGH, at_prior, hold_out_sets, holds_enough
+from skimbalance.ensemble import grow_ensemble
 from skimbalance.prediction import PredictingClassifier
+from skimbalance.probability.decision import RowProbabilities
+from skimbalance.probability.posterior import (
+    Posterior,
+    even_weights,
+    fit_calibrator,
+    fit_intercept,
+    fit_weights,
+    shift_prior,
+)
 from skimbalance.strategies import named, needs_calibration
 from skimbalance.training.evaluation import log_loss, macro_average_precision
 
@@ -59,12 +66,12 @@ class JudgingClassifier(PredictingClassifier):
         return self.calibrator_
 
     def _ask_others(self, kinds, applied, plan, shown, members, rng, verbose):
-        """Grow other opinions; return the distinct rows that each set of them does not know, where they are its own.
+        """Grow base models; return the distinct rows that each set of them does not know, where they are its own.
 
         Each is grown on the rows that a pair of members is trained on; where all members see the same rows, on three of
         four quarters.
         """
-        self.opinions_ = unknown = None
+        self.ensemble_ = unknown = None
         if not kinds:
             return None
         if verbose:
@@ -73,27 +80,27 @@ class JudgingClassifier(PredictingClassifier):
             sets = shown.of_pairs(members)
         else:
             sets, unknown = (applied.kept[of] for of in hold_out_sets(applied.classes, 4, 0.25, rng))
-        self.opinions_ = grow_opinions(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng)
+        self.ensemble_ = grow_ensemble(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng)
         return unknown
 
     def _judge(self, rows, applied, held_out, selection, unknown, verbose):
-        """Weigh the network and other opinions, give the decision rule the rows it needs, and say how good all is.
+        """Weigh the network and the base models, give the decision rule the rows it needs, and say how good all is.
 
         All take held-out rows where there are any. Without, the network weighs as much as all others together, and the
         rule takes rows of training.
         """
-        posterior, opinions = self._posterior, self.opinions_
+        posterior, ensemble = self._posterior, self.ensemble_
         judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
         is_unseen = judges_pairs or held_out is not None
-        weighs = is_unseen and opinions is not None
-        if opinions is not None:
-            posterior.weights = even_weights(len(opinions.names))
+        weighs = is_unseen and ensemble is not None
+        if ensemble is not None:
+            posterior.weights = even_weights(len(ensemble.names))
         if not (weighs or verbose or self._decision.needs_rows):
             return
         if judges_pairs:
-            proba, y, weight = selection.judge(posterior, opinions)
+            proba, y, weight = selection.judge(posterior, ensemble)
         elif is_unseen:
-            others = [] if opinions is None else opinions.proba(held_out.X)
+            others = [] if ensemble is None else ensemble.proba(held_out.X)
             proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
             y, weight = held_out.y, held_out.sample_weight
         else:
@@ -132,14 +139,14 @@ class JudgingClassifier(PredictingClassifier):
         return f"Kept {kept} of {self.n_iter_}. {scores}. Predicts {shares} {rule}."
 
     def _judge_training(self, rows, applied, unknown):
-        """Return what all say of rows of training, each opinion of those that it does not know, labels and weights.
+        """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
 
         Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
         """
-        if self.opinions_ is None or applied.rows is not rows or not unknown.size:
+        if self.ensemble_ is None or applied.rows is not rows or not unknown.size:
             network = self._posterior.at(self.prior_, self._logits_of(rows.X))
             return np.stack([network] * len(self._posterior.weights)), rows.y, rows.sample_weight
         index = rows.index[unknown.T]
         network = self._posterior.at(self.prior_, self._logits_of(rows.X[index.ravel()]))
-        proba = np.stack([network, *self.opinions_.proba_of_sets(rows.X, index)])
+        proba = np.stack([network, *self.ensemble_.proba_of_sets(rows.X, index)])
         return proba, rows.y[index.ravel()], rows.weight[unknown.T.ravel()]

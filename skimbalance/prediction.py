@@ -7,10 +7,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.answers import Answers
 from skimbalance.assembly import AssemblingClassifier
-from skimbalance.checks import check_features, check_finite, check_prior, check_values
-from skimbalance.decision import Decision, known_positive
-from skimbalance.engine.forward import predict_logits
-from skimbalance.networks import check_gaps
+from skimbalance.data.validation import check_features, check_finite, check_prior, check_values
+from skimbalance.networks.prepare import check_gaps
+from skimbalance.probability.decision import Decision, known_positive
+from skimbalance.training.forward import predict_logits
 
 
 class PredictingClassifier(AssemblingClassifier):
@@ -63,14 +63,14 @@ class PredictingClassifier(AssemblingClassifier):
         """Return the network's logits of validated rows."""
         return predict_logits(self._network, X, chunk_rows, callbacks)
 
-    def _opinions(self, X, predict_params):
-        """Return the network's logits of rows to predict, and what other opinions say of them, or None."""
+    def _ensemble(self, X, predict_params):
+        """Return the network's logits of rows to predict, and what base models say of them, or None."""
         check_is_fitted(self)
         chunk_rows, callbacks = self._predict_settings(predict_params)
         X = check_features(self, X)
         check_gaps(self.model_, X, self.columns_)
         logits = check_finite(self._logits_of(X, callbacks, chunk_rows))
-        return logits, None if self.opinions_ is None else self.opinions_.proba(X)
+        return logits, None if self.ensemble_ is None else self.ensemble_.proba(X)
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities in the population that `target_prior` names: that of y, by default.
@@ -95,7 +95,7 @@ class PredictingClassifier(AssemblingClassifier):
         ValueError
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
-        logits, others = self._opinions(X, predict_params)
+        logits, others = self._ensemble(X, predict_params)
         return self._posterior.at(self._target_prior(), logits, others)
 
     def predict_log_proba(self, X, **predict_params):
@@ -159,7 +159,7 @@ class PredictingClassifier(AssemblingClassifier):
             If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
             rows.
         """
-        logits, others = self._opinions(X, predict_params)
+        logits, others = self._ensemble(X, predict_params)
         answers = self.answers_
         return self._labels(answers.indices(answers.proba(logits, others)))
 
@@ -174,7 +174,7 @@ class PredictingClassifier(AssemblingClassifier):
         else:
             prior = self.prior_ if isinstance(self.target_prior, str) else target_prior
         return Answers(
-            self.columns_, self._network, self.opinions_, self._posterior, target_prior, decision, prior, self.classes_
+            self.columns_, self._network, self.ensemble_, self._posterior, target_prior, decision, prior, self.classes_
         )
 
     def _decision_now(self):
@@ -190,11 +190,11 @@ class PredictingClassifier(AssemblingClassifier):
         return decision
 
     @property
-    def opinion_weights_(self):
-        """Weight of the network, and of each opinion beside it, by name."""
+    def ensemble_weights_(self):
+        """Weight of the network, and of each base model beside it, by name."""
         if not self.initialized_:
-            raise AttributeError("opinion_weights_ exists after fit.")
-        names = ["network"] if self.opinions_ is None else ["network", *self.opinions_.names]
+            raise AttributeError("ensemble_weights_ exists after fit.")
+        names = ["network"] if self.ensemble_ is None else ["network", *self.ensemble_.names]
         return dict(zip(names, self._posterior.weights.tolist(), strict=True))
 
     @property

@@ -26,8 +26,8 @@ def make_rare(n_samples=400, n_classes=2, seed=0):
 def programs_of_a_file():
     """Let compiled programs go with the file of tests that needed them: all they hold slows the garbage collector."""
     yield
-    if "skimbalance.engine.cache" in sys.modules:
-        from skimbalance.engine.cache import programs
+    if "skimbalance.training.cache" in sys.modules:
+        from skimbalance.training.cache import programs
 
         programs.clear()
 
@@ -58,7 +58,7 @@ def rare_multiclass():
 
 @pytest.fixture
 def few_epochs(monkeypatch):
-    """Networks by name train for four epochs, without other opinions."""
+    """Networks by name train for four epochs, without base models beside the network."""
     from skimbalance.networks import Recipe, mlp, realmlp
 
     monkeypatch.setattr(mlp, "recipe", Recipe(early_stopping="loss", epochs=4))

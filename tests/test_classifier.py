@@ -26,8 +26,8 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.validation import _get_feature_names
 
 from skimbalance import ImbalancedKerasClassifier, Strategy
-from skimbalance.engine.cache import programs
 from skimbalance.training import callbacks
+from skimbalance.training.cache import programs
 
 Dense = keras.layers.Dense
 
@@ -768,7 +768,7 @@ class Terminal(io.StringIO):
 def test_the_bar_says_at_once_and_all_along_what_is_being_done(rare, monkeypatch):
     programs.clear()  # so that there is something to compile
     monkeypatch.setattr(sys, "stdout", Terminal())
-    network = {"model__n_members": 2, "model__hidden_layer_sizes": (9,), "epochs": 3, "opinions": "forest"}
+    network = {"model__n_members": 2, "model__hidden_layer_sizes": (9,), "epochs": 3, "ensemble": "forest"}
     clf = ImbalancedKerasClassifier(early_stopping="loss", random_state=0, verbose=1, **network).fit(*rare)
     shown = sys.stdout.getvalue()
     assert shown.index("4 numbers") < shown.index("0/3") < shown.index("compiling") < shown.index("1/3")
@@ -784,7 +784,7 @@ def test_a_long_epoch_tells_how_far_it_is(monkeypatch):
     X = np.random.default_rng(0).normal(size=(12_000, 3)).astype(np.float32)
     fit_params = {"epochs": 2, "batch_size": 32, "verbose": 1}
     network = {"model__hidden_layer_sizes": (4,), "model__embedding": None}
-    ImbalancedKerasClassifier(opinions=None, random_state=0, **network).fit(X, (X[:, 0] > 1).astype(int), **fit_params)
+    ImbalancedKerasClassifier(ensemble=None, random_state=0, **network).fit(X, (X[:, 0] > 1).astype(int), **fit_params)
     assert len(seen) > 2
     assert seen == sorted(seen)
     assert seen[0] < 1

@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratified
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, StrategyComparison, compare_strategies, decide
-from skimbalance.evaluation.luck import corrected_interval, probabilities
 from skimbalance.evaluation.scores import score_fold
+from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.strategies import Focal
 
 

@@ -164,15 +164,15 @@ CASES = {
     "default": ("two", {"model": None}),
     "default, three classes": ("three", {"model": None, "epochs": 2, "decision": "balanced_accuracy"}),
     "default, mixed": ("mixed", {"model": None, "decision": "mcc", "target_prior": 0.2, **MIXED}),
-    "default, calibrated, no opinions": ("two", {"model": None, "opinions": None, **CALIBRATED}),
+    "default, calibrated, no base models": ("two", {"model": None, "ensemble": None, **CALIBRATED}),
     "mlp, mixed": ("mixed", {"decision": "f1", "target_prior": {"bad": 0.3, "good": 0.7}, **MIXED}),
     "own, mixed": ("mixed", {"model": with_encode, **MIXED}),
-    "focal, forest, threshold": ("two", {"strategy": "focal", "opinions": "forest", "decision": 0.3, **AS_TRAINED}),
+    "focal, forest, threshold": ("two", {"strategy": "focal", "ensemble": "forest", "decision": 0.3, **AS_TRAINED}),
     "sampler, F-beta": ("two", {"strategy": SMOTE(random_state=0), "decision": ("fbeta", 2.0), "target_prior": 0.4}),
     "weights, costs": ("two", {"strategy": "effective_number", "decision": {"fp": 1.0, "fn": 10.0}, **AS_TRAINED}),
     "poly, calibrated": ("two", {"strategy": "poly", **CALIBRATED}),
     "three, calibrated": ("three", {**AS_TRAINED, **CALIBRATED}),
-    "three, poly, boosting": ("three", {"strategy": "poly", "opinions": ["boosting"]}),
+    "three, poly, boosting": ("three", {"strategy": "poly", "ensemble": ["boosting"]}),
     "three, focal, costs": (
         "three",
         {"strategy": Focal(1.5), "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]], "target_prior": [0.5, 0.2, 0.3]},
@@ -358,14 +358,14 @@ def test_litert(case, tmp_path):
     check(clf, X, out["proba"], out["label"])
 
 
-def test_onnx_holds_opinions_that_skl2onnx_knows(tmp_path):
+def test_onnx_holds_base_models_that_skl2onnx_knows(tmp_path):
     pytest.importorskip("skl2onnx", reason="skl2onnx turns classifiers into ONNX; pip install skimbalance[export]")
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
     (X, y), others = table("three"), [RandomForestClassifier(5), "boosting", DecisionTreeClassifier(max_depth=3)]
-    clf = small(opinions=others).fit(X, y)
+    clf = small(ensemble=others).fit(X, y)
     export(clf, tmp_path / "model.onnx", format="onnx")
     check(clf, X, *onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["proba", "label"], {"X": X}))
-    clf = small(opinions=[OneTree()]).fit(X, y)
+    clf = small(ensemble=[OneTree()]).fit(X, y)
     with pytest.raises(ValueError, match="skl2onnx does not turn OneTree into ONNX: .*deploy by pickle"):
         export(clf, tmp_path / "other.onnx", format="onnx")
 
@@ -438,7 +438,7 @@ def test_onnx_of_a_pipeline_of_columns(tmp_path):
     X, y = frame()
     X.loc[::9, "b"] = np.nan
     smote = ("smote", SMOTE(random_state=0))
-    clf = small(pos_label="bad", decision="f1", opinions="forest")
+    clf = small(pos_label="bad", decision="f1", ensemble="forest")
     pipeline = SamplingPipeline([*with_columns().steps, smote, ("clf", clf)]).fit(X, y)
     export(pipeline, tmp_path / "model.onnx", format="onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -496,8 +496,8 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
         export(LogisticRegression().fit(X, y), tmp_path / "file")
     with pytest.raises(TypeError, match="not GridSearchCV. Of a search, take its best_estimator_."):
         export(GridSearchCV(small(), {}), tmp_path / "file")
-    clf = small(opinions=["forest", GaussianNB()]).fit(X, np.where(y == 1, 1, 0))
-    with pytest.raises(ValueError, match="opinions holds GaussianNB, which cannot be exported to this format"):
+    clf = small(ensemble=["forest", GaussianNB()]).fit(X, np.where(y == 1, 1, 0))
+    with pytest.raises(ValueError, match="ensemble holds GaussianNB, which cannot be exported to this format"):
         export(clf, tmp_path / "file", format="litert")
     with pytest.raises(ValueError, match=r"TemperedLoss overrides predict_proba, .* override link\(\)"):
         export(small(strategy=Tempered()).fit(X, y), tmp_path / "file")
@@ -561,7 +561,7 @@ def skops_cases():
         "callbacks, a generator": {
             "callbacks": [keras.callbacks.EarlyStopping("loss")], "random_state": np.random.default_rng(0)
         },
-        "another opinion": {"opinions": [GaussianNB(), "boosting"]},
+        "another base model": {"ensemble": [GaussianNB(), "boosting"]},
     }  # fmt: skip
 
 
@@ -605,7 +605,7 @@ def test_skops_runs_the_code_of_lambdas_only_where_it_is_trusted(skops):
     builder = f"{linear_by_a_lambda.__module__}.linear_by_a_lambda"
     with pytest.raises(skops.exceptions.UntrustedTypesFoundException, match="lambdas_run_code"):
         check_skops(skops, clf, X, [builder])
-    check_skops(skops, clf, X, [builder, "skimbalance.engine.packing.lambdas_run_code"])
+    check_skops(skops, clf, X, [builder, "skimbalance._keras.packing.lambdas_run_code"])
 
 
 def test_skops_loads_in_a_process_that_has_imported_nothing_else(tmp_path, skops):

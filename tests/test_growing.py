@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.growing import GrowingColumns
+from skimbalance.data.growing import GrowingColumns
 
 
 def frame_of(levels, n_rows=600, seed=0):

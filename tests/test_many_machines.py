@@ -58,7 +58,7 @@ def threads_of_worker():
     """Return the threads that TensorFlow computes with in this process, and the process."""
     import tensorflow as tf
 
-    from skimbalance.engine.startup import start
+    from skimbalance._keras.startup import start
 
     start()
     threads = tf.config.threading

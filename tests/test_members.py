@@ -11,16 +11,12 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.engine.forward import forward_of
-from skimbalance.engine.state import state_of
-from skimbalance.heldout import hold_out_members
+from skimbalance.data.holdout import hold_out_members
+from skimbalance.data.rows import Rows, positions_of
 from skimbalance.networks import (
     CosineLog,
-    LossOnOutputs,
     MemberDense,
-    Members,
     MemberScale,
-    Network,
     PeriodicEmbedding,
     Recipe,
     RobustScale,
@@ -28,10 +24,14 @@ from skimbalance.networks import (
     mlp,
     realmlp,
 )
-from skimbalance.posterior import Posterior, shift_prior
-from skimbalance.rows import Rows, positions_of
+from skimbalance.networks.members import Members
+from skimbalance.networks.network import Network
+from skimbalance.networks.outputs import LossOnOutputs
+from skimbalance.probability.posterior import Posterior, shift_prior
 from skimbalance.strategies import CrossEntropy
 from skimbalance.training import Training, TrainingRows, train
+from skimbalance.training.forward import forward_of
+from skimbalance.training.state import state_of
 
 
 def quick(**parameters):
@@ -269,7 +269,7 @@ def test_held_out_rows_of_all_choose_every_pairs_epoch(rare):
 @pytest.mark.parametrize("target_prior", ["train", "fit", [0.7, 0.3]], ids=str)
 def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_prior, rare):
     X, y = rare
-    clf = quick(strategy=strategy, target_prior=target_prior, opinions=None).fit(X, y)
+    clf = quick(strategy=strategy, target_prior=target_prior, ensemble=None).fit(X, y)
     logits = np.asarray(clf.model_(X), dtype=np.float64)
     mean = np.mean(
         [shift_prior(clf.loss_.predict_proba(logits[:, m]), clf.train_prior_, clf.prior_) for m in range(8)], axis=0
@@ -303,7 +303,7 @@ def test_members_that_were_shown_other_priors_agree_at_any_other():
 
 
 def test_the_f1_threshold_follows_from_held_out_rows(larger):
-    from skimbalance.decision import threshold_from_rows
+    from skimbalance.probability.decision import threshold_from_rows
 
     X, y = larger
     clf = quick(decision="f1").fit(X, y)

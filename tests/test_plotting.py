@@ -236,7 +236,7 @@ def test_one_of_three_labels_is_told_from_the_others(display, rare_multiclass):
 
 def test_history_has_axes_for_each_score_and_marks_epochs_that_were_kept(rare):
     X, y = rare
-    clf = ImbalancedKerasClassifier(model__n_members=4, opinions=None, epochs=6, random_state=0).fit(X, y)
+    clf = ImbalancedKerasClassifier(model__n_members=4, ensemble=None, epochs=6, random_state=0).fit(X, y)
     display = HistoryDisplay.from_estimator(make_pipeline(clf), name="four members")
     assert [ax.get_ylabel() for ax in display.axes_] == ["loss", "average precision"]
     np.testing.assert_allclose(display.lines_["val_loss"].get_ydata(), clf.history_["val_loss"])

@@ -7,7 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.metrics import log_loss
 
 from skimbalance import ImbalancedKerasClassifier, estimate_prior
-from skimbalance.posterior import shift_prior
+from skimbalance.probability.posterior import shift_prior
 from skimbalance.strategies import STRATEGIES, LogitAdjustment
 
 
@@ -213,11 +213,11 @@ def test_estimate_prior_refuses(proba, prior):
         estimate_prior(proba, prior)
 
 
-@pytest.mark.parametrize("opinions", [None, "forest"])
-def test_many_rows_are_told_what_few_are(opinions, monkeypatch, rare):
+@pytest.mark.parametrize("ensemble", [None, "forest"])
+def test_many_rows_are_told_what_few_are(ensemble, monkeypatch, rare):
     X, y = rare
     network = {"model__n_members": 2, "model__hidden_layer_sizes": (4,), "epochs": 2}
-    clf = ImbalancedKerasClassifier(opinions=opinions, random_state=0, **network).fit(X, y)
+    clf = ImbalancedKerasClassifier(ensemble=ensemble, random_state=0, **network).fit(X, y)
     expected = clf.predict_proba(X)
-    monkeypatch.setattr("skimbalance.posterior._AT_ONCE", 33)
+    monkeypatch.setattr("skimbalance.probability.posterior._AT_ONCE", 33)
     np.testing.assert_array_equal(clf.predict_proba(X), expected)

@@ -5,8 +5,9 @@ import pytest
 from sklearn.utils import shuffle
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.networks import Members, realmlp
-from skimbalance.rows import Rows, positions_of
+from skimbalance.data.rows import Rows, positions_of
+from skimbalance.networks import realmlp
+from skimbalance.networks.members import Members
 from skimbalance.training import TrainingRows, choose_batch_size
 
 
@@ -41,7 +42,7 @@ def test_a_row_is_left_out_with_all_its_copies():
 
 
 def test_rows_of_one_hash_are_told_apart(monkeypatch):
-    monkeypatch.setattr("skimbalance.rows.hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
+    monkeypatch.setattr("skimbalance.data.rows.hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
     X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
     rows = Rows(X, np.array([0, 0, 0]), np.ones(3), merges=True)
     assert dict(zip(X[rows.index, 0].tolist(), rows.weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}

@@ -37,7 +37,7 @@ def test_a_pass_over_chunks_learns_what_a_fit_does(model, trap):
         X[:500] /= 100
     train, test = slice(8000), slice(8000, None)
     chunks = passed_over(X[train], y[train], model=model).predict_proba(X[test])[:, 1]
-    whole = ImbalancedKerasClassifier(model, opinions=None, epochs=1, batch_size=32, random_state=0)
+    whole = ImbalancedKerasClassifier(model, ensemble=None, epochs=1, batch_size=32, random_state=0)
     whole = whole.fit(X[train], y[train]).predict_proba(X[test])[:, 1]
     # Stuck in the scale of the first chunk, the traps cost .2 and more.
     assert average_precision_score(y[test], chunks) > average_precision_score(y[test], whole) - 0.04

@@ -10,8 +10,9 @@ from sklearn.metrics import log_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.networks import LossOnOutputs, Network
-from skimbalance.rows import Rows, positions_of
+from skimbalance.data.rows import Rows, positions_of
+from skimbalance.networks.network import Network
+from skimbalance.networks.outputs import LossOnOutputs
 from skimbalance.strategies import CrossEntropy, FocalLoss
 from skimbalance.training import Training, TrainingRows, join_histories, train
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from skimbalance._cli import Refusal
-from skimbalance.columns import FEW_ROWS, MOST_LEVELS, Columns
+from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, Columns
 
 _DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
 # Rows by which columns are looked at, and the share of each label's rows that a column has to tell to be warned of.

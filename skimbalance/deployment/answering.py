@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from skimbalance.answers import Answers
+from skimbalance.deployment.graph import leaf_values, logits_of, tensors
 from skimbalance.deployment.table import inputs_of, matrix_of, told_apart
-from skimbalance.engine.graph import leaf_values, logits_of, tensors
-from skimbalance.opinions.trees import TreeClassifier
-from skimbalance.posterior import shift_prior
+from skimbalance.ensemble.trees import TreeClassifier
+from skimbalance.probability.posterior import shift_prior
 
 
 @dataclass
@@ -37,14 +37,14 @@ class Answering:
     others: Any = None
 
     def __post_init__(self):
-        """Refuse opinions that no graph holds."""
+        """Refuse base models that no graph holds."""
         self.ops = tensors(self.floatx)
         self.sums = self.sums or self._sums
-        opinions = self.answers.opinions
-        for name, grown in zip(opinions.names, opinions.grown, strict=True) if opinions else ():
+        ensemble = self.answers.ensemble
+        for name, grown in zip(ensemble.names, ensemble.grown, strict=True) if ensemble else ():
             if self.others is None and not isinstance(grown[0][0], TreeClassifier):
                 raise ValueError(
-                    f'opinions holds {name}, which cannot be exported to this format; of opinions, "forest" and '
+                    f'ensemble holds {name}, which cannot be exported to this format; of base models, "forest" and '
                     '"boosting" can. Take format="onnx", fit without it, or deploy by pickle.'
                 )
 
@@ -60,7 +60,7 @@ class Answering:
     def of_rows(self, X):
         """Return probabilities, (n_rows, n_classes), and class indices, (n_rows,), of a matrix of rows."""
         logits = self.ops.cast(logits_of(self.answers.network, X), self.floatx)
-        others = None if self.answers.opinions is None else self._others(X)
+        others = None if self.answers.ensemble is None else self._others(X)
         proba = self.answers.proba(logits, others, self.ops)
         return proba, self.answers.indices(proba, self.ops)
 
@@ -76,11 +76,11 @@ class Answering:
         return self.ops.take(labels.tolist() if labels.dtype.kind == "U" else labels, indices, axis=0)
 
     def _others(self, X):
-        """Return P(y | x) of each opinion under the prior of the data, as `Opinions.proba` does."""
-        opinions, columns, ops = self.answers.opinions, self.answers.columns, self.ops
+        """Return P(y | x) of each base model under the prior of the data, as `Ensemble.proba` does."""
+        ensemble, columns, ops = self.answers.ensemble, self.answers.columns, self.ops
         X = told_apart(columns, X, ops)
-        X = ops.where(ops.is_gap(X) & ~columns.gaps, opinions.middle, X)
-        return [sum(self._says(*one, X) for one in grown) / len(grown) for grown in opinions.grown]
+        X = ops.where(ops.is_gap(X) & ~columns.gaps, ensemble.middle, X)
+        return [sum(self._says(*one, X) for one in grown) / len(grown) for grown in ensemble.grown]
 
     def _says(self, classifier, prior, X):
         """Return what one classifier says of rows, under the prior of the data."""

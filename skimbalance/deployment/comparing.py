@@ -6,17 +6,17 @@ from numbers import Number
 
 import numpy as np
 
+from skimbalance.data.reading import columns_of
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.table import missing_text, text_of
-from skimbalance.engine.written import LiteGraph, SavedGraph
-from skimbalance.reading import columns_of
+from skimbalance.deployment.written import LiteGraph, SavedGraph
 
 #: Most that a probability in a file may be off: what rounding in single precision comes to.
 TOLERANCE = 1e-4
 
 _CANNOT_RUN = (
     "The runtime of this format does not run the file that was written, which was removed: {0}. Take another format, "
-    "leave out base models of other packages (opinions) or steps of the pipeline, or deploy by pickle."
+    "leave out base models of other packages (ensemble) or steps of the pipeline, or deploy by pickle."
 )
 
 # Rows that the classifier answers at once: more would have XLA compile a program first.
@@ -208,6 +208,6 @@ def _refusal(rows, kept, row, told, expected):
     return (
         f"The file that was written does not answer as the classifier does, and was removed: of the row ({shown}"
         f"{', ...' if len(values) > 8 else ''}) it {told}, {expected}. A part of the classifier is computed "
-        "otherwise in this format: take another format, leave out base models of other packages (opinions) or steps "
+        "otherwise in this format: take another format, leave out base models of other packages (ensemble) or steps "
         "of the pipeline, or deploy by pickle."
     )

@@ -8,20 +8,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance.deployment.answering import Answering
 from skimbalance.deployment.comparing import compare_file, load_file
+from skimbalance.deployment.graph import Lookup, compare, save, to_litert, trace
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.pipelines import Scaling, split
 from skimbalance.deployment.places import mark_folder, replaced
 from skimbalance.deployment.probes import probe_pipeline, probe_rows
 from skimbalance.deployment.table import RESULTS, with_plain_names
-from skimbalance.engine.graph import Lookup, compare, save, to_litert, trace
 
 
 def export(estimator, path, *, format="saved_model", X=None):
     """Write a fitted classifier as one graph, from the rows of a table to probabilities and labels.
 
     Its result ``proba`` is what ``predict_proba`` shows, at `target_prior`, members averaged, the loss' link undone,
-    calibrated, with all opinions; ``label`` is what ``predict`` says by `decision`, the label itself. Both follow the
-    parameters as they are now. Any number of rows may be given.
+    calibrated, with all base models; ``label`` is what ``predict`` says by `decision`, the label itself. Both follow
+    the parameters as they are now. Any number of rows may be given.
 
     The file is read back before it is left behind, and its answers are compared with those of the classifier on made-up
     rows: every category, an unknown one, missing values, thresholds of trees and the numbers next to them.

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from skimbalance.deployment.answering import Answering
+from skimbalance.deployment.graph import operations, stand_in, trace
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.onnx_nodes import Nodes, model_of
 from skimbalance.deployment.onnx_operations import Translation
 from skimbalance.deployment.table import RESULTS, Input, with_own_names
-from skimbalance.engine.graph import operations, stand_in, trace
 
 
 def write_onnx(classifier, file):

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from skimbalance.deployment.table import RESULTS
-from skimbalance.engine.written import LiteGraph
+from skimbalance.deployment.written import LiteGraph
 
 # What a SavedModel of this package is known by: TensorFlow leaves this folder in it to others.
 _MARK = Path("assets.extra", "skimbalance.txt")

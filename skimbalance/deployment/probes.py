@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from skimbalance.deployment.pipelines import Scaling, positions
 from skimbalance.deployment.table import holds_text
-from skimbalance.opinions.trees import TreeClassifier
+from skimbalance.ensemble.trees import TreeClassifier
 
 # Rows that are made of usual values, and of these and unusual ones; the most thresholds of trees of a column.
 _N_USUAL, _N_UNUSUAL, _MOST_THRESHOLDS = 256, 128, 100
@@ -112,7 +112,7 @@ def _with_neighbours(thresholds):
 def _thresholds(answers):
     """Return the thresholds of trees for each column, some where there are many."""
     found = [(np.zeros(0, dtype=int), np.zeros(0, dtype=np.float32))]
-    for grown in answers.opinions.grown if answers.opinions else ():
+    for grown in answers.ensemble.grown if answers.ensemble else ():
         for classifier, _ in grown:
             if isinstance(classifier, TreeClassifier):
                 trees = classifier.trees_

@@ -34,7 +34,7 @@ def model_of(classifier, n_features):
     # scikit-learn divides by the scale, and skl2onnx multiplies by its inverse, to another last bit.
     options = {StandardScaler: {"div": "div"}, id(classifier): {"zipmap": False}}
     register_wrappers()
-    remedy = "Fit without it (opinions), or deploy by pickle."
+    remedy = "Fit without it (ensemble), or deploy by pickle."
     return _converted(classifier, inputs, remedy, options=options, custom_conversion_functions=CONVERTERS)
 
 

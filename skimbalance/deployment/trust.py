@@ -9,16 +9,17 @@ import imblearn.combine
 import imblearn.over_sampling
 import imblearn.under_sampling
 
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
 
 #: What the state of a classifier consists of, beside its strategy and its loss: none of it reaches a file.
 _OURS = (
-    "assembly.CameWith", "classifier.ImbalancedKerasClassifier", "columns.Columns", "decision.Decision",
-    "decision.RowProbabilities", "engine.packing.Packed", "engine.packing.PackedModel", "engine.packing.Pairs",
-    "growing.GrowingColumns", "heldout.Reservoir", "networks.outputs.LossOnOutputs", "opinions.boosting.Boosting",
-    "opinions.forest.Forest", "opinions.opinions.Opinions", "opinions.trees.TreeClassifier", "opinions.trees.Trees",
-    "posterior.Posterior", "reading.ExactNumbers", "reading.Levels", "reading.Numbers", "running.Moments",
-    "running.Quantiles",
+    "_keras.packing.Packed", "_keras.packing.PackedModel", "_keras.packing.Pairs", "assembly.CameWith",
+    "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.holdout.Reservoir",
+    "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
+    "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
+    "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees",
+    "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.decision.RowProbabilities",
+    "probability.posterior.Posterior",
 )  # fmt: skip
 #: Callbacks that look at scores and change the training alone: others write, delete, send, or call functions.
 _CALLBACKS = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")
@@ -49,7 +50,7 @@ def skops_types():
     A classifier loaded with these names runs no code of the file, and changes no file, neither on loading nor at the
     next ``fit`` or ``predict``. Its network may consist of Keras' layers, of this package's, and of classes that you
     have registered with Keras. One with lambda functions, or with layers that load files, asks for one more name,
-    ``skimbalance.engine.packing.lambdas_run_code``: add it for files that you trust as you would a pickle. A
+    ``skimbalance._keras.packing.lambdas_run_code``: add it for files that you trust as you would a pickle. A
     scikit-learn pipeline inside the classifier that has `memory` set, a folder to write to, is refused.
 
     skops itself trusts all estimators of scikit-learn, whatever you give it. Where the classifier is a step of a

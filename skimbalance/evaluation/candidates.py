@@ -6,8 +6,8 @@ from numbers import Number
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from skimbalance.decision import Decision
-from skimbalance.nesting import decides_after_fit, prefix_of_classifier, renumbers_labels
+from skimbalance._nesting import decides_after_fit, prefix_of_classifier, renumbers_labels
+from skimbalance.probability.decision import Decision
 
 
 @dataclass

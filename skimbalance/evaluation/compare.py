@@ -8,14 +8,14 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import indexable
 
-from skimbalance.decision import cost_matrix, known_positive
+from skimbalance._nesting import prefix_of_classifier, renumbers_labels
+from skimbalance.data.numbers_given import check_share, check_weights
 from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.words import INTERRUPTED
-from skimbalance.nesting import prefix_of_classifier, renumbers_labels
-from skimbalance.numbers_given import check_share, check_weights
+from skimbalance.probability.decision import cost_matrix, known_positive
 
 #: What is compared where nothing is said.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")

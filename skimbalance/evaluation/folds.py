@@ -9,9 +9,9 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
+from skimbalance._nesting import inner_classifier, used_threshold
 from skimbalance.evaluation.scores import score_fold
 from skimbalance.evaluation.weights import fit_weighted
-from skimbalance.nesting import inner_classifier, used_threshold
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from skimbalance.decision import decide
+from skimbalance.probability.decision import decide
 
 #: Scores of which less is better.
 LESS_IS_BETTER = {"log-loss", "refinement", "calibration", "Brier", "cost"}

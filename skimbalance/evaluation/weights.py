@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import has_fit_parameter
 
-from skimbalance.nesting import has_strategy
+from skimbalance._nesting import has_strategy
 
 
 def fit_weighted(model, X, y, sample_weight, params):

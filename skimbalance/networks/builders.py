@@ -1,6 +1,6 @@
 """Which networks does this package build?"""
 
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
 from skimbalance.networks.encode import Encode, MemberEmbedding, n_places
 from skimbalance.networks.layers import (
     MemberDense,
@@ -130,7 +130,7 @@ realmlp.recipe = Recipe(
     min_steps=256,
     max_epochs=256,
     max_steps=12_288,
-    opinions=("forest", "boosting"),
+    ensemble=("forest", "boosting"),
     optimizer={"learning_rate": 0.04, "beta_1": 0.9, "beta_2": 0.95, "epsilon": 1e-8, "weight_decay": 0.01},
     schedule=CosineLog,
 )

@@ -4,9 +4,9 @@ import copy
 import threading
 from contextlib import contextmanager
 
-from skimbalance.engine.keras_internals import copy_exclusions, decays_of, restore_statistics
-from skimbalance.engine.packing import model_from_bytes, model_to_bytes
-from skimbalance.engine.startup import keras
+from skimbalance._keras.keras_internals import copy_exclusions, decays_of, restore_statistics
+from skimbalance._keras.packing import model_from_bytes, model_to_bytes
+from skimbalance._keras.startup import keras
 
 _lock = threading.Lock()
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skimbalance.columns import MOST_ONE_HOT
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
+from skimbalance.data.statistics import Quantiles
+from skimbalance.data.table import MOST_ONE_HOT
 from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal
-from skimbalance.running import Quantiles
 
 ops = keras.ops
 

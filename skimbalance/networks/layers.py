@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.running import Moments, Quantiles
+from skimbalance._keras.startup import keras
+from skimbalance.data.statistics import Moments, Quantiles
 
 ops = keras.ops
 

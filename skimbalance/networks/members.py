@@ -8,7 +8,7 @@ one member.
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
 from skimbalance.networks.layers import AdaptedLayer, MemberLayer, RowsFirst
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.engine.keras_internals import direction_of, point
-from skimbalance.engine.startup import keras
+from skimbalance._keras.keras_internals import direction_of, point
+from skimbalance._keras.startup import keras
 
 ops = keras.ops
 

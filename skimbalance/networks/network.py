@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from skimbalance.engine.keras_internals import read_statistics_when_called
-from skimbalance.engine.startup import keras
+from skimbalance._keras.keras_internals import read_statistics_when_called
+from skimbalance._keras.startup import keras
 from skimbalance.networks.copying import clone_network
 from skimbalance.networks.members import Members
 from skimbalance.networks.outputs import as_logits

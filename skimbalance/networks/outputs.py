@@ -1,8 +1,8 @@
 """What does a network return? Logits, whatever it was built to end in, and a loss on them."""
 
-from skimbalance.engine.keras_internals import logits_behind
-from skimbalance.engine.packing import ByArguments
-from skimbalance.engine.startup import keras
+from skimbalance._keras.keras_internals import logits_behind
+from skimbalance._keras.packing import ByArguments
+from skimbalance._keras.startup import keras
 
 ops = keras.ops
 

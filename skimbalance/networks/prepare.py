@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from skimbalance.engine.keras_internals import (
+from skimbalance._keras.keras_internals import (
     is_unseeded,
     last_operation,
     layers_of,
     logits_behind,
     unseeded_generators,
 )
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
 from skimbalance.networks.encode import Encode
 from skimbalance.networks.layers import ScalingLayer
 from skimbalance.networks.members import Members

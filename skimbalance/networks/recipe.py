@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from skimbalance.engine.startup import keras
-from skimbalance.heldout import SHARE
+from skimbalance._keras.startup import keras
+from skimbalance.data.holdout import SHARE
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Recipe:
         Most epochs that `min_steps` may ask for.
     max_steps : int or None, default=None
         Gradient steps that large tables are trained for at most, by fewer epochs; but for one epoch at least.
-    opinions : tuple of str, default=()
-        Other classifiers that are asked beside the network under ``opinions="auto"``.
+    ensemble : tuple of str, default=()
+        Other classifiers that are asked beside the network under ``ensemble="auto"``.
     optimizer : dict, default={}
         Settings of Adam under ``optimizer=None``.
     schedule : callable, default=None
@@ -55,7 +55,7 @@ class Recipe:
     min_steps: int = 0
     max_epochs: int = 100
     max_steps: int | None = None
-    opinions: tuple = ()
+    ensemble: tuple = ()
     optimizer: dict = field(default_factory=dict)
     schedule: Callable | None = None
 

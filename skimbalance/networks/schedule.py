@@ -2,7 +2,7 @@
 
 import math
 
-from skimbalance.engine.startup import keras
+from skimbalance._keras.startup import keras
 
 
 @keras.saving.register_keras_serializable("skimbalance")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from skimbalance.decision import Decision
 from skimbalance.plotting.display import COLORS, FAINT, GREY, STYLES, finish, new_axes, one_legend, plain
 from skimbalance.plotting.net_benefit import NetBenefitDisplay
 from skimbalance.plotting.reliability import ReliabilityDisplay
 from skimbalance.plotting.threshold import ThresholdDisplay
+from skimbalance.probability.decision import Decision
 
 #: Scores that "scores" draws.
 SCORES = ("average precision", "log-loss", "F1", "balanced accuracy")

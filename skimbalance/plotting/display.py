@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance.decision import known_positive
-from skimbalance.nesting import has_strategy, inner_classifier
-from skimbalance.numbers_given import as_numbers, check_weights
+from skimbalance._nesting import has_strategy, inner_classifier
+from skimbalance.data.numbers_given import as_numbers, check_weights
+from skimbalance.probability.decision import known_positive
 
 # Okabe and Ito's colours, which the colour-blind tell apart, and lines to tell those of more curves.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance.nesting import inner_classifier
+from skimbalance._nesting import inner_classifier
 from skimbalance.plotting.display import COLORS, GREY, finish, new_axes, one_legend
 
 

@@ -4,9 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from skimbalance.decision import Decision, cost_matrix
-from skimbalance.nesting import has_strategy, own_positive, used_threshold
-from skimbalance.numbers_given import is_number
+from skimbalance._nesting import has_strategy, own_positive, used_threshold
+from skimbalance.data.numbers_given import is_number
 from skimbalance.plotting.display import (
     COLORS,
     GREY,
@@ -18,6 +17,7 @@ from skimbalance.plotting.display import (
     is_first,
     probability_scale,
 )
+from skimbalance.probability.decision import Decision, cost_matrix
 
 #: What can be drawn, and how.
 SCORES = ("precision", "recall", "F1", "cost")

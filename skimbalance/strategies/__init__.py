@@ -7,7 +7,8 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
-from skimbalance.seeding import seed_nested
+from skimbalance.data.seeding import seed_nested
+from skimbalance.probability.links import Link
 from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, needs_calibration, resamples
 from skimbalance.strategies.asymmetric_focal import AsymmetricFocal, AsymmetricFocalLoss
 from skimbalance.strategies.balanced_batches import BalancedBatches
@@ -41,6 +42,7 @@ __all__ = [
     "FocalLoss",
     "KerasLoss",
     "LDAMLoss",
+    "Link",
     "LogitAdjustedLoss",
     "LogitAdjustment",
     "LogitsLoss",

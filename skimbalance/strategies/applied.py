@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skimbalance.rows import Rows, positions_of, weighted_counts
+from skimbalance.data.rows import Rows, positions_of, weighted_counts
 from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
 from skimbalance.strategies.once import warn_once

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skimbalance.engine.packing import ByArguments
-from skimbalance.engine.startup import keras
-from skimbalance.links import Link
+from skimbalance._keras.packing import ByArguments
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import Link
 
 
 class Strategy(BaseEstimator):

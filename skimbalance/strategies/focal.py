@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.links import FocalLink
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import FocalLink
 from skimbalance.strategies.base import LogitsLoss, Strategy, balanced_weights, true_log_probabilities
 
 

@@ -1,7 +1,7 @@
 """How does a loss written for Keras see logits and class indices? As the outputs and labels it was written for."""
 
-from skimbalance.engine.startup import keras
-from skimbalance.links import ClasswiseLink, Link, MarginCurve
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import ClasswiseLink, Link, MarginCurve
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, one_hot
 from skimbalance.strategies.keras_meaning import is_from_keras, link_of, scope_of
 

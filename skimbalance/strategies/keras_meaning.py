@@ -7,8 +7,8 @@ whose value is neither the mean nor the sum of its rows' values, says nothing of
 import numpy as np
 from scipy import special
 
-from skimbalance.engine.startup import keras, tf
-from skimbalance.links import ClasswiseLink, Link, MarginCurve
+from skimbalance._keras.startup import keras, tf
+from skimbalance.probability.links import ClasswiseLink, Link, MarginCurve
 
 #: Losses whose meaning is kept.
 _MOST_KNOWN = 64

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.links import MarginLink, ScaledSoftmax
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import MarginLink, ScaledSoftmax
 from skimbalance.strategies.base import LogitsLoss, Strategy, one_hot, true_log_probabilities
 from skimbalance.strategies.effective_number import effective_number_weights
 

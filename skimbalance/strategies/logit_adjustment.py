@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.links import ScaledSoftmax
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import ScaledSoftmax
 from skimbalance.strategies.base import LogitsLoss, Strategy, true_log_probabilities
 
 

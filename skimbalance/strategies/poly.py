@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.links import PolyLink
+from skimbalance._keras.startup import keras
+from skimbalance.probability.links import PolyLink
 from skimbalance.strategies.base import LogitsLoss, Strategy, true_log_probabilities
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTEN, SMOTENC
 from sklearn.base import clone
 
-from skimbalance.columns import chosen_columns
+from skimbalance.data.table import chosen_columns
 from skimbalance.strategies.base import Strategy
 from skimbalance.strategies.sampler_targets import check_neighbours, say_by_indices, takes_indices
 

@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from skimbalance.engine.startup import keras
-from skimbalance.networks import AVERAGE_PRECISION, ScoreInLogs
+from skimbalance._keras.startup import keras
+from skimbalance.networks.metrics import AVERAGE_PRECISION, ScoreInLogs
 
 #: Seconds between two sights of a bar within an epoch; where each is a line of its own, as in a file, more of them.
 _EVERY, _EVERY_LINE = 0.2, 30.0

@@ -6,16 +6,16 @@ from functools import partial
 
 import numpy as np
 
-from skimbalance.engine.architecture import architecture
-from skimbalance.engine.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
-from skimbalance.engine.cache import programs
-from skimbalance.engine.keras_internals import decays_of, detach, is_epoch_only
-from skimbalance.engine.keras_loop import KerasLoop
-from skimbalance.engine.optimizers import constant_rate, schedule_of
-from skimbalance.engine.program import Program
-from skimbalance.engine.startup import keep_python_random, keras, start
+from skimbalance._keras.keras_internals import decays_of, detach, is_epoch_only
+from skimbalance._keras.startup import keep_python_random, keras, start
+from skimbalance.training.architecture import architecture
+from skimbalance.training.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
+from skimbalance.training.cache import programs
 from skimbalance.training.callbacks import EpochProgress, compile_for, say, watch_average_precision
 from skimbalance.training.divergence import diverged
+from skimbalance.training.keras_loop import KerasLoop
+from skimbalance.training.optimizers import constant_rate, schedule_of
+from skimbalance.training.program import Program
 
 #: Steps of earlier chunks after which the highest rate of a schedule has fallen by a factor of sqrt(2).
 _STEPS_OF_FULL_RATE = 256

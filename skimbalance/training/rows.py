@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.engine.blocks import filled_up
-from skimbalance.rows import positions_of
+from skimbalance.data.rows import positions_of
+from skimbalance.training.blocks import filled_up
 
 #: A table with this many rows for each distinct one is mostly copies; its epochs are filled, up to so many rows.
 _COPIES, _FILLED_ROWS = 8, 4096

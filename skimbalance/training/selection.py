@@ -80,21 +80,21 @@ class EpochSelection:
         """Give every member its best weights."""
         program.write_weights(self._weights)
 
-    def judge(self, posterior, opinions):
+    def judge(self, posterior, ensemble):
         """Return what each pair, and classifiers grown on its rows, say of rows held out from it, pair after pair.
 
         Returns
         -------
-        proba : ndarray of shape (1 + n_opinions, n_rows, n_classes)
+        proba : ndarray of shape (1 + n_base_models, n_rows, n_classes)
             P(y | x) under the prior of the data: the network's, and the others'.
         y, sample_weight : ndarray of shape (n_rows,)
             Class indices and weights; without weights the second is None.
         """
         network = self._posteriors(posterior, self.logits, posterior.data_prior)
         proba = [np.concatenate(network.transpose(1, 0, 2))]
-        if opinions is not None:
+        if ensemble is not None:
             own = self.held_out.index[:, :: self._members.in_pair].T
-            proba += [*opinions.proba_of_sets(self.held_out.X, own)]
+            proba += [*ensemble.proba_of_sets(self.held_out.X, own)]
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         return np.stack(proba), y.T.ravel(), None if weight is None else weight.T.ravel()
 

@@ -56,11 +56,11 @@ def models(n_classes):
     ours = partial(ImbalancedKerasClassifier, decision="f1" if n_classes == 2 else "accuracy")
     found = {
         "skimbalance": lambda seed: ours(random_state=seed),
-        "skimbalance, network alone": lambda seed: ours(opinions=None, random_state=seed),
+        "skimbalance, network alone": lambda seed: ours(ensemble=None, random_state=seed),
         "skimbalance, mlp": lambda seed: ours(mlp, random_state=seed),
         "network and extra-trees, plain mean": lambda seed: VotingClassifier(
             [
-                ("network", ours(opinions=None, random_state=seed)),
+                ("network", ours(ensemble=None, random_state=seed)),
                 ("trees", ExtraTreesClassifier(300, random_state=seed)),
             ],
             voting="soft",

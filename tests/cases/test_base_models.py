@@ -26,9 +26,9 @@ from skimbalance import ImbalancedKerasClassifier
 from skimbalance.strategies import resolve_strategy
 
 
-def fitted(table, opinions, random_state=0, **parameters):
+def fitted(table, ensemble, random_state=0, **parameters):
     """Return a plain network, trained for a step or two, with base models beside it."""
-    clf = ImbalancedKerasClassifier("mlp", epochs=1, random_state=random_state, opinions=opinions, **parameters)
+    clf = ImbalancedKerasClassifier("mlp", epochs=1, random_state=random_state, ensemble=ensemble, **parameters)
     return clf.fit(*table)
 
 
@@ -87,7 +87,7 @@ def test_a_base_model_without_an_answer_is_named(small_table):
 )
 @pytest.mark.parametrize("early_stopping", ["auto", False], ids=["in fit", "in predict"])
 def test_what_is_no_probability_is_refused_by_name(answer, message, early_stopping, small_table):
-    with pytest.raises(ValueError, match=f"opinions holds Answers, .*{message}"):
+    with pytest.raises(ValueError, match=f"ensemble holds Answers, .*{message}"):
         fitted(small_table, Answers(answer), early_stopping=early_stopping).predict_proba(small_table[0])
 
 
@@ -99,7 +99,7 @@ def test_rounding_is_no_fault_and_mended(small_table):
 
 
 def test_other_classes_than_those_of_the_fit_are_refused(small_table):
-    with pytest.raises(ValueError, match=r"opinions holds Answers, whose classes_ are \[0, 1, 2\] .* \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"ensemble holds Answers, whose classes_ are \[0, 1, 2\] .* \[0, 1\]"):
         fitted(small_table, Answers(rows_of(0.2, 0.3, 0.5), [0, 1, 2]))
 
 
@@ -123,24 +123,24 @@ NESTED = {
 }
 
 
-@pytest.mark.parametrize("opinion", NESTED.values(), ids=NESTED)
-def test_nested_base_models_follow_random_state(opinion, small_table):
+@pytest.mark.parametrize("base_model", NESTED.values(), ids=NESTED)
+def test_nested_base_models_follow_random_state(base_model, small_table):
     """The base model that was passed is not changed."""
-    answers = [fitted(small_table, opinion, seed).opinions_.proba(small_table[0]) for seed in (0, 0, 1)]
+    answers = [fitted(small_table, base_model, seed).ensemble_.proba(small_table[0]) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(answers[0], answers[1])
     assert not np.array_equal(answers[0], answers[2])
-    assert all(value is None for name, value in opinion.get_params().items() if name.endswith("random_state"))
+    assert all(value is None for name, value in base_model.get_params().items() if name.endswith("random_state"))
 
 
 def test_a_seed_that_was_given_stays(small_table):
     clf = fitted(small_table, [RandomForestClassifier(2, random_state=7), "forest"])
-    given, own = ([grown.random_state for grown, _ in of_kind] for of_kind in clf.opinions_.grown)
+    given, own = ([grown.random_state for grown, _ in of_kind] for of_kind in clf.ensemble_.grown)
     assert set(given) == {7}
     assert len(set(own)) == len(own)
 
 
 @pytest.mark.parametrize(
-    ("opinion", "name"),
+    ("base_model", "name"),
     [
         (VotingClassifier([("bayes", GaussianNB())]), "VotingClassifier"),
         (stack(SVC()), "StackingClassifier"),
@@ -149,9 +149,9 @@ def test_a_seed_that_was_given_stays(small_table):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_never_has_probabilities_is_refused_by_name(opinion, name, small_table):
-    with pytest.raises(ValueError, match=f"opinions holds {name}, which has no predict_proba after its fit"):
-        fitted(small_table, opinion)
+def test_what_never_has_probabilities_is_refused_by_name(base_model, name, small_table):
+    with pytest.raises(ValueError, match=f"ensemble holds {name}, which has no predict_proba after its fit"):
+        fitted(small_table, base_model)
     with pytest.raises(ValueError, match="it takes 'forest', 'boosting', classifiers"):
         fitted(small_table, LinearSVC())  # whose class has none, before anything is trained
 

@@ -37,7 +37,7 @@ def test_every_strategy(strategy, three, two):
 
 @pytest.mark.parametrize("strategy", ["auto", "random_oversample"])
 def test_the_default_network(strategy, three):
-    clf = fitted(three, model=None, strategy=strategy, opinions="forest")
+    clf = fitted(three, model=None, strategy=strategy, ensemble="forest")
     assert np.isfinite(clf.predict_proba(three[0])).all()
 
 

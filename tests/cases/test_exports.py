@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, export
 from skimbalance.deployment import comparing, files
-from skimbalance.engine.written import LiteGraph, SavedGraph
+from skimbalance.deployment.written import LiteGraph, SavedGraph
 
 NETWORK = {"model__n_members": 2, "model__hidden_layer_sizes": (4,), "epochs": 2, "random_state": 0}
 # Without the extra `export`, one format is enough.
@@ -49,9 +49,9 @@ def plain():
     ("n_samples", "n_classes", "parameters"),
     [
         (300, 2, {"strategy": "none"}),
-        (40, 2, {"opinions": ["forest", "boosting"]}),
-        (45, 3, {"opinions": ["forest", "boosting"], "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]]}),
-        (300, 3, {"opinions": "boosting", "strategy": "class_weight"}),
+        (40, 2, {"ensemble": ["forest", "boosting"]}),
+        (45, 3, {"ensemble": ["forest", "boosting"], "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]]}),
+        (300, 3, {"ensemble": "boosting", "strategy": "class_weight"}),
     ],
     ids=["balanced", "few rows", "few rows, three classes, costs", "three classes"],
 )
@@ -61,7 +61,7 @@ def test_leaves_of_any_value_are_written(format, n_samples, n_classes, parameter
     X, y = table(n_samples, n_classes=n_classes)
     X[:, 2] = 3.25
     clf = ImbalancedKerasClassifier(**NETWORK, **parameters).fit(X, y)
-    for grown in clf.opinions_.grown if clf.opinions_ else ():
+    for grown in clf.ensemble_.grown if clf.ensemble_ else ():
         trees = grown[0][0].trees_
         trees.value[: len(trees.value) // 3] = 0.0
     export(clf, tmp_path / "model", format=format, X=X)
@@ -167,7 +167,7 @@ def test_base_models_that_are_converted_wrongly_are_refused(base_model, problem,
     if not skl2onnx.__version__.startswith("1.20"):
         pytest.skip("what other releases of skl2onnx convert wrongly was not looked at")
     X, y = table(200)
-    clf = ImbalancedKerasClassifier("mlp", opinions=[base_model], epochs=1, random_state=0).fit(X, y)
+    clf = ImbalancedKerasClassifier("mlp", ensemble=[base_model], epochs=1, random_state=0).fit(X, y)
     with pytest.raises(ValueError, match=problem):
         export(clf, tmp_path / "model.onnx", format="onnx")
     assert not list(tmp_path.iterdir())
@@ -221,7 +221,7 @@ def test_that_nothing_could_be_compared_is_said(tmp_path):
 
 def test_pipelines_of_scalers_are_compared_next_to_thresholds(tmp_path):
     X, y = table()
-    clf = ImbalancedKerasClassifier(opinions="boosting", **NETWORK)
+    clf = ImbalancedKerasClassifier(ensemble="boosting", **NETWORK)
     pipe = make_pipeline(StandardScaler(), clf).fit(X * [1, 1e3, 1e-3] + [5, 0, 0], y)
     export(pipe, tmp_path / "model")
     export(pipe, tmp_path / "model.tflite", format="litert")

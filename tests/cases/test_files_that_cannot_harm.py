@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier
+from skimbalance._keras.packing import lambdas_run_code, model_from_bytes, model_to_bytes
+from skimbalance._keras.vetting import forbidden_in
 from skimbalance.deployment import skops_types
-from skimbalance.engine.packing import lambdas_run_code, model_from_bytes, model_to_bytes
-from skimbalance.engine.vetting import forbidden_in
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def skops():
 
 def small(model="mlp", **parameters):
     """Return a classifier that fits in no time."""
-    return ImbalancedKerasClassifier(model, epochs=1, opinions=None, random_state=0, **parameters)
+    return ImbalancedKerasClassifier(model, epochs=1, ensemble=None, random_state=0, **parameters)
 
 
 def files_below(folder):
@@ -119,10 +119,10 @@ def test_callbacks_of_scores_are_loaded_and_work(skops, small_table):
 
 MEMORIES = {
     "base model": lambda folder: {
-        "opinions": [make_pipeline(StandardScaler(), LogisticRegression(), memory=str(folder / "cache"))]
+        "ensemble": [make_pipeline(StandardScaler(), LogisticRegression(), memory=str(folder / "cache"))]
     },
     "in an ensemble": lambda folder: {
-        "opinions": [VotingClassifier([("a", make_pipeline(GaussianNB(), memory=str(folder / "cache")))])]
+        "ensemble": [VotingClassifier([("a", make_pipeline(GaussianNB(), memory=str(folder / "cache")))])]
     },
     "in a sampler": lambda folder: {
         "strategy": ClusterCentroids(estimator=make_pipeline(KMeans(), memory=str(folder / "cache")))
@@ -141,7 +141,7 @@ def test_pipelines_that_keep_a_cache_are_not_loaded(where, skops, small_table, t
 def test_own_copies_keep_their_cache(small_table, tmp_path):
     clf = small().fit(*small_table).set_params(**MEMORIES["base model"](tmp_path))
     for made in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf), copy.copy(clf), clone(clf)):
-        assert made.opinions[0].memory == str(tmp_path / "cache")
+        assert made.ensemble[0].memory == str(tmp_path / "cache")
     assert pickle.loads(pickle.dumps(clf)).predict(small_table[0]).shape == (200,)
 
 

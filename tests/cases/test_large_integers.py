@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.columns import Columns
+from skimbalance.data.table import Columns
 from skimbalance.deployment.table import inputs_of
 
 IDS = [2**53 + i for i in range(4)]
@@ -106,7 +106,7 @@ def test_decimals_that_float64_merges_are_told_apart():
 )
 def test_floats_that_have_merged_them_are_refused_as_categories(table):
     y = np.arange(table.shape[0]) % 2
-    clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, opinions=None)
+    clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, ensemble=None)
     with pytest.raises(ValueError, match="holds categories of 2..53 and more, such as 90071.*, as floating-point"):
         clf.fit(table, y)
     columns, _ = Columns.learn(pd.DataFrame({"id": VALUES}), ["id"])
@@ -119,7 +119,7 @@ def test_a_sparse_table_keeps_categories_that_float32_merges(dtype):
     y = np.arange(60) % 2
     ids = (2**24 + y[:, None]).astype(dtype)
     table = sparse.csr_array(np.column_stack([ids, np.zeros((60, 2))]).astype(dtype))
-    clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, opinions=None).fit(table, y)
+    clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, ensemble=None).fit(table, y)
     assert clf.columns_.levels[0] == [2**24, 2**24 + 1]
     np.testing.assert_array_equal(clf.predict_proba(table), clf.predict_proba(table.toarray()))
 
@@ -134,7 +134,7 @@ def test_they_reach_the_network_by_fit_predict_and_partial_fit(categories):
         y = (rng.random(400) < 0.05 + 0.6 * place).astype(int)
         return pd.DataFrame({"id": 2**60 + first + place, "noise": rng.normal(size=400)}), y
 
-    settings = {"opinions": None, "categorical_features": categories, "random_state": 0}
+    settings = {"ensemble": None, "categorical_features": categories, "random_state": 0}
     clf = ImbalancedKerasClassifier("mlp", optimizer__learning_rate=0.02, epochs=15, **settings).fit(*chunk(0))
     assert np.ptp(clf.predict_proba(pd.DataFrame({"id": [2**60, 2**60 + 1], "noise": 0.0}))[:, 1]) > 0.3
     if categories == "auto":

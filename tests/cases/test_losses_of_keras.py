@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 
 from skimbalance import ImbalancedKerasClassifier, export
-from skimbalance.links import ClasswiseLink, MarginCurve
+from skimbalance.probability.links import ClasswiseLink, MarginCurve
 from skimbalance.strategies import CrossEntropy, FocalLoss, KerasLoss, wrap_loss
 
 NO_PROBABILITY = "is no probability"

@@ -39,7 +39,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pi
 
 def small(**parameters):
     """Classifier of few steps."""
-    return ImbalancedKerasClassifier("mlp", **{"epochs": 1, "opinions": None, "random_state": 0, **parameters})
+    return ImbalancedKerasClassifier("mlp", **{"epochs": 1, "ensemble": None, "random_state": 0, **parameters})
 
 
 def table(gaps=False, n=200):
@@ -281,7 +281,7 @@ def test_base_models_that_skl2onnx_converts_otherwise(other, tmp_path):
     X, y = table(gaps=not isinstance(other, LinearDiscriminantAnalysis))
     X = X[["a", "b c"]].to_numpy(np.float32)
     for labels in (y, np.where(X[:, 1] > 1050, 2, y)):
-        clf = small(opinions=[other]).fit(X, labels)
+        clf = small(ensemble=[other]).fit(X, labels)
         file = tmp_path / f"{labels.max()}.onnx"
         export(clf, file, format="onnx")
         proba = onnxruntime.InferenceSession(file).run(["proba"], {"X": X})[0]

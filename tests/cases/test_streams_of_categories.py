@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from skimbalance import ImbalancedKerasClassifier, export
-from skimbalance.growing import _MOST_CANDIDATES, GrowingColumns
+from skimbalance.data.growing import _MOST_CANDIDATES, GrowingColumns
 
 SHOPS = ["north", "south", "west"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from skimbalance import ImbalancedKerasClassifier, export
-from skimbalance.columns import Columns
+from skimbalance.data.table import Columns
 
 N = 300
 LEVELS = np.tile(list("abcde"), N // 5)
@@ -31,7 +31,7 @@ SILENT = {
     "one boolean": pd.DataFrame({"is_open": np.ones(N, dtype=bool)}),
     "two constants": pd.DataFrame({"a": ["x"] * N, "b": [1] * N}),
 }
-NETWORKS = {"mlp": {"model": "mlp"}, "default": {"opinions": "forest"}}
+NETWORKS = {"mlp": {"model": "mlp"}, "default": {"ensemble": "forest"}}
 
 
 def fitted(table, how, **settings):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.opinions import Forest
+from skimbalance.ensemble import Forest
 from skimbalance.training.divergence import check_converged
 
 
@@ -53,9 +53,9 @@ def test_chunks_of_any_unit(table):
 def test_members_and_trees_in_any_unit(table):
     X, y = table
     X = X * np.array([1e-20, 1e20, 1e-20, 1.0])
-    clf = ImbalancedKerasClassifier(epochs=2, early_stopping=False, opinions=["forest"], random_state=0)
+    clf = ImbalancedKerasClassifier(epochs=2, early_stopping=False, ensemble=["forest"], random_state=0)
     clf.fit(X[:200], y[:200])
-    forest = clf.opinions_.proba(clf.columns_.read(X[200:]))[0, :, 1]
+    forest = clf.ensemble_.proba(clf.columns_.read(X[200:]))[0, :, 1]
     assert average_precision_score(y[200:], forest) > 0.75
     assert precision(clf, X[200:], y[200:]) > 0.75
 

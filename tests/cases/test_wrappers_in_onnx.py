@@ -27,7 +27,7 @@ def rows(n_classes, n=240):
 
 def small():
     """Classifier of few steps."""
-    return ImbalancedKerasClassifier("mlp", epochs=2, early_stopping=False, opinions=None, random_state=0)
+    return ImbalancedKerasClassifier("mlp", epochs=2, early_stopping=False, ensemble=None, random_state=0)
 
 
 def run(model, X, **options):

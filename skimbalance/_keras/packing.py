@@ -1,0 +1,126 @@
+"""How are Keras' objects put into plain parts, which a pickle and skops can both write?"""
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+
+from skimbalance._keras.startup import keep_python_random, keras
+from skimbalance._keras.vetting import check_config, forbidden_in
+
+
+class Packed:
+    """An optimizer, loss or metric of Keras as its class and configuration."""
+
+    def __init__(self, kind, config):
+        self.kind, self.config = kind, config
+
+    def unpack(self):
+        """Return the object."""
+        check_config(self.config, "an optimizer, loss or metric")
+        return self.kind.from_config(self.config)
+
+
+class PackedModel:
+    """A network of Keras, and what it was compiled with, as bytes."""
+
+    def __init__(self, model):
+        self.content, self.trust = model_to_bytes(model)
+
+    def unpack(self):
+        """Return the network."""
+        return model_from_bytes(self.content, self.trust, compile=True)
+
+
+class Pairs:
+    """A dict by labels, or pairs of these, as a list: skops writes keys that are texts alone as what they are."""
+
+    def __init__(self, of):
+        self.pairs = [(key, packed(value)) for key, value in of.items()]
+
+    def unpack(self):
+        """Return the dict."""
+        return {key: unpacked(value) for key, value in self.pairs}
+
+
+def packed(value):
+    """Return a value with Keras' objects in plain parts, in lists, tuples and dicts as well."""
+    if type(value) is dict:
+        by_name = all(type(key) is str for key in value)
+        return {key: packed(of) for key, of in value.items()} if by_name else Pairs(value)
+    if type(value) in (list, tuple):
+        return type(value)(packed(of) for of in value)
+    if isinstance(value, keras.Model):
+        return PackedModel(value)
+    is_configured = isinstance(value, keras.optimizers.Optimizer | keras.losses.Loss | keras.metrics.Metric)
+    if not is_configured or hasattr(value, "__setstate__"):
+        return value
+    try:
+        of = Packed(type(value), value.get_config())
+        with keep_python_random():
+            of.unpack()
+    except Exception:  # whatever a class of the user's own raises: it is written as it is
+        return value
+    return of
+
+
+def unpacked(value):
+    """Return a value that `packed` made, as it was."""
+    if type(value) is dict:
+        return {key: unpacked(of) for key, of in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(unpacked(of) for of in value)
+    return value.unpack() if isinstance(value, Packed | PackedModel | Pairs) else value
+
+
+class ByArguments:
+    """An object that skops writes by its constructor's arguments, as `__reduce__` does for a pickle."""
+
+    def __getstate__(self):
+        """Return the arguments, Keras' objects among them in plain parts."""
+        return packed(self._arguments())
+
+    def __setstate__(self, state):
+        """Construct the object."""
+        self.__init__(**unpacked(state))
+
+
+class OfPickle:
+    """The state of a classifier in a pickle or a copy, which runs code anyway: skops writes no object of this class."""
+
+    def __init__(self, state):
+        self.state = state
+
+
+def lambdas_run_code():
+    """Stand beside a network whose layers may run code: who loads a file that names this trusts that code."""
+
+
+def model_to_bytes(model):
+    """Return a network as bytes, and what it takes to trust these: `lambdas_run_code`, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        keras.saving.save_model(model, path)
+        with open(path, "rb") as file:
+            content = file.read()
+    return content, lambdas_run_code if forbidden_in(_config_of(content)) else None
+
+
+def model_from_bytes(content, trust, compile=False):
+    """Return the network; code that its layers hold or name runs only where `trust` says so."""
+    is_trusted = trust is lambdas_run_code
+    if not is_trusted:
+        check_config(_config_of(content), "a network")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        with open(path, "wb") as file:
+            file.write(content)
+        with keep_python_random():
+            return keras.saving.load_model(path, compile=compile, safe_mode=not is_trusted)
+
+
+def _config_of(content):
+    """Return the configuration of a network that Keras has written."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return json.loads(archive.read("config.json"))

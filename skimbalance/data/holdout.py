@@ -1,0 +1,386 @@
+"""Which rows does training never see? Planned from the labels alone, before a strategy touches anything."""
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from skimbalance.data.rows import hash_rows, positions_of, weighted_counts
+
+#: Share of the rows that is held out where neither the user nor the network says one.
+SHARE = 0.1
+#: Rows outside the largest class that must be held out for their scores to mean something.
+ENOUGH = 5
+#: Most rows that are held out where rows arrive in pieces.
+MOST_IN_RESERVOIR = 10_000
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that training never sees: nothing is made up from them, scaled by them or fitted on them.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (n_rows, n_features)
+        Rows for all members of the network; or the table, of which `index` says which rows are whose.
+    y : ndarray of int, shape (n_rows,) or (n_rows, n_members)
+        Class indices.
+    sample_weight : ndarray of shape (n_rows,) or (n_rows, n_members), or None
+        Weights.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the population that they stand for, at which they are scored: those of the data, or `prior_of` a
+        ``validation_data`` of the user's.
+    index : ndarray of int, shape (n_rows, n_members), or None
+        Rows of `X` for each member, where each has its own. They are gathered where they are looked at: together they
+        would be larger than a wide table.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    prior: np.ndarray
+    index: np.ndarray | None = None
+
+    @property
+    def is_own(self):
+        """Whether each member has rows of its own."""
+        return self.index is not None
+
+    def of_pairs(self, in_pair, n_pairs):
+        """Return labels and weights for each pair of members, (n_rows, n_pairs); weights may be None."""
+
+        def of_pairs(values):
+            if values is None:
+                return None
+            return values[:, ::in_pair] if self.is_own else np.repeat(values[:, None], n_pairs, axis=1)
+
+        return of_pairs(self.y), of_pairs(self.sample_weight)
+
+
+def at_prior(y, sample_weight, prior):
+    """Return weights of rows under which the classes have the shares of `prior`, whatever theirs are."""
+    counts = weighted_counts(y, sample_weight, len(prior))
+    factor = np.divide(prior, counts, out=np.zeros_like(counts), where=counts > 0)
+    return factor[y] * (len(y) if sample_weight is None else len(y) * sample_weight)
+
+
+def prior_of(y, sample_weight, data_prior):
+    """Return the class shares of the population that a user's rows stand for.
+
+    These are those of the data, unless the shares of the rows lie more than three standard errors from them.
+    """
+    counts = weighted_counts(y, sample_weight, len(data_prior))
+    shares, error = counts / counts.sum(), np.sqrt(data_prior * (1 - data_prior) / len(y))
+    return data_prior if np.all(np.abs(shares - data_prior) <= 3 * error) else shares
+
+
+@dataclass(frozen=True)
+class HoldOutPlan:
+    """Which distinct rows will be held out, and from whom.
+
+    Attributes
+    ----------
+    rows : Rows
+        Rows of the table.
+    out : ndarray of int, shape (n_held_out,)
+        Distinct rows held out from all of training.
+    own_share : float
+        Share that each pair of members holds out of its own, 0 for none.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    given : HeldOut or None
+        Rows that the user gave in place of these, or those held out from all pieces so far.
+    """
+
+    rows: object
+    out: np.ndarray
+    own_share: float
+    prior: np.ndarray
+    given: HeldOut | None = None
+
+    @property
+    def kept(self):
+        """Distinct rows that are not held out from all of training."""
+        kept = positions_of(self.rows.index)
+        return np.delete(kept, self.out) if len(self.out) else kept
+
+    def held_out(self):
+        """Return the rows held out from all of training, or None."""
+        return self._taken(self.out) if len(self.out) and self.given is None else self.given
+
+    def draw_own(self, members, rng):
+        """Draw rows of each member's own.
+
+        Returns
+        -------
+        positions : ndarray of int, shape (n_train, n_members)
+            Distinct rows that each member trains on.
+        held_out : HeldOut
+            Those it does not see.
+        """
+        positions, out = hold_out_members(self.rows.classes, members, self.own_share, rng)
+        rows, index = self.rows, self.rows.index[out]
+        return positions, HeldOut(rows.X, rows.y[index], rows.weight[out], self.prior, index)
+
+    def _taken(self, out):
+        """Return distinct rows as held-out ones."""
+        index = self.rows.index[out]
+        return HeldOut(self.rows.X[index], self.rows.y[index], self.rows.weight[out], self.prior)
+
+
+class Reservoir:
+    """Rows held out where rows arrive in pieces: at most 10,000, a stratified sample of all rows so far.
+
+    Each distinct row has a number between 0 and 1 that follows from its content, and is held out where that lies below
+    the threshold of its class. Thresholds only fall, so that no row held out was trained on before, as a copy of itself
+    in an earlier piece; rows that a falling threshold leaves out are forgotten.
+
+    Parameters
+    ----------
+    share : float in (0, 1)
+        Share of each class to hold out; a class of two rows or more holds out one at least.
+    rng : numpy.random.Generator
+        Source of the seed of these numbers.
+    """
+
+    def __init__(self, share, rng):
+        self.share, self._seed = share, rng.integers(2**63, dtype=np.uint64)
+        self._rows, self._thresholds = None, {}
+
+    def with_piece(self, rows):
+        """Return the reservoir after a further piece, and the positions of its distinct rows that are held out.
+
+        Raises
+        ------
+        ValueError
+            If the piece has a single row.
+        """
+        if len(rows) < 2:
+            raise ValueError(
+                "partial_fit holds out some rows of each chunk (validation_split or calibration), but this one has a "
+                "single distinct row; give larger chunks, or hold out none."
+            )
+        new, y, keys = copy.copy(self), rows.classes, self._keys_of(rows)
+        new._thresholds = dict(self._thresholds)
+        for c in np.unique(y).tolist():
+            smallest, n = keys[y == c].min(), np.sum(y == c)
+            first = max(self.share, np.nextafter(smallest, 1)) if n > 1 else self.share
+            known = new._thresholds.get(c, first)
+            new._thresholds[c] = min(known, self.share) if smallest < self.share else known
+        is_out = keys < new._threshold_of(y)
+        if is_out.all():
+            is_out[keys.argmax()] = False
+        out = np.flatnonzero(is_out)
+        piece = rows.X[rows.index[out]], y[out], rows.weight[out], keys[out]
+        new._rows = piece if self._rows is None else tuple(map(np.concatenate, zip(self._rows, piece, strict=True)))
+        new._merge()
+        new._trim()
+        return new, out
+
+    def held_out(self, prior):
+        """Return the rows held out so far, scored at a prior, or None where there are none."""
+        X, y, weight, _ = self._rows
+        return HeldOut(X, y, weight, prior) if len(y) else None
+
+    def _merge(self):
+        """Add the weights of rows that are the same."""
+        X, y, weight, keys = self._rows
+        keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
+        self._rows = X[first], y[first], np.bincount(same, weight, len(keys)), keys
+
+    def _trim(self):
+        """Forget the rows that are above their class' threshold, lowered for all alike where there are too many."""
+        X, y, weight, keys = self._rows
+        heights = keys / self._threshold_of(y)
+        if len(y) > MOST_IN_RESERVOIR:
+            lowest = np.partition(heights, MOST_IN_RESERVOIR)[MOST_IN_RESERVOIR]
+            self._thresholds = {c: lowest * threshold for c, threshold in self._thresholds.items()}
+            heights = heights / lowest
+        stays = heights < 1
+        self._rows = X[stays], y[stays], weight[stays], keys[stays]
+
+    def _threshold_of(self, y):
+        """Return the threshold of each row's class."""
+        of_class = np.zeros(max(self._thresholds) + 1)
+        of_class[list(self._thresholds)] = list(self._thresholds.values())
+        return of_class[y]
+
+    def _keys_of(self, rows):
+        """Return for each distinct row the number in [0, 1) that its content determines."""
+        keys = hash_rows(rows.X[rows.index], rows.classes, self._seed)
+        return (keys >> np.uint64(11)) * 2.0**-53
+
+
+def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, share=SHARE, own=False,
+                  most=np.inf, given=None, rng=None):  # fmt: skip
+    """Decide which rows are held out.
+
+    Rows are distinct ones, so that no row of training is the same as one held out, and weights and repetitions change
+    nothing.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of the table.
+    labels : ndarray of shape (n_classes,)
+        Labels, for error messages.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    split : float in [0, 1), default=0.0
+        Share that the user wants held out.
+    stops : {None, "auto", True}, default=None
+        Whether early stopping needs rows: not at all, where there are enough, or in any case.
+    needs : {False, "auto", True}, default=False
+        Whether a calibrator needs rows from all of training.
+    share : float in (0, 1), default=0.1
+        Share that the network holds out where the user says none.
+    own : bool, default=False
+        Whether its members hold out rows of their own for early stopping, rather than the same ones.
+    most : int, default=inf
+        Most rows that a member holds out of its own.
+    given : HeldOut, default=None
+        Rows that the user gave in place of these.
+    rng : numpy.random.Generator
+        Source of the split.
+
+    Returns
+    -------
+    HoldOutPlan
+        Plan.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing on either side of a split that was asked for.
+    """
+    nothing, y = np.empty(0, dtype=np.intp), rows.classes
+    plan = HoldOutPlan(rows, nothing, 0.0, prior, given)
+    if given is not None:
+        return plan
+    if split:
+        return replace(plan, out=hold_out(y, labels, split, rng, f"validation_split={split}")[1])
+    is_enough = holds_enough(y, share)
+    if needs is True:
+        return replace(plan, out=hold_out(y, labels, share, rng, 'calibration="holdout"')[1])
+    if needs and is_enough:
+        return replace(plan, out=_hold_out_without_single(y, labels, share, rng))
+    if own:
+        share = min(share, most / len(y))
+        is_enough = holds_enough(y, share)
+    if not stops or (stops == "auto" and not is_enough):
+        return plan
+    if not own and stops == "auto":
+        return replace(plan, out=_hold_out_without_single(y, labels, share, rng))
+    if not own:
+        return replace(plan, out=hold_out(y, labels, share, rng, "early_stopping")[1])
+    if not holds_enough(y, share, at_least=1):
+        raise ValueError(
+            f"early_stopping lets each pair of members hold out {share:.0%} of the distinct rows, but the classes "
+            f"count {_listed(y, labels)}, so that none of the rarer ones would be among them; set early_stopping=False."
+        )
+    return replace(plan, own_share=share)
+
+
+def hold_out(y, labels, share, rng, why="hold_out"):
+    """Split rows into training and held-out ones, each with the class shares of `y`.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    labels : ndarray of shape (n_classes,)
+        Their labels, for the error message.
+    share : float in (0, 1)
+        Share of rows to hold out.
+    rng : numpy.random.Generator
+        Source of the split.
+    why : str
+        What asks for it, for the error message.
+
+    Returns
+    -------
+    train, held_out : ndarray of int
+        Row indices, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing on either side.
+    """
+    counts = np.bincount(y, minlength=len(labels))
+    n_held_out = max(round(share * len(y)), len(labels))
+    if counts.min() < 2 or len(y) - n_held_out < len(labels):
+        few = [label for label, n in _listed(y, labels).items() if n < 2]
+        raise ValueError(
+            f"{why} needs every class on both sides of the split, but the classes count {_listed(y, labels)} distinct "
+            f"rows{f', of which {few} cannot be split' if few else ''}; give each at least two, leave out the rows of "
+            'smaller ones, or hold out none (validation_split=0, early_stopping="auto" or False, calibration=None).'
+        )
+    split = StratifiedShuffleSplit(1, test_size=n_held_out, random_state=int(rng.integers(2**31 - 1)))
+    train, held_out = next(split.split(np.zeros((len(y), 1)), y))
+    # Shares rounded down leave the rarest class without a row on one side: it trades one for a row of the
+    # largest class there.
+    for side, other in ((held_out, train), (train, held_out)):
+        present = np.bincount(y[side], minlength=len(counts))
+        for missing in np.flatnonzero(present == 0):
+            largest = np.bincount(y[side], minlength=len(counts)).argmax()
+            i, j = np.flatnonzero(y[other] == missing)[0], np.flatnonzero(y[side] == largest)[0]
+            side[j], other[i] = other[i], side[j]
+    return np.sort(train), np.sort(held_out)
+
+
+def _hold_out_without_single(y, labels, share, rng):
+    """Return the rows to hold out where nobody asked for it: the only row of a class stays with training."""
+    several = np.flatnonzero(np.bincount(y, minlength=len(labels))[y] > 1)
+    present, codes = np.unique(y[several], return_inverse=True)
+    return several[hold_out(codes, np.asarray(labels)[present], share, rng)[1]]
+
+
+def hold_out_sets(y, n_sets, share, rng):
+    """Split rows into training and held-out ones, several times.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    n_sets : int
+        How many times.
+    share : float in [0, 1)
+        Share of each class to hold out. The same row is held out twice only where there are more than ``1 / share``
+        sets.
+    rng : numpy.random.Generator
+        Source of the splits.
+
+    Returns
+    -------
+    train : ndarray of int, shape (n_train, n_sets)
+    held_out : ndarray of int, shape (n_held_out, n_sets)
+        Row indices, ascending.
+    """
+    out = np.zeros((n_sets, len(y)), dtype=bool)
+    for c in range(y.max() + 1):
+        rows = rng.permutation(np.flatnonzero(y == c))
+        n_out = round(share * len(rows))
+        for i in range(n_sets):
+            out[i, np.roll(rows, -i * n_out)[:n_out]] = True
+    every = np.broadcast_to(positions_of(y), out.shape)
+    return every[~out].reshape(n_sets, -1).T, every[out].reshape(n_sets, -1).T
+
+
+def hold_out_members(y, members, share, rng):
+    """Split rows for each of several members, (n_rows, n_members), alike for those of a pair: see `hold_out_sets`."""
+    return tuple(
+        np.repeat(of_pairs, members.in_pair, axis=1) for of_pairs in hold_out_sets(y, members.n_pairs, share, rng)
+    )
+
+
+def holds_enough(y, share, at_least=ENOUGH):
+    """Whether a share of the rows outside the largest class is a handful, so that scores of it mean something."""
+    counts = np.sort(np.bincount(y))[::-1]
+    return bool(np.round(share * counts[1:]).sum() >= at_least)
+
+
+def _listed(y, labels):
+    """Return the rows of each class, by label."""
+    return dict(zip(np.asarray(labels).tolist(), np.bincount(y, minlength=len(labels)).tolist(), strict=True))

@@ -1,0 +1,325 @@
+"""Is what the caller gave allowed? Settings, rows, labels and weights, each refused in one clear sentence."""
+
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array, check_X_y
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
+
+from skimbalance.data.growing import GrowingColumns
+from skimbalance.data.holdout import HeldOut, prior_of
+from skimbalance.data.reading import holds_types, is_none
+from skimbalance.data.rows import weighted_counts
+from skimbalance.data.table import Columns
+
+#: Least share of a class in a population asked about: beyond, probabilities of one class are rounded to 0 or 1.
+LEAST_SHARE = 1e-9
+
+
+def check_values(estimator, values):
+    """Check parameters, and arguments of fit that stand for them, against the estimator's constraints."""
+    validate_parameter_constraints(estimator._parameter_constraints, values, type(estimator).__name__)
+
+
+def spawn_generators(random_state, n):
+    """Return n independent generators that follow from `random_state`, without touching any global one.
+
+    A RandomState or a Generator is drawn from, and so moves on, as in all of scikit-learn.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31 - 1, size=4).tolist()
+    elif isinstance(random_state, np.random.Generator):
+        random_state = random_state.integers(2**31 - 1, size=4).tolist()
+    elif random_state is not None:
+        random_state = int(random_state)
+    return [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n)]
+
+
+def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
+    """Return rows, class indices and weights that can be trained on; set what fit learns of their form.
+
+    Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_``, ``feature_names_in_`` and
+    ``columns_`` are set on the estimator, or checked where training goes on; those of rows that arrive in pieces grow.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (n_rows, n_features)
+    y : ndarray of int, shape (n_rows,)
+    sample_weight : ndarray of float64, shape (n_rows,), or None
+    """
+    _refuse_other_tables(X)
+    y, n_columns = _from_one_hot(y)
+    classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
+    _refuse_other_labels(y)
+    if goes_on:
+        _refuse_other_categories(estimator)
+    given, before = X, getattr(estimator, "columns_", None)
+    grows = partial and (not goes_on or isinstance(before, GrowingColumns))
+    X, y = _as_table(estimator, X, y=y, reset=not goes_on, grows=grows)
+    check_classification_targets(y)
+    if sample_weight is not None:
+        if not np.any(np.asarray(sample_weight)):
+            raise ValueError(
+                "No training rows had any weight; only zeros were passed in sample_weight. At least two classes need "
+                "rows of positive weight."
+            )
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not sample_weight.all():
+            shown = sample_weight > 0
+            X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
+            if (not goes_on or grows) and estimator.columns_.follow_from_rows:
+                estimator.columns_, given = before, _safe_indexing(given, np.flatnonzero(shown))
+                X = _as_table(estimator, given, y=y, reset=not goes_on, grows=grows)[0]
+    y = _as_indices(estimator, y, classes, goes_on)
+    return X, y, sample_weight
+
+
+def _refuse_other_categories(estimator):
+    """What the columns hold is decided by the first call."""
+    asked, before = (np.asarray(of, dtype=object) for of in (estimator.categorical_features, estimator.columns_.asked))
+    if not np.array_equal(asked, before):
+        raise ValueError(
+            f"categorical_features={estimator.categorical_features!r:.60} differs from that of the first call, "
+            f"{estimator.columns_.asked!r:.60}, by which the columns were read; call fit with warm_start=False."
+        )
+
+
+def _from_one_hot(y):
+    """Return labels, and the number of columns where y was one-hot: its labels are the numbers of these."""
+    shape = getattr(y, "shape", ())
+    if len(shape) != 2 or shape[1] < 2:
+        return y, None
+    columns = None if hasattr(y, "toarray") else np.asarray(y)
+    if columns is None or not np.isin(columns, (0, 1)).all() or not np.all((columns == 1).sum(axis=1) == 1):
+        raise ValueError(
+            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}; it takes one label a "
+            "row, or an array of one-hot rows with a single 1; fit one classifier per column "
+            "(sklearn.multioutput.MultiOutputClassifier)."
+        )
+    return (columns == 1).argmax(axis=1), shape[1]
+
+
+def _refuse_other_labels(y):
+    """Refuse missing labels, labels of several types, and numbers in an array of objects, which no scorer takes."""
+    is_list = isinstance(y, list | tuple)
+    labels = y if is_list else np.asarray(y)
+    if y is None or (not is_list and labels.dtype != object):
+        return
+    labels = [label for label in (labels if is_list else labels.ravel()) if np.ndim(label) == 0]
+    try:
+        distinct = list(dict.fromkeys(labels))
+    except TypeError:  # of objects that cannot be looked up
+        distinct = labels
+    if any(map(is_none, distinct)):
+        missing = [i for i, label in enumerate(labels) if is_none(label)]
+        raise ValueError(
+            f"Input y contains NaN or None, {len(missing)} times, first in row {missing[0]}; a row without a label "
+            "teaches nothing: leave such rows out, for example those where pandas.isna(y)."
+        )
+    texts, others = ([label for label in distinct if isinstance(label, str) is is_text] for is_text in (True, False))
+    if texts and others:
+        raise ValueError(
+            f"y mixes labels that are text with others, such as {texts[0]!r} and {others[0]!r}; give all labels one "
+            "type, for example y.astype(str)."
+        )
+    if others and not is_list:
+        fitting = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(np.array(others).dtype.kind, "str")
+        raise ValueError(
+            f"y holds labels such as {others[0]!r} ({type(others[0]).__name__}) as objects, of which scikit-learn's "
+            f"splitters and scores cannot tell that they are classes; give them a type: y.astype({fitting})."
+        )
+
+
+def check_validation_data(estimator, validation_data):
+    """Return rows of the caller's own as held-out ones; every class is among them."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
+    X, y = check_features(estimator, validation_data[0]), _from_one_hot(validation_data[1])[0]
+    _refuse_other_labels(y)
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    y = _encode(estimator, y)
+    missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
+    if len(missing):
+        raise ValueError(
+            f"validation_data holds no row of the classes {estimator.classes_[missing].tolist()}, so their average "
+            "precision is undefined; it needs every class of y."
+        )
+    weights = validation_data[2] if len(validation_data) == 3 else None
+    if weights is not None:
+        weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
+    if not weighted_counts(y, weights, estimator.n_classes_).all():
+        raise ValueError("validation_data has a class whose rows all have weight zero; each needs a positive weight.")
+    return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
+
+
+def check_finite(logits):
+    """Return the logits of a network, if they are numbers for every row."""
+    is_bad = ~np.isfinite(logits).all(axis=(1, 2))
+    if is_bad.any():
+        rows = np.flatnonzero(is_bad)
+        raise ValueError(
+            f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of which is row "
+            f"{rows[0]}. Their values are probably far outside those it was trained on; scale or clip them, or let the "
+            "network begin with skimbalance.networks.RobustScale."
+        )
+    return logits
+
+
+def check_features(estimator, X):
+    """Return rows to predict as float32; they must have the features seen in fit."""
+    return _as_table(estimator, X, reset=False)
+
+
+def _as_table(estimator, X, reset, grows=False, **y):
+    """Return X as one matrix of float32, numbers, codes and gaps (and y); learn what its columns hold, or compare."""
+    _refuse_other_tables(X)
+    if hasattr(X, "toarray") and np.any(abs(X.tocsr().data) >= 2**24):
+        X = X.toarray()  # whose numbers float32 might not tell apart
+    if holds_types(X):
+        validate_data(estimator, X, **y, reset=reset, skip_check_array=True)
+    else:
+        given, dtype = X, np.float32 if hasattr(X, "toarray") else [np.float64, np.float32]
+        X = check_array(
+            X, accept_sparse="csr", dtype=dtype, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0,
+            input_name="X", estimator=estimator,
+        )  # fmt: skip
+        X = X.toarray() if hasattr(X, "toarray") else X
+        validate_data(estimator, given, **y, reset=reset, skip_check_array=True)
+    if reset:
+        # A network that is built already may be adapted to the numbers as they are.
+        shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
+        kind = GrowingColumns if grows else Columns
+        estimator.columns_, table = kind.learn(X, estimator.categorical_features, names, shifts)
+    elif grows:
+        estimator.columns_, table = estimator.columns_.grown(X)
+    else:
+        table = estimator.columns_.read(X)
+    return _as_rows(estimator, table, **y)
+
+
+def _refuse_other_tables(X):
+    """Refuse what is no table of rows: a single row or column, or what holds columns otherwise."""
+    if _is_single(X):
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead:\narray={X if len(X) < 100 else type(X).__name__}.\n"
+            "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
+            "array.reshape(1, -1) if it contains a single sample; of a frame, take frame[[name]] or frame.iloc[[i]], "
+            "which are frames, rather than frame[name] or frame.iloc[i]."
+        )
+    if hasattr(X, "collect") and hasattr(X, "lazy"):
+        raise TypeError("X is a LazyFrame, whose rows are not there yet; call X.collect() first.")
+    if isinstance(X, dict) and not hasattr(X, "toarray"):  # SciPy has a sparse matrix that is a dict
+        raise TypeError("X is a dict; make a frame of it first, for example with pandas.DataFrame(X).")
+    if isinstance(X, list | tuple) and len(X) and isinstance(X[0], dict):
+        raise TypeError("X is a list of dicts; make a frame of it first, for example with pandas.DataFrame(X).")
+
+
+def _is_single(X):
+    """Whether X has one dimension: an array, a list of numbers or texts, or a series of pandas, polars or pyarrow."""
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return len(shape) == 1
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and np.ndim(X[0]) == 0 and not isinstance(X[0], dict)
+    return hasattr(X, "to_pylist") and not hasattr(X, "column_names")
+
+
+def _as_rows(estimator, table, y=None):
+    """Let scikit-learn check the rows of a matrix (and the labels); say which columns hold what no network takes."""
+    how = {"dtype": np.float32, "ensure_all_finite": "allow-nan", "order": "C", "estimator": estimator}
+    try:
+        return check_array(table, input_name="X", **how) if y is None else check_X_y(table, y, **how)
+    except ValueError as error:
+        message = str(error)
+        if not message.startswith("Input X contains"):
+            raise
+        where = estimator.columns_.where(np.isinf(table).any(axis=0))
+        raise ValueError(
+            f"{message.partition(chr(10))[0].rstrip('.')} in {where}. Mend such values first: what is missing is NaN "
+            "or None, and a scale that float32 holds is below 3e38."
+        ) from None
+
+
+def _as_indices(estimator, y, classes, goes_on):
+    """Return class indices of labels; set ``classes_``, or check the labels against it."""
+    found = np.unique(y)
+    if not goes_on:
+        estimator.classes_ = found if classes is None else np.unique(np.asarray(classes))
+        estimator.n_classes_ = len(estimator.classes_)
+        if estimator.n_classes_ < 2:
+            raise ValueError(
+                f"y has 1 class, {found[:1].tolist()}, among the rows of positive weight; a classifier needs rows of "
+                "at least two classes."
+            )
+    elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), estimator.classes_):
+        raise ValueError(
+            f"classes={np.unique(np.asarray(classes)).tolist()} differ from those of the first call, "
+            f"{estimator.classes_.tolist()}; call fit to start anew."
+        )
+    return _encode(estimator, y)
+
+
+def _encode(estimator, y):
+    """Return the indices of labels in ``classes_``."""
+    unknown = np.setdiff1d(y, estimator.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"Found unknown categories {unknown.tolist()[:5]} in y, which are not among {estimator.classes_.tolist()}; "
+            "give all labels in the first call of partial_fit (classes=...), or call fit to start anew."
+        )
+    return np.searchsorted(estimator.classes_, y)
+
+
+def check_class_weight(class_weight, classes):
+    """Return the ``class_weight`` parameter with a dict turned into an array in the order of `classes`.
+
+    Labels without a weight have weight 1, as in scikit-learn and Keras.
+    """
+    if not isinstance(class_weight, dict):
+        return class_weight
+    labels = np.asarray(classes).tolist()
+    unknown = [key for key in class_weight if key not in labels]
+    if unknown:
+        raise ValueError(
+            f"class_weight={class_weight!r} names the labels {unknown}, which are not in y; it takes weights of labels "
+            f"out of {labels}, of which those it leaves out have weight 1."
+        )
+    weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=np.float64)
+    if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
+        raise ValueError(f"class_weight={class_weight!r} holds a weight that is not a positive, finite number.")
+    return weights
+
+
+def check_prior(prior, classes, name="target_prior", positive=1):
+    """Return class shares as an array in the order of `classes`.
+
+    They are given as such an array, as a dict by label, or, for two classes, as the share of the positive one.
+    """
+    shares = _by_label(prior, classes, name, "share") if isinstance(prior, dict) else prior
+    shares = np.asarray(shares, dtype=np.float64)
+    if shares.ndim == 0:
+        if len(classes) != 2:
+            raise ValueError(
+                f"{name}={prior!r} is a share of the positive class of two, but y has {len(classes)}; give one share "
+                "per class, in the order of classes_ or by label."
+            )
+        shares = np.array([1 - shares, shares] if positive else [shares, 1 - shares])
+    is_prior = shares.shape == (len(classes),) and abs(shares.sum() - 1) <= 1e-6
+    if not is_prior or shares.min() < LEAST_SHARE * (1 - 1e-6):
+        raise ValueError(
+            f"{name}={prior!r} is no class prior for {np.asarray(classes).tolist()}; it takes one share per class, "
+            f"each {LEAST_SHARE:g} or more, with sum one"
+            + (", or that of the positive class." if len(classes) == 2 else ".")
+        )
+    return shares / shares.sum()
+
+
+def _by_label(given, classes, name, noun):
+    """Return the values of a dict by label in the order of `classes`; refuse other labels and missing ones."""
+    labels = np.asarray(classes).tolist()
+    unknown, missing = [key for key in given if key not in labels], [label for label in labels if label not in given]
+    if unknown or missing:
+        problem = f"names the labels {unknown}, which are not in y" if unknown else f"lacks the labels {missing}"
+        raise ValueError(f"{name}={given!r} {problem}; it needs exactly one {noun} for each of {labels}.")
+    return [given[label] for label in labels]

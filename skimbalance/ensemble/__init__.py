@@ -1,0 +1,7 @@
+"""Who is asked beside the network? Classifiers of scikit-learn's kind, whose posteriors are averaged with its own."""
+
+from skimbalance.ensemble.boosting import Boosting
+from skimbalance.ensemble.ensemble import BASE_MODELS, Ensemble, grow_ensemble, resolve_ensemble
+from skimbalance.ensemble.forest import Forest
+
+__all__ = ["BASE_MODELS", "Boosting", "Ensemble", "Forest", "grow_ensemble", "resolve_ensemble"]

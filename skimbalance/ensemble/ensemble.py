@@ -1,0 +1,254 @@
+"""What do other classifiers say of a row, each under the prior of the data, and of rows that they have not seen?"""
+
+from functools import partial
+from itertools import chain, compress
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.utils.validation import has_fit_parameter
+
+from skimbalance.data.rows import weighted_counts, weighted_quantiles
+from skimbalance.data.seeding import seed_nested
+from skimbalance.ensemble.boosting import Boosting
+from skimbalance.ensemble.checked import checked_answer, checked_classifier
+from skimbalance.ensemble.forest import Forest
+from skimbalance.ensemble.threads import side_by_side
+from skimbalance.ensemble.trees import TreeClassifier
+from skimbalance.probability.posterior import shift_prior
+
+#: Name of each base model that ``ensemble`` takes -> its classifier, of which one is grown for each set of rows.
+BASE_MODELS = {"forest": Forest(), "boosting": Boosting()}
+
+# Rows from which trees are asked side by side: fewer are answered sooner than threads are found.
+_MANY_ROWS = 4000
+
+
+class Ensemble:
+    """Classifiers that were grown on the rows of training: of each kind one for each set of rows.
+
+    Parameters
+    ----------
+    columns : Columns
+        What the columns of the table hold. Levels that are "other" are so for all base models.
+    middle : ndarray of shape (n_features,)
+        What a gap is read as in a column that had none.
+    data_prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+
+    Attributes
+    ----------
+    names : list of str
+        What each kind is called.
+    grown : list of list of tuple (classifier, ndarray of shape (n_classes,))
+        Of each kind the classifiers, one for each set of rows, and the class shares of these.
+    middle : ndarray of shape (n_features,)
+        As above.
+    """
+
+    def __init__(self, columns, middle, data_prior):
+        self.names, self.grown = [], []
+        self.middle, self._columns, self._data_prior = middle, columns, data_prior
+
+    def __repr__(self):
+        """Return the names."""
+        return f"<Ensemble of {', '.join(self.names)}>"
+
+    def grow(self, kinds, rows, sets, rng):
+        """Grow kinds of classifiers, of each one for each set of rows: see `grow_ensemble`."""
+        drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
+        n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
+        self.names = list(kinds)
+        tasks = [[(*one, name) for one in of_kind] for name, of_kind in zip(kinds, drawn, strict=True)]
+        self.grown = _of_each(partial(self._grow, rows), tasks, n_rows * rows.X.shape[1])
+
+    def _grow(self, rows, classifier, positions, name):
+        """Return a classifier, grown on some distinct rows, and the class shares of these."""
+        index, y, weight = rows.index[positions], rows.classes[positions], rows.weight[positions]
+        if has_fit_parameter(classifier, "sample_weight"):
+            classifier.fit(self._read(rows.X[index]), y, sample_weight=weight)
+        elif np.ptp(weight) == 0:
+            classifier.fit(self._read(rows.X[index]), y)
+        else:
+            raise ValueError(
+                f"ensemble holds {type(classifier).__name__}, which takes no sample_weight, but rows of the table have "
+                "different weights: those given to fit, or the number of times that a row occurs. Take a classifier "
+                "that does, or leave it out."
+            )
+        checked_classifier(classifier, y, name)
+        counts = weighted_counts(y, weight, len(self._data_prior))
+        counts = np.maximum(counts, counts == 0)
+        return classifier, counts / counts.sum()
+
+    def proba(self, X):
+        """Return P(y | x) under the prior of the data: the mean over the sets of rows.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_rows, n_features)
+            Rows; gaps are NaN.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_base_models, n_rows, n_classes)
+            Probabilities of each kind; every row sums to one.
+        """
+        says = self._each_says([self._read(X)] * len(self.grown[0]))
+        return np.stack([np.mean(of_kind, axis=0) for of_kind in says])
+
+    def proba_of_sets(self, X, index):
+        """Return what the classifiers of each set say of rows of its own.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_table, n_features)
+            Rows.
+        index : ndarray of int, shape (n_sets, n_rows)
+            Which of them are those of each set.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_base_models, n_rows of all sets, n_classes)
+            Probabilities, set after set.
+        """
+        says = self._each_says([self._read(X[own]) for own in index])
+        return np.stack([np.concatenate(of_kind) for of_kind in says])
+
+    def _each_says(self, X):
+        """Return for each kind what each of its classifiers says of the rows for its set."""
+        tasks = [
+            [(*one, rows, name) for one, rows in zip(grown, X, strict=True)]
+            for name, grown in zip(self.names, self.grown, strict=True)
+        ]
+        if len(X[0]) < _MANY_ROWS:
+            return [[self._says(*task) for task in of_kind] for of_kind in tasks]
+        return _of_each(self._says, tasks)
+
+    def _read(self, X):
+        """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
+        X = self._columns.with_others(X)
+        is_gap = np.isnan(X) & ~self._columns.gaps
+        return np.where(is_gap, self.middle, X) if is_gap.any() else X
+
+    def _says(self, classifier, prior, X, name):
+        """Return what one classifier says of rows, under the prior of the data."""
+        proba = np.zeros((len(X), len(prior)))
+        if len(X):
+            answer = classifier.predict_proba(X)
+            if not isinstance(classifier, TreeClassifier):
+                answer = checked_answer(answer, len(X), len(classifier.classes_), name)
+            proba[:, classifier.classes_] = answer
+        return shift_prior(proba, prior, self._data_prior)
+
+
+def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):
+    """Grow classifiers on the rows of training.
+
+    Parameters
+    ----------
+    kinds : dict of str to classifier
+        What `resolve_ensemble` returned.
+    rows : Rows
+        Rows of the table.
+    kept : ndarray of int, shape (n_kept,)
+        Which of its distinct rows are trained on.
+    sets : ndarray of int, shape (n_rows, n_sets)
+        Which of them each set holds.
+    columns : Columns
+        What the columns of the table hold.
+    data_prior : ndarray of shape (n_classes,)
+        Class shares of the data.
+    rng : numpy.random.Generator
+        Source of seeds and samples.
+
+    Returns
+    -------
+    Ensemble
+        What they say.
+
+    Raises
+    ------
+    ValueError
+        If a classifier takes no weights, and rows have different ones, or has no probabilities of the classes.
+    """
+    middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
+    ensemble = Ensemble(columns, np.array(middle, dtype=np.float32), data_prior)
+    ensemble.grow(kinds, rows, sets, rng)
+    return ensemble
+
+
+def _draw(kind, rows, positions, rng):
+    """Return a classifier of a kind, with seeds of its own, and the distinct rows that it is to be grown on."""
+    positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
+    classifier = clone(kind)
+    seed_nested(classifier, rng)
+    return classifier, positions
+
+
+def _of_each(function, tasks, n_numbers=0):
+    """Return for each kind what a function makes of each of its tasks (classifier, ...); see `side_by_side`.
+
+    Trees come side by side, other classifiers, which may have threads of their own, one by one.
+    """
+    are_trees = [isinstance(of_kind[0][0], TreeClassifier) for of_kind in tasks]
+    done = iter(side_by_side(function, list(chain.from_iterable(compress(tasks, are_trees))), n_numbers))
+    return [
+        [next(done) if is_tree else function(*task) for task in of_kind]
+        for of_kind, is_tree in zip(tasks, are_trees, strict=True)
+    ]
+
+
+def _bounded(classes, positions, most, rng):
+    """Return at most so many of some positions: all of the rarer classes, as far as each has an equal share."""
+    if len(positions) <= most:
+        return positions
+    y, room, kept = classes[positions], most, []
+    present, counts = np.unique(y, return_counts=True)
+    for n_left, c in zip(range(len(present), 0, -1), present[np.argsort(counts)], strict=True):
+        kept.append(rng.permutation(positions[y == c])[: room // n_left])
+        room -= len(kept[-1])
+    return np.sort(np.concatenate(kept))
+
+
+def _median(column, weight):
+    """Return the weighted median of a column without gaps."""
+    return 0.0 if np.isnan(column).any() else weighted_quantiles(column, weight, (0.5,))[0]
+
+
+def resolve_ensemble(asked):
+    """Return the classifiers that ``ensemble`` names, by name.
+
+    Parameters
+    ----------
+    asked : None, str, classifier, or list of these
+        Names of `BASE_MODELS`, or classifiers of scikit-learn's kind. Some, such as a stack, say only once they are
+        fitted whether they have ``predict_proba``.
+
+    Returns
+    -------
+    dict of str to classifier
+        Classifiers; those without a name have that of their class.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or something is no classifier.
+    """
+    asked = [] if asked is None else list(asked) if isinstance(asked, list | tuple) else [asked]
+    kinds = {}
+    for one in asked:
+        is_known = isinstance(one, str) and one in BASE_MODELS
+        if not is_known and not (isinstance(one, BaseEstimator) and is_classifier(one) and _may_say(one)):
+            raise ValueError(
+                f"ensemble={one!r} is unknown; it takes {', '.join(map(repr, BASE_MODELS))}, classifiers of "
+                'scikit-learn with predict_proba, a list of these, "auto" or None.'
+            )
+        name = one if is_known else type(one).__name__
+        while name in kinds:
+            name += "_"
+        kinds[name] = BASE_MODELS[one] if is_known else one
+    return kinds
+
+
+def _may_say(classifier):
+    """Whether a classifier has ``predict_proba``, or may have it once it is fitted."""
+    return hasattr(classifier, "predict_proba") or hasattr(type(classifier), "predict_proba")

@@ -1,0 +1,1 @@
+"""How do logits become probabilities, and these a decision? NumPy, SciPy and scikit-learn alone."""

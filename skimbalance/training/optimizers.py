@@ -1,0 +1,69 @@
+"""How does an optimizer step, at which rate, and what is a fresh one of the same settings?"""
+
+from skimbalance._keras.startup import keras
+from skimbalance.networks.copying import set_decays
+from skimbalance.networks.schedule import CosineLog
+
+
+def schedule_of(optimizer):
+    """Return a schedule equal to the one of ours that an optimizer's rate follows from step to step, or None."""
+    if isinstance(optimizer.learning_rate, keras.Variable):
+        return None
+    rate = optimizer.get_config().get("learning_rate")
+    is_ours = isinstance(rate, dict) and rate.get("registered_name") == keras.saving.get_registered_name(CosineLog)
+    return CosineLog(**rate["config"]) if is_ours else None
+
+
+def follows_our_schedule(optimizer):
+    """Whether an optimizer's rate is set from step to step by a schedule of ours."""
+    return schedule_of(optimizer) is not None
+
+
+def constant_rate(optimizer):
+    """Return the learning rate, or None where it follows a schedule."""
+    rate = optimizer.learning_rate
+    return float(rate) if isinstance(rate, keras.Variable) else None
+
+
+def with_constant_rate(optimizer):
+    """Return a fresh optimizer of the same settings, its rate a number where it follows a schedule of ours."""
+    config, schedule = optimizer.get_config(), schedule_of(optimizer)
+    if schedule is not None:
+        config["learning_rate"] = schedule.learning_rate
+    return type(optimizer).from_config(config)
+
+
+def fresh_copy(optimizer, variables, decays):
+    """Return a fresh optimizer of the same settings, built on variables; `decays` says which of them decay."""
+    copy = set_decays(type(optimizer).from_config(optimizer.get_config()), variables, decays)
+    copy.build(variables)
+    return copy
+
+
+def apply_gradients(optimizer, gradients, variables, decays):
+    """Trace a step of an optimizer, as its ``apply`` does; `decays` says to which variables weight decay applies.
+
+    Keras' ``apply`` sums gradients over devices by a function with a gradient of its own, and TensorFlow keeps every
+    graph with such a function for the rest of the process, 4 MB each. So a step that only updates variables is written
+    out here; one that also clips, accumulates, scales or averages is left to ``apply``.
+    """
+    if not _only_updates(optimizer):
+        return optimizer.apply(gradients, variables)
+    rate = optimizer.learning_rate
+    for gradient, variable, decay in zip(gradients, variables, decays, strict=True):
+        if gradient is not None:
+            if optimizer.weight_decay is not None and decay:
+                variable.assign_sub(variable * optimizer.weight_decay * rate)
+            optimizer.update_step(gradient, variable, rate)
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+    optimizer.iterations.assign_add(1)
+    return None
+
+
+def _only_updates(optimizer):
+    """Whether a step of an optimizer of Keras updates variables by gradients as they are, and does nothing else."""
+    names = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "loss_scale_factor", "gradient_accumulation_steps")
+    is_kerass = type(optimizer).__module__.partition(".")[0] == "keras"
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return is_kerass and not scales and not any(getattr(optimizer, name, True) for name in names)

@@ -1,0 +1,296 @@
+"""Are the base models honest posteriors of the same rows, weighed by rows that none of them knows?"""
+
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
+
+from skimbalance import ImbalancedKerasClassifier
+from skimbalance.data.rows import weighted_quantiles
+from skimbalance.ensemble import BASE_MODELS, Boosting, Forest
+from skimbalance.ensemble.boosting import _edges
+from skimbalance.ensemble.threads import side_by_side
+from skimbalance.probability.posterior import even_weights, fit_intercept, fit_weights, shift_prior
+
+
+def quick(**parameters):
+    """Default network, for a few steps."""
+    return ImbalancedKerasClassifier(**{"epochs": 6, "random_state": 0, **parameters})
+
+
+def islands(n_samples, seed):
+    """Rows on a board of 12 x 12 fields, of which one in eight is of the rare class, and six useless columns."""
+    rng = np.random.default_rng(seed)
+    field = rng.integers(12, size=(n_samples, 2))
+    is_rare = np.random.default_rng(0).random((12, 12)) < 0.125
+    X = np.column_stack([field + 0.5 * rng.random(field.shape), rng.normal(size=(n_samples, 6))])
+    return X.astype(np.float32), is_rare[field[:, 0], field[:, 1]].astype(int)
+
+
+def with_gaps(X, seed=0):
+    """Return rows of which one value in ten is missing."""
+    return np.where(np.random.default_rng(seed).random(X.shape) < 0.1, np.float32(np.nan), X)
+
+
+# --- the classifiers ---
+
+
+@parametrize_with_checks([Forest(), Boosting()])
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("change", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("change_new", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
+def test_a_forest_says_what_scikit_learns_says_and_is_smaller(change, change_new):
+    X, y = islands(1500, 0)
+    forest = Forest(8, random_state=0).fit(change(X[:1000]), y[:1000])
+    theirs = ExtraTreesClassifier(8, max_features=4, random_state=0).fit(change(X[:1000]), y[:1000])
+    X = change_new(X)
+    np.testing.assert_allclose(forest.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
+    assert len(pickle.dumps(forest)) < len(pickle.dumps(theirs)) / 2.5
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(forest)).predict_proba(X), forest.predict_proba(X))
+
+
+def test_boosting_is_that_of_scikit_learn_where_bins_are_values():
+    X, y = islands(1000, 0)
+    X = with_gaps(np.round(X))
+    theirs = HistGradientBoostingClassifier(
+        learning_rate=0.2, max_iter=40, max_leaf_nodes=15, early_stopping=False, random_state=0
+    )
+    np.testing.assert_allclose(
+        Boosting(random_state=0).fit(X, y).predict_proba(X), theirs.fit(X, y).predict_proba(X), atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
+def test_a_column_of_gaps_alone_says_nothing(kind):
+    X, y = islands(400, 0)
+    X[:, 3] = np.nan
+    assert np.isfinite(clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("n_values", [40, 4000], ids=["a bin a value", "quantiles"])
+@pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
+def test_the_last_bits_of_a_value_decide_nothing(kind, n_values):
+    """Of whole numbers that are scaled, whether in double precision or in single; half of the rows may be new.
+
+    The forest draws its thresholds, so that it keeps away from the rows that it was grown on alone.
+    """
+    rng = np.random.default_rng(0)
+    numbers = np.append(rng.integers(n_values, size=(2000, 3)), [[0] * 3, [n_values] * 3], axis=0)
+    X = ((numbers - n_values / 3) / n_values).astype(np.float32)
+    y = (rng.random(2002) < 0.1 + 0.8 * (X[:, 0] > 0.1) * (X[:, 1] < 0)).astype(int)
+    step = 1 if isinstance(kind, Forest) else 2
+    grown = clone(kind).set_params(random_state=0).fit(X[::step], y[::step])
+    for direction in (-1, 1):
+        moved = X
+        for _ in range(3):
+            moved = np.nextafter(moved, np.float32(direction))
+        np.testing.assert_array_equal(grown.predict_proba(X), grown.predict_proba(moved))
+
+
+def test_where_there_is_no_room_both_neighbours_stay_on_their_sides():
+    """Of values that are neighbours in single precision, trees tell apart what they were shown."""
+    y = np.arange(64) % 2
+    X = np.where(y, np.nextafter(np.float32(1000), np.float32(2000)), np.float32(1000))[:, None]
+    for kind in (Boosting(max_iter=80), Forest()):
+        proba = clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)
+        assert np.abs(proba[:, 1] - y).max() < 0.1
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(3000) % 3], ids=["alike", "weighted"])
+def test_bins_hold_the_rows_between_two_quantiles(weight):
+    column = np.random.default_rng(0).normal(size=3000).astype(np.float32)
+    bounds, quantiles = _edges(column, weight, 63), weighted_quantiles(column, weight, np.arange(1, 63) / 63)
+    shown = column if weight is None else column[weight > 0]
+    np.testing.assert_array_equal(np.searchsorted(bounds, shown), np.searchsorted(quantiles, shown))
+    if weight is not None:
+        np.testing.assert_array_equal(bounds, _edges(np.repeat(column, weight), None, 63))
+
+
+# --- their weights ---
+
+
+def test_weights_are_the_most_likely_ones():
+    """Of a mixture of 60, 30 and 10 % the weights are found again, and they maximise what they say they do."""
+    rng = np.random.default_rng(0)
+    ensemble = rng.dirichlet([1.0, 1.0], size=(3, 20_000))
+    chosen = rng.choice(3, size=20_000, p=[0.6, 0.3, 0.1])
+    y = (rng.random(20_000) < ensemble[chosen, np.arange(20_000), 1]).astype(int)
+    weights = fit_weights(ensemble, y, np.ones(len(y)))
+    np.testing.assert_allclose(weights, [0.6, 0.3, 0.1], atol=0.05)
+
+    def loss(w):
+        mean = np.tensordot(w, ensemble, axes=1)[np.arange(len(y)), y]
+        return -np.log(mean).sum() - even_weights(2) @ np.log(w)
+
+    constraint = {"type": "eq", "fun": lambda w: w.sum() - 1}
+    best = minimize(loss, np.full(3, 1 / 3), bounds=[(1e-6, 1)] * 3, constraints=constraint).x
+    np.testing.assert_allclose(weights, best, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_an_intercept_makes_classes_as_frequent_as_they_are_said_to_be(n_classes):
+    """What was subtracted from log-odds is found again; few rows are as likely as can be, and hardly count."""
+    rng, wrong = np.random.default_rng(0), np.linspace(-0.3, 0.3, n_classes)
+    true = rng.dirichlet(np.ones(n_classes), size=20_000)
+    said = shift_prior(true, np.exp(wrong), np.ones(n_classes))
+    y, weight = (rng.random((20_000, 1)) > true.cumsum(axis=1)).sum(axis=1), rng.uniform(0.5, 2.0, 20_000)
+    intercept = fit_intercept(said, y, weight)
+    np.testing.assert_allclose(intercept, wrong, atol=0.03)
+    mended = shift_prior(said, np.ones(n_classes), np.exp(intercept))
+    np.testing.assert_allclose(weight @ mended, np.bincount(y, weight), rtol=2e-3)
+
+    def loss(b):
+        q = shift_prior(said[:20], np.ones(n_classes), np.exp(b))[np.arange(20), y[:20]]
+        return -(weight[:20] / weight[:20].mean() * np.log(q)).sum() + 4 * (b**2).sum()
+
+    few = fit_intercept(said[:20], y[:20], weight[:20])
+    np.testing.assert_allclose(few, minimize(loss, np.zeros(n_classes)).x, atol=1e-4)
+    np.testing.assert_array_equal(fit_intercept(said[:1], np.array([0]), np.ones(1)) > 0, np.arange(n_classes) == 0)
+
+
+def test_without_rows_the_network_weighs_as_much_as_all_others():
+    np.testing.assert_allclose(even_weights(0), [1.0])
+    np.testing.assert_allclose(even_weights(2), [0.5, 0.25, 0.25])
+
+
+# --- in the classifier ---
+
+
+class Witness(ClassifierMixin, BaseEstimator):
+    """Classifier that says what share of the rows it was grown on, and is asked about, it knows."""
+
+    asked = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_, self._rows = np.unique(y), {row.tobytes() for row in X}
+        self._share = np.bincount(y, sample_weight) / sample_weight.sum()
+        return self
+
+    def predict_proba(self, X):
+        type(self).asked.append(np.mean([row.tobytes() in self._rows for row in X]))
+        return np.tile(self._share, (len(X), 1))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"validation_split": 0.2},
+        {"strategy": "random_undersample"},
+        {"model": "mlp"},
+        {"calibration": "holdout"},
+        {"early_stopping": False, "decision": "mcc"},
+        {"n_members": 3},
+    ],
+    ids=str,
+)
+def test_base_models_are_weighed_by_rows_that_they_do_not_know(parameters, larger):
+    Witness.asked.clear()
+    parameters = {f"model__{k}" if k == "n_members" else k: v for k, v in parameters.items()}
+    clf = quick(ensemble=Witness(), **parameters).fit(*larger)
+    assert len(Witness.asked) == (3 if "model__n_members" in parameters else 4)
+    assert max(Witness.asked) == 0
+    weights = clf.ensemble_weights_
+    assert list(weights) == ["network", "Witness"]
+    if parameters.get("early_stopping", True):
+        assert weights["network"] > 0.7  # rows that say more than shares do are more likely
+    else:
+        assert weights["network"] == 0.5
+
+
+def test_the_default_remembers_small_islands():
+    (X, y), (X_new, y_new) = islands(1500, 1), islands(1500, 2)
+    alone, asks = (ImbalancedKerasClassifier(random_state=0, ensemble=ensemble) for ensemble in (None, "auto"))
+    found = [average_precision_score(y_new, clf.fit(X, y).predict_proba(X_new)[:, 1]) for clf in (alone, asks)]
+    assert found[1] > found[0] + 0.05
+    assert set(asks.ensemble_weights_) == {"network", *BASE_MODELS}
+
+
+@pytest.mark.parametrize("strategy", ["none", "class_weight", "focal", "balanced_batches", "random_undersample"])
+def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
+    """Whatever the strategy shows the network: the forest's mean probability is that of the class all the same."""
+    X, y = larger
+    clf = quick(strategy=strategy, ensemble="forest").fit(X, y)
+    network = clf._posterior.at(clf.prior_, clf._logits_of(X))
+    weights = clf.ensemble_weights_
+    mean = weights["network"] * network + weights["forest"] * clf.ensemble_.proba(X)[0]
+    assert 0 < np.abs(clf._posterior.intercept).max() < 0.5
+    mean = shift_prior(mean, np.ones(2), np.exp(clf._posterior.intercept))
+    np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
+    np.testing.assert_allclose(clf.ensemble_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
+    clf.set_params(target_prior="train")
+    np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, clf.train_prior_), atol=1e-12)
+
+
+def test_the_number_of_threads_changes_nothing(larger):
+    X, y = larger
+    rows = np.random.default_rng(0).normal(size=(4200, 4)).astype(np.float32)
+    proba = []
+    for n_threads in (1, 3):
+        with threadpool_limits(n_threads, user_api="openmp"):
+            proba.append(quick(ensemble=["forest", GaussianNB(), "boosting"]).fit(X, y).predict_proba(rows))
+    np.testing.assert_array_equal(*proba)
+    with threadpool_limits(3, user_api="openmp"):
+        barrier = threading.Barrier(3)  # which nobody passes before all three have come
+        assert sorted(side_by_side(barrier.wait, [(30,)] * 3, n_numbers=100)) == [0, 1, 2]
+        assert side_by_side(threading.get_ident, [()] * 3, n_numbers=2**23) == [threading.get_ident()] * 3
+
+
+def test_chunks_ask_the_network_alone_and_a_warm_start_asks_anew(larger):
+    X, y = larger
+    clf = quick(warm_start=True).fit(X, y)
+    first = clf.ensemble_
+    assert clf.fit(X, y).ensemble_ is not first
+    clf.partial_fit(X[:300], y[:300])
+    assert clf.ensemble_ is None
+    assert clf.ensemble_weights_ == {"network": 1.0}
+    np.testing.assert_allclose(clf.predict_proba(X), clf._posterior.at(clf.prior_, clf._logits_of(X)))
+
+
+def test_large_tables_are_grown_on_a_sample_whose_shares_are_known(larger, monkeypatch):
+    monkeypatch.setattr(Forest, "most_rows", 100)
+    X, y = larger
+    clf = quick(ensemble="forest").fit(X, y)
+    (grown,) = clf.ensemble_.grown
+    for _, prior in grown:
+        np.testing.assert_allclose(prior, [0.5, 0.5], atol=0.02)
+    assert abs(clf.ensemble_.proba(X)[0, :, 1].mean() - 0.1) < 0.05
+
+
+def test_others_are_named_chosen_in_a_grid_and_refused(larger):
+    X, y = larger
+    clf = quick(ensemble=["forest", RandomForestClassifier(5), RandomForestClassifier(5)])
+    copied = pickle.loads(pickle.dumps(clone(clf).fit(X, y)))
+    assert list(copied.ensemble_weights_) == ["network", "forest", "RandomForestClassifier", "RandomForestClassifier_"]
+    np.testing.assert_array_equal(copied.predict_proba(X), clf.fit(X, y).predict_proba(X))
+    grid = GridSearchCV(quick(), {"ensemble": [None, "forest", GaussianNB()]}, cv=2).fit(X, y)
+    assert grid.n_features_in_ == 4
+    for wrong in ("trees", 3, RandomForestClassifier, ["forest", "trees"]):
+        with pytest.raises(ValueError, match="it takes 'forest', 'boosting', classifiers"):
+            quick(ensemble=wrong).fit(X, y)
+    assert quick(ensemble=KNeighborsClassifier()).fit(X, y).ensemble_.names == ["KNeighborsClassifier"]
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        quick(ensemble=KNeighborsClassifier()).fit(np.r_[X, X[:5]], np.r_[y, y[:5]])
+
+
+def test_a_base_model_that_fails_leaves_the_estimator_as_it_was(larger):
+    X, y = larger
+    clf = quick().fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(ensemble=RandomForestClassifier(max_depth=-3))
+    with pytest.raises(ValueError, match="max_depth"):
+        clf.fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
