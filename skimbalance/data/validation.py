@@ -125,8 +125,9 @@ def _refuse_other_labels(y):
     if others and not is_list:
         fitting = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(np.array(others).dtype.kind, "str")
         raise ValueError(
-            f"y holds labels such as {others[0]!r} ({type(others[0]).__name__}) as objects, of which scikit-learn's "
-            f"splitters and scores cannot tell that they are classes; give them a type: y.astype({fitting})."
+            f"Unknown label type: y holds labels such as {others[0]!r} ({type(others[0]).__name__}) as objects, of "
+            f"which scikit-learn's splitters and scores cannot tell that they are classes; give them a type: "
+            f"y.astype({fitting})."
         )
 
 

@@ -197,7 +197,7 @@ def test_chunks_of_a_loss_of_a_batch(rare):
 
 def test_three_classes_under_a_loss_of_a_batch(rare_multiclass):
     X, y = rare_multiclass
-    clf = classifier(own(3, "softmax"), losses.Dice(axis=0), epochs=15, batch_size=100).fit(X, y)
+    clf = classifier(own(3, "softmax"), losses.Dice(axis=0), epochs=15, batch_size=100, validation_split=0.2).fit(X, y)
     assert clf.loss_.is_of_batch
     np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), np.bincount(y) / len(y), atol=0.1)
     assert clf.score(X, y) > 0.6
@@ -417,7 +417,7 @@ def test_first_output_biases_are_those_of_the_loss(rare):
 
 def test_binary_losses_of_three_classes_see_one_hot_labels(rare_multiclass):
     X, y = rare_multiclass
-    clf = classifier(own(3, "softmax"), "binary_focal_crossentropy", epochs=12).fit(X, y)
+    clf = classifier(own(3, "softmax"), "binary_focal_crossentropy", epochs=12, validation_split=0.2).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), np.bincount(y) / len(y), atol=0.07)
 
 
