@@ -15,11 +15,12 @@ import tensorflow as tf
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance._keras import cache, compiled, keras_internals, optimizers
+from skimbalance._keras import keras_internals
 from skimbalance._keras.startup import quiet
 from skimbalance.networks import realmlp
 from skimbalance.networks.network import Network
 from skimbalance.strategies import FocalLoss
+from skimbalance.training import cache, compiled, optimizers
 from skimbalance.training.architecture import architecture
 from skimbalance.training.blocks import PREDICTION_BLOCK_ROWS, block_steps, may_fill_up, most_steps, prediction_rows
 from skimbalance.training.cache import ProgramCache
@@ -72,7 +73,9 @@ def test_fits_share_programs_and_nothing_else():
 
     def fit(i, warm=False):
         X, y = tables[i % 3]
-        clf = ImbalancedKerasClassifier(strategy="focal", epochs=2, warm_start=True, random_state=i, **settings[i % 4])
+        clf = ImbalancedKerasClassifier(
+            strategy="focal", ensemble=None, epochs=2, warm_start=True, random_state=i, **settings[i % 4]
+        )
         return [clf.fit(X, y).predict_proba(X) for _ in range(2)][1]
 
     alone = [fit(i) for i in range(6)]
@@ -92,7 +95,9 @@ def test_a_grid_over_data_compiles_once(monkeypatch):
     monkeypatch.setattr("skimbalance.training.loop.programs", ProgramCache())
     X, y = table()
     grid = {"gamma": [0.0, 1.0, 3.0], "alpha": [None, 0.2], "optimizer__learning_rate": [0.1, 0.01]}
-    GridSearchCV(ImbalancedKerasClassifier(strategy="focal", epochs=2), grid, cv=3, error_score="raise").fit(X, y)
+    GridSearchCV(ImbalancedKerasClassifier("mlp", strategy="focal", epochs=2), grid, cv=3, error_score="raise").fit(
+        X, y
+    )
     assert len(built) == 1
 
 
@@ -152,7 +157,9 @@ def test_ever_new_architectures_level_off(model, monkeypatch):
     X, y = table()
     kept = []
     for width in range(3, 8):
-        clf = ImbalancedKerasClassifier(model, epochs=1, model__hidden_layer_sizes=(width,), early_stopping=False)
+        clf = ImbalancedKerasClassifier(
+            model, epochs=1, model__hidden_layer_sizes=(width,), early_stopping=False, ensemble=None
+        )
         clf.set_params(compile__jit_compile=True).fit(X, y).predict(X)
         gc.collect()
         kept.append((len(context.context().list_function_names()), len(sessions)))
@@ -169,7 +176,8 @@ def test_where_there_is_a_gpu_members_train_without_a_session(larger, monkeypatc
     expected = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
     monkeypatch.setattr("skimbalance.training.loop.programs", ProgramCache())
     monkeypatch.setattr("skimbalance.training.forward.programs", ProgramCache())
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    for module in ("program", "compiled"):
+        monkeypatch.setattr(f"skimbalance.training.{module}.has_gpu", lambda: True)
     monkeypatch.setattr(compiled, "new_session", None)
     proba = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
     np.testing.assert_allclose(proba, expected, atol=0.02)
@@ -183,10 +191,10 @@ def test_a_function_of_what_no_session_holds_is_refused():
 
 def test_layers_inside_layers_are_found_once():
     inner = network(layers.Dense(3))
-    outer = network(inner, layers.Dropout(0.1), layers.Wrapper(layers.Dense(2)))
+    outer = network(inner, layers.Dropout(0.1), layers.SpectralNormalization(layers.Dense(2)))
     found = keras_internals.layers_of(outer)
     assert len(found) == len(set(map(id, found)))
-    assert {"Dense", "Dropout", "Sequential", "Wrapper"} <= {type(layer).__name__ for layer in found}
+    assert {"Dense", "Dropout", "Sequential", "SpectralNormalization"} <= {type(layer).__name__ for layer in found}
     assert sum(isinstance(layer, layers.Dense) for layer in found) == 2
     assert outer not in keras_internals.layers_of(outer, include_self=False)
 
