@@ -1,4 +1,4 @@
-"""Where in a pipeline or a search is the classifier that has a strategy, and by what does the whole decide?"""
+"""Find the classifier inside a pipeline, search or other meta-estimator, and the rule by which the whole decides."""
 
 from numbers import Real
 

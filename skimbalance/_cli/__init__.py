@@ -1,4 +1,4 @@
-"""How does the command line ask, read and answer? What it computes is what users of Python call."""
+"""The command line: read a file, compare strategies, print the result."""
 
 
 class Refusal(Exception):

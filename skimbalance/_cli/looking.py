@@ -1,4 +1,4 @@
-"""Which columns would end a comparison, tell nothing, or tell the target alone?"""
+"""Find columns that would fail in a comparison, carry no information, or reveal the target."""
 
 import re
 import shlex

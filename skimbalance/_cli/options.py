@@ -1,4 +1,4 @@
-"""What can be said on the command line, and what of it is wrong whatever the file holds?"""
+"""Define and check the options of the command line, before the file is read."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""How does a comparison look as one page that needs no other file?"""
+"""Write a comparison as one self-contained HTML page."""
 
 import html
 import io

@@ -1,4 +1,4 @@
-"""What is asked of a table: which labels, of which rows, from which columns? And what of it cannot be answered?"""
+"""Choose the labels, rows and columns of a comparison from a table, and check them."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches

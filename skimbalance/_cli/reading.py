@@ -1,4 +1,4 @@
-"""How is a file read as a table? By what it holds, whatever it is called, and with a sentence where it cannot be."""
+"""Read a file as a table, by its content whatever its name."""
 
 import bz2
 import csv

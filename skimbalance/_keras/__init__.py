@@ -1,1 +1,1 @@
-"""How do TensorFlow and Keras run? The only rooms that touch what these libraries keep private, one file a library."""
+"""Start TensorFlow and Keras; the only folder that uses their private names, one file for each library."""

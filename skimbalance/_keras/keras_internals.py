@@ -1,6 +1,6 @@
-"""What do we use of Keras that it does not promise to keep, and what is done where it has gone?
+"""The private names of Keras that this package uses, and a replacement for each.
 
-Nothing here fails where a name is missing: ``tests/test_missing_names.py`` takes each away, and fits networks.
+Nothing here fails if a name is missing: ``tests/test_missing_names.py`` removes each in turn and fits networks.
 """
 
 import inspect

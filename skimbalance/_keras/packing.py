@@ -1,4 +1,4 @@
-"""How are Keras' objects put into plain parts, which a pickle and skops can both write?"""
+"""Turn Keras objects into plain parts that pickle and skops can both store."""
 
 import io
 import json

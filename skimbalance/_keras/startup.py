@@ -1,6 +1,6 @@
-"""How does TensorFlow start: quietly, once, and never in a process forked from one where it ran?
+"""Import TensorFlow and Keras quietly and once, and refuse to run in a process forked after TensorFlow started.
 
-Everything that needs Keras takes it from here (``from skimbalance._keras.startup import keras``).
+Modules that need Keras import it from here (``from skimbalance._keras.startup import keras``).
 """
 
 import functools

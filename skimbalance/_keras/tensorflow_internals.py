@@ -1,6 +1,6 @@
-"""What do we use of TensorFlow that it does not promise to keep, and what is done where it has gone?
+"""The private names of TensorFlow that this package uses, and a replacement for each.
 
-``tests/test_missing_names.py`` takes each away and fits networks without it.
+``tests/test_missing_names.py`` removes each in turn and fits networks without it.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What may a file name that runs no code? Layers and mathematics of Keras, and classes that are registered."""
+"""Check that a saved configuration names nothing that runs code on loading."""
 
 import numpy as np
 

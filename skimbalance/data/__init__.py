@@ -1,1 +1,1 @@
-"""How does a table become rows, and which of them are held out? NumPy, SciPy and scikit-learn alone."""
+"""Turn a table into rows of numbers and hold out some of them, with NumPy, SciPy and scikit-learn alone."""

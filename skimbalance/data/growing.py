@@ -1,4 +1,4 @@
-"""What do columns hold whose rows arrive in pieces? Levels are added as they come, up to a stated room."""
+"""Describe the columns of a table that arrives in chunks; new categories are added up to a limit."""
 
 import copy
 import warnings

@@ -1,4 +1,4 @@
-"""Which rows does training never see? Planned from the labels alone, before a strategy touches anything."""
+"""Choose the held-out (validation) rows from the labels alone, before any strategy changes the data."""
 
 import copy
 from dataclasses import dataclass, replace

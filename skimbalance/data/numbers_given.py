@@ -1,4 +1,4 @@
-"""Are numbers that the caller gave probabilities, shares or weights? Each is refused in one clear sentence."""
+"""Check numbers that the caller passes: probabilities, shares, counts and weights."""
 
 from numbers import Integral, Real
 

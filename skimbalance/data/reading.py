@@ -1,4 +1,4 @@
-"""How is a column of a table read: as numbers, or as levels and the position of each row's among them?"""
+"""Read a column of a table as numbers, or as categories and the code of each row."""
 
 import datetime
 from decimal import Decimal

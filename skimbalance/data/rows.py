@@ -1,4 +1,4 @@
-"""Which rows does a table hold, and which of them are the same?"""
+"""Merge identical rows of a table, and count and weigh rows."""
 
 from functools import cached_property
 

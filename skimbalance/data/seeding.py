@@ -1,4 +1,4 @@
-"""Where does an estimator that was given no seed take its random numbers from? From a seed of the fit's generator."""
+"""Seed the nested estimators, samplers and splitters of a fit whose ``random_state`` is None."""
 
 
 def seed_nested(part, rng):

@@ -1,4 +1,4 @@
-"""What is known of a column whose rows arrive in pieces? A summary of bounded size, to which pieces are added."""
+"""Summarise a column whose rows arrive in chunks: moments and quantiles of bounded size."""
 
 import numpy as np
 

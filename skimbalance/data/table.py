@@ -1,4 +1,4 @@
-"""What do a table's columns hold: numbers, categories, gaps? And how do they become one matrix of float32?"""
+"""Describe the columns of a table (numbers, booleans, categories) and turn it into one float32 matrix."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Is what the caller gave allowed? Settings, rows, labels and weights, each refused in one clear sentence."""
+"""Validate the rows, labels, weights and parameters that the caller passes."""
 
 import numpy as np
 from sklearn.utils import _safe_indexing, check_array, check_X_y

@@ -1,4 +1,4 @@
-"""How does a fitted classifier leave the notebook? As a file for another runtime, or as one that is safe to load."""
+"""Export a fitted classifier to a file for another runtime, or save one that is safe to load."""
 
 from skimbalance.deployment.files import export, register_skl2onnx
 from skimbalance.deployment.trust import skops_types

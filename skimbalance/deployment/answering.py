@@ -1,4 +1,4 @@
-"""What does a file compute? The answers of a fitted classifier, as a function of tensors."""
+"""Compute the predictions of a fitted classifier as a function of tensors."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Does a file answer what the classifier answers? It is read back, and both are asked the same rows."""
+"""Check an exported file: load it and compare its predictions with those of the classifier."""
 
 import importlib
 import warnings

@@ -1,4 +1,4 @@
-"""How does a fitted classifier become one file that runs without this package?"""
+"""Export a fitted classifier to one file that runs without this package."""
 
 import importlib
 import warnings

@@ -1,4 +1,4 @@
-"""How does a function of tensors become a graph that runs without this package?"""
+"""Turn a function of tensors into a graph that runs without this package."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Is a package there that not everybody has?"""
+"""Import an optional package, or say how to install it."""
 
 import importlib
 

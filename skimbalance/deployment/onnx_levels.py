@@ -1,4 +1,4 @@
-"""How do gaps and levels of a pipeline become numbers in ONNX? What imputers, encoders and bins do."""
+"""Convert imputers, encoders and discretizers to ONNX."""
 
 import warnings
 

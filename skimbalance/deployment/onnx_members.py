@@ -1,7 +1,7 @@
-"""How do classifiers become ONNX that skl2onnx turns into something else than they predict?
+"""Converters of scikit-learn classifiers whose predictions skl2onnx does not reproduce.
 
-It loses which way missing values go in trees, doubles the log-odds of a linear discriminant analysis of two classes,
-and does not know today's HistGradientBoostingClassifier.
+skl2onnx loses the branch that missing values take in trees, doubles the log-odds of a linear discriminant analysis of
+two classes, and does not support the current HistGradientBoostingClassifier.
 """
 
 import numpy as np

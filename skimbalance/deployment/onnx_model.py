@@ -1,4 +1,4 @@
-"""How does a fitted classifier become a file for onnxruntime?"""
+"""Export a fitted classifier to a file for onnxruntime."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Of what is a graph of ONNX made? Nodes and constants, collected under names of their own."""
+"""Collect the nodes and constants of an ONNX graph under unique names."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""How is an operation of TensorFlow said in ONNX? By one function each, or a name."""
+"""Convert TensorFlow operations to ONNX, by one function each or by a name."""
 
 import numpy as np
 

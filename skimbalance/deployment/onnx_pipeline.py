@@ -1,4 +1,4 @@
-"""How does a pipeline of scikit-learn become a file for onnxruntime?"""
+"""Export a scikit-learn pipeline to a file for onnxruntime."""
 
 import importlib
 import warnings

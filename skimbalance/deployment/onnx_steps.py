@@ -1,4 +1,4 @@
-"""How do the transformers of a pipeline compute in ONNX? In double precision, by one function each."""
+"""Convert the transformers of a pipeline to ONNX in double precision, by one function each."""
 
 from dataclasses import dataclass
 

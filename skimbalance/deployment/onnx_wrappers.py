@@ -1,9 +1,9 @@
-"""How does skl2onnx convert what scikit-learn wraps around a classifier of this package?
+"""Converters of scikit-learn's meta-estimators around this package's classifier, where those of skl2onnx are wrong.
 
-skl2onnx is right about soft voting, stacking of probabilities, bagging, one-vs-rest, searches and pipelines. What it
-computes otherwise than scikit-learn is here: calibration (it takes the value at the nearest threshold, where isotonic
-regression draws a line between two) and thresholds (it ignores them) are converted, and what needs the labels of
-``predict`` is refused.
+skl2onnx converts soft voting, stacking of probabilities, bagging, one-vs-rest, searches and pipelines correctly. It
+differs from scikit-learn in calibration (it takes the value at the nearest threshold, where isotonic regression
+interpolates) and in decision thresholds (it ignores them): both have a converter here. Estimators that need the labels
+of ``predict`` are refused.
 """
 
 import numpy as np

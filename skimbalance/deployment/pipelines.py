@@ -1,4 +1,4 @@
-"""What stands before a classifier in a pipeline, and can it be part of a graph?"""
+"""Find the steps before a classifier in a pipeline, and whether they can be exported."""
 
 import numpy as np
 from sklearn.pipeline import Pipeline

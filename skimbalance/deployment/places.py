@@ -1,4 +1,4 @@
-"""Where may a file be written, and what may it replace? Earlier exports alone, and only by a whole one."""
+"""Check where a file may be written; only an earlier export is replaced, and only by a complete one."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""On which rows is a written file compared with what was written? On values at which either could turn another way."""
+"""Choose rows, at edge values of each column, on which an exported file is compared with the classifier."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""How does skl2onnx turn a classifier of this package, in a pipeline, into ONNX?"""
+"""Converter of this package's classifier for skl2onnx pipelines."""
 
 import numpy as np
 import skl2onnx

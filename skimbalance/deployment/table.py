@@ -1,4 +1,4 @@
-"""By which inputs is a graph given a table, and how do they become the matrix that a network takes?"""
+"""Define the inputs by which a graph receives a table, and turn them into the network's matrix."""
 
 import keyword
 import re

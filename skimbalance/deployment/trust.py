@@ -1,4 +1,4 @@
-"""Of which types is a fitted classifier made? What skops asks before it loads one."""
+"""List the types of a fitted classifier that skops has to trust before it loads one."""
 
 import importlib
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""What does a file that was written answer? TensorFlow's own formats, loaded as a user would load them."""
+"""Load an exported TensorFlow file as a user would, and predict with it."""
 
 import importlib
 import warnings

@@ -1,4 +1,4 @@
-"""Who is asked beside the network? Classifiers of scikit-learn's kind, whose posteriors are averaged with its own."""
+"""Base models (scikit-learn classifiers) whose posteriors are averaged with the network's."""
 
 from skimbalance.ensemble.boosting import Boosting
 from skimbalance.ensemble.ensemble import BASE_MODELS, Ensemble, grow_ensemble, resolve_ensemble

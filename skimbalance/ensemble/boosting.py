@@ -1,4 +1,4 @@
-"""Boosted trees that split where classes change sharply: grown by scikit-learn on bins that heed weights."""
+"""Gradient-boosted trees of scikit-learn on bins that take sample weights into account."""
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier

@@ -1,4 +1,4 @@
-"""Are the answers of a base model probabilities of the classes? If not, it is refused by its name."""
+"""Check that a base model returns probabilities of the classes, and name it in the error otherwise."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What do other classifiers say of a row, each under the prior of the data, and of rows that they have not seen?"""
+"""Fit the base models beside the network, and learn their blending weights from held-out rows."""
 
 from functools import partial
 from itertools import chain, compress

@@ -1,4 +1,4 @@
-"""A forest that remembers single rows: grown by scikit-learn, kept as arrays."""
+"""A random forest grown by scikit-learn and stored as arrays."""
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier

@@ -1,4 +1,4 @@
-"""On how many threads are trees grown and asked? Each by one, and as many side by side as OpenMP may have threads."""
+"""Grow and evaluate trees on as many threads as OpenMP may use."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Decision trees of scikit-learn as arrays: smaller, quick for a single row, and of use without scikit-learn."""
+"""Store scikit-learn's decision trees as arrays: smaller, and faster for a single row."""
 
 from itertools import pairwise
 

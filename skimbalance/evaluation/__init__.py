@@ -1,4 +1,4 @@
-"""Which remedy, by how much, and is it luck? The same folds for all, and intervals that know folds share rows."""
+"""Compare strategies on the same folds, with confidence intervals corrected for overlapping training sets."""
 
 from skimbalance.evaluation.compare import compare_strategies
 from skimbalance.evaluation.comparison import StrategyComparison

@@ -1,4 +1,4 @@
-"""What is compared, under which label, and which candidates share a fit because only their decision differs?"""
+"""List the candidates of a comparison and their labels; those that differ only in their decision share a fit."""
 
 from dataclasses import dataclass
 from numbers import Number

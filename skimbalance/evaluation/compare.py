@@ -1,4 +1,4 @@
-"""Fit every remedy on the same folds, and keep what each says of the rows it has not seen."""
+"""Fit every strategy on the same folds, and keep the predictions for the test rows."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What a comparison of remedies found: scores, how sure they are, and what to do with them."""
+"""The result of a comparison of strategies: scores, confidence intervals and what to do next."""
 
 import numpy as np
 

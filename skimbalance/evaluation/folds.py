@@ -1,4 +1,4 @@
-"""What does a model say of the rows of a fold that it was not fitted on, and how good is that?"""
+"""Fit a model on one fold, predict its test rows and score the predictions."""
 
 import time
 import warnings

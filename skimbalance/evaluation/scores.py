@@ -1,4 +1,4 @@
-"""By what is a model judged where one class is rare? Ranking, probabilities, decisions, money."""
+"""Scores for a rare class: ranking, probabilities, decisions and costs."""
 
 import numpy as np
 from scipy.optimize import minimize

@@ -1,4 +1,4 @@
-"""Which scores does the caller want besides, and what do their scorers say?"""
+"""Compute the additional scorers that the caller passes to a comparison."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Is a difference between two models more than luck? Folds share training rows, which makes them alike."""
+"""Significance of a difference between two models on folds whose training sets overlap."""
 
 import numpy as np
 from scipy import stats

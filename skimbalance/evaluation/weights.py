@@ -1,4 +1,4 @@
-"""How do weights of rows reach the classifier inside of pipelines, searches and other estimators around it?"""
+"""Pass sample weights to the classifier inside pipelines, searches and other meta-estimators."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What does a comparison say? The table, sentences, and which folds and scores are missing, and why."""
+"""Describe a comparison in words: the table, its sentences, and which folds and scores are missing."""
 
 import html
 import textwrap

@@ -1,4 +1,4 @@
-"""Which network is trained? One of those by name, or the user's, of these layers and a recipe."""
+"""Networks by name, their layers, and the training recipe that a network may carry."""
 
 from skimbalance.networks.builders import mlp, realmlp
 from skimbalance.networks.encode import Encode, MemberEmbedding

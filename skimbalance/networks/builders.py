@@ -1,4 +1,4 @@
-"""Which networks does this package build?"""
+"""Build the networks that have a name."""
 
 from skimbalance._keras.startup import keras
 from skimbalance.networks.encode import Encode, MemberEmbedding, n_places

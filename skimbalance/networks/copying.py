@@ -1,4 +1,4 @@
-"""How is a network copied: in memory, and as the bytes of a pickle?"""
+"""Copy a network, in memory or through the bytes of a pickle."""
 
 import copy
 import threading

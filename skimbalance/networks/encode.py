@@ -1,4 +1,4 @@
-"""How do codes and gaps become numbers that a network can compute with? By layers, saved with it."""
+"""Layers that encode categories and missing values, saved as part of the network."""
 
 import numpy as np
 

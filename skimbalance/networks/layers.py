@@ -1,4 +1,4 @@
-"""Of which layers are the networks of this package made?"""
+"""Keras layers of the networks that this package builds."""
 
 import random
 

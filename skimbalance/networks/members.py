@@ -1,4 +1,4 @@
-"""The members of a network: how many, which order of axes, in which groups, and what belongs to which?
+"""The members of a network: their number, axes and groups, and which variables belong to which.
 
 Members are the second axis of everything outside their layers: rows (n_rows, n_members, n_features), labels and weights
 (n_rows, n_members), logits (n_rows, n_members, n_classes). Inside, they come first, so that one batched matrix product

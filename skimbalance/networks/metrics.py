@@ -1,4 +1,4 @@
-"""How does a metric written for Keras see a network's outputs? As probabilities, and labels in the form it expects."""
+"""Let Keras metrics see probabilities, and labels in the form they expect."""
 
 import numpy as np
 

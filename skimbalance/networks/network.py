@@ -1,4 +1,4 @@
-"""A Keras network as this package sees it: what it returns, and its members."""
+"""Wrap a Keras network: its logits and its members."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What does a network return? Logits, whatever it was built to end in, and a loss on them."""
+"""Make a network return logits, whatever activation it ends in, and wrap its loss accordingly."""
 
 from skimbalance._keras.keras_internals import logits_behind
 from skimbalance._keras.packing import ByArguments

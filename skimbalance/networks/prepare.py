@@ -1,4 +1,4 @@
-"""Can this network be trained on these rows? It is checked and seeded, and adapted to them."""
+"""Check, seed and adapt a network to its training rows."""
 
 import numpy as np
 

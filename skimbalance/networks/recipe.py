@@ -1,4 +1,4 @@
-"""How does a network want to be trained, where its user does not say? It says so itself, in a recipe."""
+"""The training recipe of a network: the settings used where the user passes none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

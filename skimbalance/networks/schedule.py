@@ -1,4 +1,4 @@
-"""How fast does the default network learn, from step to step?"""
+"""Learning-rate schedule of the default network."""
 
 import math
 

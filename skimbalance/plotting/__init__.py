@@ -1,4 +1,4 @@
-"""What does a classifier, or a comparison, look like? matplotlib is loaded only where something is drawn."""
+"""Displays of a classifier or a comparison; matplotlib is imported only when something is drawn."""
 
 from skimbalance.plotting.comparison import KINDS, plot_comparison
 from skimbalance.plotting.gain import GainDisplay

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: scores with their intervals, and the displays with a curve for each candidate."""
+"""Plots of a comparison: scores with their intervals, and displays with a curve for each candidate."""
 
 import numpy as np
 

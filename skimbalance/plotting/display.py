@@ -1,4 +1,4 @@
-"""What do all displays share? Whose probabilities they show, of which label, and how axes and legends look."""
+"""What all displays share: probabilities, the label they are of, axes and legends."""
 
 import warnings
 

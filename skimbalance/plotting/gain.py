@@ -1,4 +1,4 @@
-"""How many are found by looking at the most suspicious rows only? Cumulative gain, and lift at a budget."""
+"""Cumulative gain, and the lift at a budget."""
 
 import numpy as np
 

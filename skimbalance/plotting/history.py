@@ -1,4 +1,4 @@
-"""How did training go? Losses and scores over the epochs, and the epoch that was kept."""
+"""Plot losses and scores over the epochs, and mark the epoch that was kept."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted

@@ -1,4 +1,4 @@
-"""Is acting on a model better than acting always, or never? Decision curves."""
+"""Decision curves: the net benefit of a model against acting always or never."""
 
 import numpy as np
 

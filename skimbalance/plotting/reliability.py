@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say? Frequencies of a label beside the probabilities that it was given."""
+"""Reliability diagram: observed frequencies of a label against its predicted probabilities."""
 
 import numpy as np
 from scipy import stats

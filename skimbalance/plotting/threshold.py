@@ -1,4 +1,4 @@
-"""From which probability on should a label be called? Precision, recall, F1 and cost over the threshold."""
+"""Plot precision, recall, F1 and cost over the decision threshold."""
 
 from functools import partial
 

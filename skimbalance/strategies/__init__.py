@@ -1,4 +1,4 @@
-"""Which remedies have a name, and what becomes of the ``strategy`` parameter?"""
+"""Named strategies, and how the ``strategy`` parameter becomes one."""
 
 from difflib import get_close_matches
 

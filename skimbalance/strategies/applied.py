@@ -1,4 +1,4 @@
-"""What does a strategy make of the rows of one fit, and which class shares does training then show?"""
+"""Apply a strategy to the rows of one fit, and compute the class prior that training sees."""
 
 from dataclasses import dataclass
 

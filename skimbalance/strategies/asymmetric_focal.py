@@ -1,4 +1,4 @@
-"""How is an output scored? Focal loss with an exponent for each side, and easy negatives dropped."""
+"""Asymmetric focal loss: an exponent for each side, and easy negatives dropped."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How are batches drawn? With class shares of one's own, from fresh rows every epoch."""
+"""Draw batches with given class shares, from fresh rows in every epoch."""
 
 import numpy as np
 

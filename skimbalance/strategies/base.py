@@ -1,4 +1,4 @@
-"""What may a remedy change? The contract of a strategy, and of a loss on logits."""
+"""Base classes of strategies and of losses on logits."""
 
 import copy
 import inspect

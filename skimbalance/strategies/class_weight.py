@@ -1,4 +1,4 @@
-"""What does a row of each class cost? Weights inversely proportional to the class counts, or as given."""
+"""Class weights inversely proportional to the class counts, or as given."""
 
 import numpy as np
 

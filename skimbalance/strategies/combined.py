@@ -1,4 +1,4 @@
-"""What do several remedies do together? Resample in turn, multiply weights, one loss, one batch prior."""
+"""Combine several strategies: samplers in turn, weights multiplied, one loss, one batch prior."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What does a row of each class cost? Less, the more rows of its class say the same."""
+"""Class weights by the effective number of samples."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How is an output scored? Focal loss, which gives easy rows little weight."""
+"""Focal loss, which down-weights rows that are easy to classify."""
 
 from numbers import Real
 

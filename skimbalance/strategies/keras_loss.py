@@ -1,4 +1,4 @@
-"""How does a loss written for Keras see logits and class indices? As the outputs and labels it was written for."""
+"""Apply a Keras loss to logits and class indices, by passing it the outputs and labels it expects."""
 
 from skimbalance._keras.startup import keras
 from skimbalance.probability.links import ClasswiseLink, Link, MarginCurve

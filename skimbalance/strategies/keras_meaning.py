@@ -1,7 +1,7 @@
-"""What does a loss written for Keras say of probabilities? Found by its slopes, not by its name.
+"""Find the link from the outputs of a Keras loss to probabilities, by its derivatives rather than by its name.
 
-A loss of rows is judged by its derivatives: P(y | x) is what makes the expected slope zero. A loss of a whole batch,
-whose value is neither the mean nor the sum of its rows' values, says nothing of the probability of a row.
+For a loss of single rows, P(y | x) is the probability at which the expected derivative is zero. A loss of a
+whole batch, whose value is neither the mean nor the sum of its rows' values, determines no probability of a row.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""How is an output scored? With a margin that is wider for rarer classes, and weights towards the end."""
+"""LDAM loss: wider margins for rarer classes, with deferred re-weighting."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How is an output scored? With the prior added to the logits, so that they need not learn it."""
+"""Logit-adjusted loss: add the log class prior to the logits in training."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What has been said of remedies in this process, so that a grid does not say it in every fit?"""
+"""Emit each strategy message once a process, so that a grid search does not repeat it."""
 
 import warnings
 

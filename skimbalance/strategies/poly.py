@@ -1,4 +1,4 @@
-"""How is an output scored? Cross-entropy with the first term of its expansion weighted more."""
+"""Poly-1 loss: cross-entropy with a larger weight on the first term of its expansion."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What does a row of each class cost? A power of its class count: balanced weights, or something milder."""
+"""Class weights proportional to a power of the class count, milder than balanced ones."""
 
 from skimbalance.strategies.base import Strategy
 

@@ -1,4 +1,4 @@
-"""Which rows does the network see? Those that one of imbalanced-learn's samplers returns."""
+"""Resample the training rows with a sampler of imbalanced-learn."""
 
 import numpy as np
 from imblearn.over_sampling import SMOTEN, SMOTENC

@@ -1,4 +1,4 @@
-"""How is a sampler told what to resample, and which of its wishes can the rows of training not fulfil?"""
+"""Translate and check the ``sampling_strategy`` of a sampler against the training rows."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""How is an output scored? With a scale and a shift for every class."""
+"""Vector-scaling loss: a scale and a shift of the logits for each class."""
 
 from skimbalance.strategies.base import Strategy
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, adjustment_of

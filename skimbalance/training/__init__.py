@@ -1,4 +1,4 @@
-"""How is a network trained? On honest rows, by compiled programs, each member until its best epoch."""
+"""Train a network by compiled programs, each member until its best epoch on held-out rows."""
 
 from skimbalance.training.callbacks import EpochProgress
 from skimbalance.training.divergence import check_converged

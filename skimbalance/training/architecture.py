@@ -1,4 +1,4 @@
-"""When can one compiled program serve two networks? When a text of all that shapes it is the same."""
+"""Describe an architecture as text, so that equal networks share a compiled program."""
 
 import inspect
 import json

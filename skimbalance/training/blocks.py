@@ -1,6 +1,6 @@
-"""How much does a program take at once, and is it compiled with XLA? Rules that look at one fit alone.
+"""Choose how many rows a compiled program takes at once, and whether XLA compiles it.
 
-So equal fits take equal paths, whatever ran before them in the process.
+The rules depend on the fit alone, so that equal fits run equally whatever ran before them in the process.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""How do fits and predictions share compiled programs, within bounded memory?"""
+"""Share compiled programs between fits and predictions, in bounded memory."""
 
 import gc
 import threading

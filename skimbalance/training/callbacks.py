@@ -1,4 +1,4 @@
-"""What do callbacks see while training runs, and what does the user?"""
+"""Call Keras callbacks and report progress while training runs."""
 
 import sys
 import time

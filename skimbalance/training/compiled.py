@@ -1,8 +1,8 @@
-"""How is a function compiled and called? In a session, which takes with it what was made for it, or as TensorFlow does.
+"""Compile and call functions in a session, which frees its memory when it is closed, or as a ``tf.function``.
 
-TensorFlow keeps the machine code that XLA makes, some 6 MB for each function of members, as long as the devices it was
-made for, and 4 MB of what it prepares for any loop: outside of sessions, for the rest of the process. A session has
-devices of its own, and they go with it.
+TensorFlow keeps the machine code of XLA, about 6 MB for each function of members, for as long as the devices that it
+was compiled for, and 4 MB of preparation for any loop. Outside a session that is the rest of the process. A session
+has devices of its own, which are freed with it.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Did training diverge? Then say in which epoch, and what is likely to have caused it."""
+"""Detect diverged training, and report the epoch and the likely cause."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How good is the network after an epoch? Metrics on training rows, and the scores of held-out ones."""
+"""Evaluate the network after an epoch: metrics on training rows, scores on held-out rows."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What does a network say of rows? Its logits, by a function of its weights compiled once an architecture."""
+"""Compute the logits of rows, by a function of the weights that is compiled once an architecture."""
 
 import threading
 from weakref import WeakKeyDictionary

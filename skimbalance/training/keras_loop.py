@@ -1,4 +1,4 @@
-"""How does Keras' own loop train the same epochs, where a program cannot?"""
+"""Train by Keras' own loop where a compiled program cannot."""
 
 import numpy as np
 

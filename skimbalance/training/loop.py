@@ -1,4 +1,4 @@
-"""How do the epochs of a fit run? On a shared compiled program, or by the training step that a network brings."""
+"""Run the epochs of a fit on a compiled program, or by the network's own training step."""
 
 import warnings
 from dataclasses import dataclass, field

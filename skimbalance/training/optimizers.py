@@ -1,4 +1,4 @@
-"""How does an optimizer step, at which rate, and what is a fresh one of the same settings?"""
+"""Copy an optimizer, apply its steps and read its learning rate."""
 
 from skimbalance._keras.startup import keras
 from skimbalance.networks.copying import set_decays

@@ -1,10 +1,10 @@
-"""How do epochs run as one compiled program, and how do fits share it?
+"""Run the epochs of a fit as one compiled program, which fits of the same architecture share.
 
 A program owns a copy of a network, of its optimizer and of its loss. A fit borrows it: it loads its weights,
-runs its epochs, and stores the weights back. Rows reach it in blocks that are already shuffled, so that the
-loop inside only slices, and a table of any length runs through the same compiled shapes. Everything a grid
-varies is data: weights of rows, the loss's hyper-parameters, the learning rate. So one compilation serves every
-fit of an architecture.
+runs its epochs, and stores the weights back. Rows are passed in blocks that are already shuffled, so that the
+loop inside only slices, and a table of any length runs through the same compiled shapes. Everything that a grid
+search varies is passed as data: weights of rows, the loss's hyper-parameters, the learning rate. So one compilation
+serves every fit of an architecture.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Which rows does an epoch show, in what order, and with what weights?"""
+"""Choose the rows, their order and their weights for each epoch."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Which epoch's weights does each member of a network keep? Those of the best score on rows held out from it."""
+"""Keep the weights of each member's best epoch, by its score on held-out rows."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What changes in training, and how is it read and written without Keras' checks, which take longer than a step?"""
+"""Read and write the variables that change in training, without Keras' slow checks."""
 
 from contextlib import contextmanager
 
