@@ -59,7 +59,7 @@ def test_a_level_is_told_apart_once_three_rows_have_had_it():
 def test_a_column_that_is_full_says_so_once():
     frame, y = frame_of(names(0, 4))
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(frame, y)
-    with pytest.warns(UserWarning, match="Column 'shop' has room for 8 levels.*Start with a chunk"):
+    with pytest.warns(UserWarning, match="Column 'shop' has room for 8 categories.*Start with a chunk"):
         clf.partial_fit(*frame_of(names(4, 20)))
     assert len(clf.columns_.levels[0]) == len(clf.columns_.kept[0]) == 8
     clf.partial_fit(*frame_of(names(20, 40)))
@@ -73,7 +73,7 @@ def test_rows_of_weight_zero_bring_no_level():
     is_new = more["shop"].isin(names(3, 6)).to_numpy()
     clf.partial_fit(more, y_more, sample_weight=1.0 - is_new)
     assert clf.columns_.levels[0] == names(0, 3)
-    with pytest.raises(ValueError, match="held categories that are text in fit"):
+    with pytest.raises(ValueError, match="had categories that are text in fit"):
         clf.partial_fit(frame.assign(shop=1.0).astype({"shop": "category"}), y)
 
 
@@ -113,7 +113,7 @@ def test_columns_without_room_for_their_gaps_say_so_once():
     y = (X[:, 0] > 1).astype(int)
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(X, y)
     X[:3, 1:] = np.nan
-    with pytest.warns(UserWarning, match="Column 5 has gaps, as have more columns .* than there is room for \\(4\\)"):
+    with pytest.warns(UserWarning, match="Column 5 has missing values, but had none in the first chunk, and the 4 "):
         clf.partial_fit(X, y)
     with warnings.catch_warnings(action="error"):
         clf.partial_fit(X, y)

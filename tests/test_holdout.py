@@ -107,7 +107,7 @@ def test_no_row_of_training_is_the_same_as_one_held_out(how):
 
 
 def test_asking_for_early_stopping_needs_rare_rows_to_hold_out():
-    with pytest.raises(ValueError, match=r"hold out 15% of the distinct rows, but the classes count {0: 57, 1: 3}"):
+    with pytest.raises(ValueError, match=r"hold out 15% of the distinct rows, but the classes have {0: 57, 1: 3}"):
         plan([57, 3], stops=True, share=0.15, own=True)
     with pytest.raises(ValueError, match=r"early_stopping needs every class .* {0: 57, 1: 1} distinct rows"):
         plan([57, 1], stops=True)

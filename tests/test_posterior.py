@@ -141,11 +141,11 @@ def test_target_prior_is_used_at_prediction_time(rare):
     [
         (
             [0.9, 0.2],
-            "is no class prior for \\[0, 1\\]; it takes one share per class, each 1e-09 or more, with sum one",
+            "is not a class prior of \\[0, 1\\]; it takes one share per class, each 1e-09 or more, with sum one",
         ),
         ([1.0, 0.0], "one share per class"),
         ([1 - 1e-10, 1e-10], "one share per class"),
-        (1e-10, "or that of the positive class"),
+        (1e-10, "or the share of the positive class"),
         ([0.2, 0.3, 0.5], "one share per class"),
         ({0: 0.5, 2: 0.5}, "names the labels \\[2\\]"),
         ({0: 1.0}, "lacks the labels \\[1\\]"),
@@ -171,7 +171,7 @@ def test_bad_target_priors(target, message, small_table):
 
 
 def test_a_number_as_target_prior_needs_two_classes_and_a_positive_one(small_table, rare_multiclass):
-    with pytest.raises(ValueError, match="is a share of the positive class of two, but y has 3"):
+    with pytest.raises(ValueError, match="is the share of the positive class of two, but y has 3"):
         ImbalancedKerasClassifier("mlp", target_prior=0.2, epochs=1).fit(*rare_multiclass)
     X, y = small_table
     with pytest.raises(ValueError, match="target_prior=0.2 depends on which label is positive"):

@@ -370,7 +370,7 @@ def test_one_hot_labels_are_those_of_their_columns(rare):
     clf.partial_fit(X[:9], one_hot[:9])
     with pytest.raises(ValueError, match="Multilabel and multioutput targets are not supported"):
         clf.fit(X, np.column_stack([y == 0, y < 2]))
-    with pytest.raises(ValueError, match="an array of one-hot rows"):
+    with pytest.raises(ValueError, match="one-hot rows with a single 1 each"):
         clf.fit(X, sparse.csr_matrix(one_hot))
 
 

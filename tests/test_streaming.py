@@ -101,7 +101,7 @@ def test_calibration_asks_for_held_out_rows_of_every_class(rare):
     for _ in range(3):
         clf.partial_fit(X, y)
     assert clf.predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
-    with pytest.raises(ValueError, match="a single distinct row; give larger chunks"):
+    with pytest.raises(ValueError, match="a single distinct row; pass larger chunks"):
         clf.partial_fit(X[:1], y[:1])
 
 

@@ -118,16 +118,16 @@ def test_categories_by_hand(given):
         (
             pd.DataFrame({"a": ["x", "y"], "b": 1.0}),
             ["b"],
-            "Column 'a' is none of .*, but X holds text, such as 'x'; put it among",
+            "Column 'a' is not in .*, but X holds text, such as 'x'; add it there",
         ),
-        (pd.DataFrame({"a": ["x", "y"]}), None, "Column 'a' is none of categorical_features=None"),
-        (pd.DataFrame({"a": [1, 2]}), ["z"], "names 'z', which is no column"),
-        (pd.DataFrame({"a": [1, 2]}), [3], "names 3, which is no column"),
+        (pd.DataFrame({"a": ["x", "y"]}), None, "Column 'a' is not in categorical_features=None"),
+        (pd.DataFrame({"a": [1, 2]}), ["z"], "names 'z', which is not a column"),
+        (pd.DataFrame({"a": [1, 2]}), [3], "names 3, which is not a column"),
         (pd.DataFrame({"a": [datetime.date(2026, 1, 1)] * 2}), "auto", "Column 'a' holds dates .*DatetimeEncoder"),
         (pd.DataFrame({"a": pd.to_datetime(["2026-01-01"] * 2)}), "auto", "Column 'a' holds dates"),
         (pl.DataFrame({"a": [datetime.datetime(2026, 1, 1)] * 2}), "auto", "Column 'a' holds dates"),
-        (pd.DataFrame({"a": [{"b": 1}, {"b": 2}]}), "auto", "Column 'a' holds values .*TableVectorizer"),
-        (pl.DataFrame({"a": [[1], [2]]}), "auto", "Column 'a' holds values of type List"),
+        (pd.DataFrame({"a": [{"b": 1}, {"b": 2}]}), "auto", "Column 'a' has values .*TableVectorizer"),
+        (pl.DataFrame({"a": [[1], [2]]}), "auto", "Column 'a' has values of type List"),
     ],
     ids=["text left out", "text as number", "name", "position", "date", "datetime", "polars", "dict", "list"],
 )
@@ -183,7 +183,7 @@ def test_rare_and_unseen_levels_are_other():
 def test_a_name_of_the_row_is_refused_and_many_levels_are_not():
     rng = np.random.default_rng(0)
     names = pd.DataFrame({"name": [f"row {i}" for i in range(2 * MOST_LEVELS)], "x": rng.normal(size=2 * MOST_LEVELS)})
-    with pytest.raises(ValueError, match="Column 'name' holds 510 levels .*TargetEncoder"):
+    with pytest.raises(ValueError, match="Column 'name' has 510 categories .*TargetEncoder"):
         classifier().fit(names, np.arange(len(names)) % 2)
     codes = rng.zipf(1.3, size=3000) % 2000
     frame = pd.DataFrame({"code": codes.astype(str), "x": rng.normal(size=3000)})
@@ -268,7 +268,7 @@ def test_gaps_that_fit_has_not_seen_are_the_middle(columns):
     ("change", "message"),
     [
         (lambda frame: frame.assign(amount="much"), "Column 'amount' held numbers in fit, and now holds text, such as"),
-        (lambda frame: frame.assign(colour=3), "Column 'colour' held categories that are text .* now holds numbers"),
+        (lambda frame: frame.assign(colour=3), "Column 'colour' had categories that are text .* now has numbers"),
         (lambda frame: frame[["city", "colour", "age", "amount", "member"]], "feature names should match"),
         (lambda frame: frame.assign(amount=np.inf), "infinity .* in column 'amount'"),
     ],
@@ -379,7 +379,7 @@ def test_smotenc_that_leaves_out_a_category_is_refused():
     frame = frame.drop(columns="age")
     with pytest.raises(ValueError, match="SMOTENC would compute with the codes of categories \\(column 'city'\\)"):
         classifier(strategy=SMOTENC([0]), epochs=1).fit(frame, y)
-    with pytest.raises(ValueError, match="names 'colur', which is no column"):
+    with pytest.raises(ValueError, match="names 'colur', which is not a column"):
         classifier(strategy=SMOTENC(["colur", "city"]), epochs=1).fit(frame, y)
 
 
@@ -424,7 +424,7 @@ def test_chunks_learn_levels_and_warm_starts_read_columns_as_the_first_call():
     columns = clf.columns_
     assert clf.fit(frame[::-1], y[::-1]).columns_ is columns
     before = clf.predict_proba(frame)
-    with pytest.raises(ValueError, match="\\['member'\\] differs from that of the first call, 'auto'"):
+    with pytest.raises(ValueError, match="\\['member'\\] differs from the value of the first call, 'auto'"):
         clf.set_params(categorical_features=["member"]).fit(frame, y)
     clf.set_params(categorical_features="auto")
     with pytest.raises(ValueError, match="held numbers in fit"):
@@ -462,7 +462,7 @@ def test_verbose_says_how_columns_were_read(capsys):
     frame, y = table()
     frame.loc[0, "colour"] = "mauve"
     clf = classifier(epochs=1, verbose=2).fit(frame, y)
-    said = "5 columns: 2 categories (1 rare level in 'colour'), 1 yes-or-no, 2 numbers, 1 with gaps"
+    said = "5 columns: 2 categorical (1 rare category in 'colour'), 1 boolean, 2 numeric, 1 with missing values"
     assert capsys.readouterr().out.count(said) == 1
     assert clf.columns_.summary() == said
     assert repr(clf.columns_).splitlines()[1].split(maxsplit=2)[2] == "4: blue, green, mauve, red; 1 rare"

@@ -162,7 +162,7 @@ def test_labels_of_several_types(labels, rare):
     X, y = rare
     labels = [labels[i] for i in y]
     for of in (labels, np.array(labels, dtype=object)):
-        with pytest.raises(ValueError, match="y mixes labels that are text with others, such as '(no|yes)' and"):
+        with pytest.raises(ValueError, match="y mixes text labels with others, such as '(no|yes)' and"):
             ImbalancedKerasClassifier(epochs=1).fit(X, of)
 
 

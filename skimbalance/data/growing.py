@@ -1,4 +1,4 @@
-"""Describe the columns of a table that arrives in chunks; new categories are added up to a limit."""
+"""Describe the columns of a table that arrives in chunks; later categories get a code of their own, up to a limit."""
 
 import copy
 import warnings
@@ -8,33 +8,34 @@ import numpy as np
 from skimbalance.data.reading import order_of
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, MOST_ONE_HOT, Columns
 
-# Columns that may be told apart by gaps which came after the first piece.
+# Columns that get an indicator of missing values which first occur after the first chunk.
 _ROOM_FOR_GAPS = 4
-# Levels of a column whose rows are counted before they are told apart.
+# Rare categories of a column whose rows are counted until they get a code of their own.
 _MOST_CANDIDATES = 1024
 
 
 class GrowingColumns(Columns):
-    """What the columns of a table hold, of which the first piece has been seen.
+    """The columns of a table that arrives in chunks, described by the first chunk and extended by later ones.
 
-    Kinds, offsets, and which columns have `gaps` are those of the first piece. A level that a later piece brings is
-    told apart, and gets a code behind the others, once three distinct rows have had it; until then it is "other", and
-    takes no room. The code of a level never changes. A column has room for twice the levels of the first piece, at
-    least 8 and at most 255, and the most frequent take it first; what comes when it is full is "other". Likewise, the
-    first four columns of numbers in which three distinct rows of later pieces have gaps are told to have them.
+    Kinds, offsets and `gaps` (the columns with missing values) are those of the first chunk. A category that first
+    occurs in a later chunk gets a code of its own, after the existing ones, once three distinct rows have had it; until
+    then it is read as "other" (the code that all rare categories share). The code of a category never changes. A column
+    has room for twice the categories of the first chunk, at least 8 and at most 255; the most frequent categories get
+    it first, and once it is full, new ones are read as "other". Likewise, the first four columns of numbers in which
+    three distinct rows of later chunks have missing values get an indicator of them.
 
     Attributes
     ----------
     room : list of int
-        Most levels of each category that are told apart; None for other columns.
+        Most categories of each categorical column with a code of their own; None for other columns.
     late_gaps : list of int
-        Columns that had no gaps in the first piece, and were found to have some later, in the order in which they were.
+        Columns without missing values in the first chunk in which some occurred later, in the order of discovery.
 
     Notes
     -----
-    Rows of levels that are not told apart yet are counted in bounded memory, after Misra and Gries [1]_: when there are
-    more than 1,024 such levels in a column, each loses a row. A level that has more than one in 1,024 of these rows is
-    found however many others come, such as misspelt ones that come once.
+    Rows of categories without a code of their own are counted in bounded memory, after Misra and Gries [1]_: when a
+    column has more than 1,024 such categories, one row is subtracted from the count of each. A category with more than
+    one in 1,024 of these rows is found no matter how many others occur, such as misspelt ones that occur once.
 
     References
     ----------
@@ -53,22 +54,22 @@ class GrowingColumns(Columns):
 
     @property
     def room_for_gaps(self):
-        """Most columns that may be found to have gaps later."""
+        """Most columns that may get an indicator of missing values later."""
         return min(_ROOM_FOR_GAPS, int(np.sum(~self.are_codes & ~self.gaps)))
 
     def n_codes(self, j):
-        """Return how many codes the levels of a category have or may come to have; the next one is "other"."""
+        """Return how many codes the categories of a column have or may get; the next code is that of "other"."""
         return self._n_codes[j]
 
     def n_rare(self, j):
-        """Return the number of levels of a category that are "other", as far as they are known."""
+        """Return the number of rare categories of a column, which are read as "other", as far as they are counted."""
         late = sum(level not in self._codes[j] for level in self._candidates[j])
         return max(super().n_rare(j) + late, int(self._had_others[j]))
 
     def grown(self, X):
-        """Return the columns as of a further piece, and its matrix; these columns stay as they are.
+        """Return the columns after a further chunk, and its matrix; this object is not changed.
 
-        Levels that have no code yet have one of their own in the matrix, behind "other", until `settle` has decided.
+        New categories get provisional codes in the matrix, after that of "other", until `settle` decides on them.
         """
         grown = copy.copy(self)
         for name in ("levels", "kept", "_codes", "_candidates", "_new", "_had_others", "_are_full", "late_gaps"):
@@ -83,14 +84,14 @@ class GrowingColumns(Columns):
         return grown, grown._matrix(read, len(X), codes)
 
     def settle(self, matrix, index, weight=None):
-        """Decide, from the distinct rows of all pieces so far, which levels are told apart.
+        """Decide, from the distinct rows of all chunks so far, which categories get a code of their own.
 
-        In the matrix, these get their codes, and other levels that have none that of "other".
+        These codes, or that of "other", replace the provisional codes in the matrix.
 
         Warns
         -----
         UserWarning
-            If a column has no room for a level that three rows have had, or there is none for its gaps.
+            If a column has no room for a category of three distinct rows, or for an indicator of missing values.
         """
         if not self._is_settled:
             super().settle(matrix, index, weight)
@@ -106,7 +107,7 @@ class GrowingColumns(Columns):
                 self._new[j] = []
 
     def _settle_levels(self, j, counts):
-        """Decide which levels of a category are told apart from now on, by how many rows of a piece have each code."""
+        """Give categories of a column codes of their own, by how many rows of a chunk have each code."""
         told, levels, rows = self.kept[j].tolist(), list(self.levels[j]), dict(self._candidates[j])
         other, left = self.n_codes(j), self.room[j] - len(told)
         for code in np.setdiff1d(np.flatnonzero(counts), told).tolist():
@@ -122,15 +123,16 @@ class GrowingColumns(Columns):
         if not self._are_full[j] and any(level not in self._codes[j] for level in without):
             self._are_full[j] = True
             warnings.warn(
-                f"Column {self.names[j]!r} has room for {self.room[j]} levels, twice those of the first chunk (8 "
-                'to 255), and further ones have come, which are all read as "other". Start with a chunk that holds '
-                "more of them, or encode the column first, for example with sklearn.preprocessing.TargetEncoder.",
+                f"Column {self.names[j]!r} has room for {self.room[j]} categories (twice those of the first chunk, 8 "
+                'to 255), and more have occurred; further ones are read as one rare category ("other"). Start with a '
+                "chunk that holds more of them, or encode the column first, for example with "
+                "sklearn.preprocessing.TargetEncoder.",
                 UserWarning,
                 stacklevel=6,
             )
 
     def _settle_gaps(self, counts):
-        """Decide, from the distinct rows of a piece with a gap in each column, which have gaps the first had not."""
+        """Give columns an indicator of missing values, by how many distinct rows of a chunk have one in each column."""
         self._late_rows = self._late_rows + counts * ~self.gaps
         found = [j for j in np.flatnonzero(self._late_rows >= FEW_ROWS).tolist() if j not in self.late_gaps]
         left = self.room_for_gaps - len(self.late_gaps)
@@ -138,17 +140,18 @@ class GrowingColumns(Columns):
         if found[left:] and not self._is_full_of_gaps:
             self._is_full_of_gaps = True
             warnings.warn(
-                f"Column {self.names[found[left]]!r} has gaps, as have more columns that had none in the first chunk "
-                f"than there is room for ({_ROOM_FOR_GAPS}): its gaps, and those of further columns, are read as the "
-                "middle of the rows so far. Start with a chunk that has such gaps, or impute them first, for example "
-                "with sklearn.impute.SimpleImputer(add_indicator=True).",
+                f"Column {self.names[found[left]]!r} has missing values, but had none in the first chunk, and the "
+                f"{_ROOM_FOR_GAPS} missing-value indicators for such columns are in use: its missing values, and those "
+                "of further columns, are replaced by the median of the rows so far. Start with a chunk that has such "
+                "missing values, or impute them first, for example with "
+                "sklearn.impute.SimpleImputer(add_indicator=True).",
                 UserWarning,
                 stacklevel=6,
             )
 
 
 def _most_frequent(rows):
-    """Return the rows of each level without those of the rarest, where there are too many: all lose as many rows."""
+    """Return the row counts of categories; if there are too many, subtract the least count from all and drop zeros."""
     while len(rows) > _MOST_CANDIDATES:
         least = min(rows.values())
         rows = {level: n - least for level, n in rows.items() if n > least}
@@ -156,5 +159,5 @@ def _most_frequent(rows):
 
 
 def _room_for(n_levels):
-    """Return how many levels a column may come to tell apart that has so many in its first piece."""
+    """Return the room for categories of a column that has `n_levels` in its first chunk."""
     return min(max(2 * n_levels, MOST_ONE_HOT), MOST_LEVELS)

@@ -8,32 +8,32 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from skimbalance.data.rows import hash_rows, positions_of, weighted_counts
 
-#: Share of the rows that is held out where neither the user nor the network says one.
+#: Share of the rows that is held out if neither the user nor the network sets one.
 SHARE = 0.1
-#: Rows outside the largest class that must be held out for their scores to mean something.
+#: Least number of held-out rows outside the largest class for their scores to be meaningful.
 ENOUGH = 5
-#: Most rows that are held out where rows arrive in pieces.
+#: Most rows that are held out of chunks.
 MOST_IN_RESERVOIR = 10_000
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows that training never sees: nothing is made up from them, scaled by them or fitted on them.
+    """Held-out rows: they are not resampled, and no statistic, network or base model is fitted on them.
 
     Attributes
     ----------
     X : ndarray of float32, shape (n_rows, n_features)
-        Rows for all members of the network; or the table, of which `index` says which rows are whose.
+        Rows for all members of the network; or the table from which `index` selects the rows of each member.
     y : ndarray of int, shape (n_rows,) or (n_rows, n_members)
         Class indices.
     sample_weight : ndarray of shape (n_rows,) or (n_rows, n_members), or None
         Weights.
     prior : ndarray of shape (n_classes,)
-        Class shares of the population that they stand for, at which they are scored: those of the data, or `prior_of` a
-        ``validation_data`` of the user's.
+        Class prior of the population that they represent, at which they are scored: that of the data, or `prior_of` the
+        user's ``validation_data``.
     index : ndarray of int, shape (n_rows, n_members), or None
-        Rows of `X` for each member, where each has its own. They are gathered where they are looked at: together they
-        would be larger than a wide table.
+        Rows of `X` for each member, if each has its own. They are gathered only when they are used, since all of them
+        together would take more memory than a wide table.
     """
 
     X: np.ndarray
@@ -44,7 +44,7 @@ class HeldOut:
 
     @property
     def is_own(self):
-        """Whether each member has rows of its own."""
+        """Whether each member has held-out rows of its own."""
         return self.index is not None
 
     def of_pairs(self, in_pair, n_pairs):
@@ -59,16 +59,16 @@ class HeldOut:
 
 
 def at_prior(y, sample_weight, prior):
-    """Return weights of rows under which the classes have the shares of `prior`, whatever theirs are."""
+    """Return sample weights under which the class shares of the rows equal `prior`."""
     counts = weighted_counts(y, sample_weight, len(prior))
     factor = np.divide(prior, counts, out=np.zeros_like(counts), where=counts > 0)
     return factor[y] * (len(y) if sample_weight is None else len(y) * sample_weight)
 
 
 def prior_of(y, sample_weight, data_prior):
-    """Return the class shares of the population that a user's rows stand for.
+    """Return the class prior of the population that the user's validation rows represent.
 
-    These are those of the data, unless the shares of the rows lie more than three standard errors from them.
+    It is that of the data, unless the class shares of the rows differ from it by more than three standard errors.
     """
     counts = weighted_counts(y, sample_weight, len(data_prior))
     shares, error = counts / counts.sum(), np.sqrt(data_prior * (1 - data_prior) / len(y))
@@ -77,7 +77,7 @@ def prior_of(y, sample_weight, data_prior):
 
 @dataclass(frozen=True)
 class HoldOutPlan:
-    """Which distinct rows will be held out, and from whom.
+    """Which distinct rows are held out, from all members or from each pair of members.
 
     Attributes
     ----------
@@ -86,11 +86,11 @@ class HoldOutPlan:
     out : ndarray of int, shape (n_held_out,)
         Distinct rows held out from all of training.
     own_share : float
-        Share that each pair of members holds out of its own, 0 for none.
+        Share of rows that each pair of members holds out for itself, 0 for none.
     prior : ndarray of shape (n_classes,)
-        Class shares of the data.
+        Class prior of the data.
     given : HeldOut or None
-        Rows that the user gave in place of these, or those held out from all pieces so far.
+        Rows that the user passed instead of these, or those held out from all chunks so far.
     """
 
     rows: object
@@ -110,38 +110,38 @@ class HoldOutPlan:
         return self._taken(self.out) if len(self.out) and self.given is None else self.given
 
     def draw_own(self, members, rng):
-        """Draw rows of each member's own.
+        """Draw training and held-out rows for each member.
 
         Returns
         -------
         positions : ndarray of int, shape (n_train, n_members)
             Distinct rows that each member trains on.
         held_out : HeldOut
-            Those it does not see.
+            Held-out rows of each member.
         """
         positions, out = hold_out_members(self.rows.classes, members, self.own_share, rng)
         rows, index = self.rows, self.rows.index[out]
         return positions, HeldOut(rows.X, rows.y[index], rows.weight[out], self.prior, index)
 
     def _taken(self, out):
-        """Return distinct rows as held-out ones."""
+        """Return these distinct rows as `HeldOut`."""
         index = self.rows.index[out]
         return HeldOut(self.rows.X[index], self.rows.y[index], self.rows.weight[out], self.prior)
 
 
 class Reservoir:
-    """Rows held out where rows arrive in pieces: at most 10,000, a stratified sample of all rows so far.
+    """Rows held out of chunks: at most 10,000, a stratified sample of all rows so far.
 
-    Each distinct row has a number between 0 and 1 that follows from its content, and is held out where that lies below
-    the threshold of its class. Thresholds only fall, so that no row held out was trained on before, as a copy of itself
-    in an earlier piece; rows that a falling threshold leaves out are forgotten.
+    The content of a distinct row determines a hash between 0 and 1, and the row is held out if its hash is below the
+    threshold of its class. Thresholds never rise, so that no held-out row was trained on as a copy in an earlier chunk;
+    rows above a lowered threshold are dropped.
 
     Parameters
     ----------
     share : float in (0, 1)
         Share of each class to hold out; a class of two rows or more holds out one at least.
     rng : numpy.random.Generator
-        Source of the seed of these numbers.
+        Source of the seed of the hash.
     """
 
     def __init__(self, share, rng):
@@ -149,17 +149,17 @@ class Reservoir:
         self._rows, self._thresholds = None, {}
 
     def with_piece(self, rows):
-        """Return the reservoir after a further piece, and the positions of its distinct rows that are held out.
+        """Return the reservoir after a further chunk, and the positions of the chunk's distinct rows to hold out.
 
         Raises
         ------
         ValueError
-            If the piece has a single row.
+            If the chunk has a single distinct row.
         """
         if len(rows) < 2:
             raise ValueError(
                 "partial_fit holds out some rows of each chunk (validation_split or calibration), but this one has a "
-                "single distinct row; give larger chunks, or hold out none."
+                "single distinct row; pass larger chunks, or hold out none."
             )
         new, y, keys = copy.copy(self), rows.classes, self._keys_of(rows)
         new._thresholds = dict(self._thresholds)
@@ -179,18 +179,18 @@ class Reservoir:
         return new, out
 
     def held_out(self, prior):
-        """Return the rows held out so far, scored at a prior, or None where there are none."""
+        """Return the rows held out so far, to be scored at a class prior, or None if there are none."""
         X, y, weight, _ = self._rows
         return HeldOut(X, y, weight, prior) if len(y) else None
 
     def _merge(self):
-        """Add the weights of rows that are the same."""
+        """Merge identical rows and sum their weights."""
         X, y, weight, keys = self._rows
         keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
         self._rows = X[first], y[first], np.bincount(same, weight, len(keys)), keys
 
     def _trim(self):
-        """Forget the rows that are above their class' threshold, lowered for all alike where there are too many."""
+        """Drop rows above the threshold of their class; lower all thresholds alike if there are too many rows."""
         X, y, weight, keys = self._rows
         heights = keys / self._threshold_of(y)
         if len(y) > MOST_IN_RESERVOIR:
@@ -207,7 +207,7 @@ class Reservoir:
         return of_class[y]
 
     def _keys_of(self, rows):
-        """Return for each distinct row the number in [0, 1) that its content determines."""
+        """Return a hash in [0, 1) of each distinct row."""
         keys = hash_rows(rows.X[rows.index], rows.classes, self._seed)
         return (keys >> np.uint64(11)) * 2.0**-53
 
@@ -216,8 +216,8 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
                   most=np.inf, given=None, rng=None):  # fmt: skip
     """Decide which rows are held out.
 
-    Rows are distinct ones, so that no row of training is the same as one held out, and weights and repetitions change
-    nothing.
+    Distinct rows are held out with all their copies, so that no training row equals a held-out one, and weights and
+    repetitions do not change the split.
 
     Parameters
     ----------
@@ -226,21 +226,21 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
     labels : ndarray of shape (n_classes,)
         Labels, for error messages.
     prior : ndarray of shape (n_classes,)
-        Class shares of the data.
+        Class prior of the data.
     split : float in [0, 1), default=0.0
-        Share that the user wants held out.
+        The ``validation_split`` of the user.
     stops : {None, "auto", True}, default=None
-        Whether early stopping needs rows: not at all, where there are enough, or in any case.
+        Whether early stopping needs held-out rows: never, if there are enough, or always.
     needs : {False, "auto", True}, default=False
-        Whether a calibrator needs rows from all of training.
+        Whether a calibrator needs rows held out from all members: never, if there are enough, or always.
     share : float in (0, 1), default=0.1
-        Share that the network holds out where the user says none.
+        Share that the network's recipe holds out if the user sets none.
     own : bool, default=False
-        Whether its members hold out rows of their own for early stopping, rather than the same ones.
+        Whether members hold out rows of their own for early stopping, rather than the same ones.
     most : int, default=inf
-        Most rows that a member holds out of its own.
+        Most rows that each member holds out for itself.
     given : HeldOut, default=None
-        Rows that the user gave in place of these.
+        Rows that the user passed instead of these.
     rng : numpy.random.Generator
         Source of the split.
 
@@ -252,7 +252,7 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
     Raises
     ------
     ValueError
-        If a class would be missing on either side of a split that was asked for.
+        If a class would be missing on either side of a split that the user requested.
     """
     nothing, y = np.empty(0, dtype=np.intp), rows.classes
     plan = HoldOutPlan(rows, nothing, 0.0, prior, given)
@@ -277,13 +277,14 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
     if not holds_enough(y, share, at_least=1):
         raise ValueError(
             f"early_stopping lets each pair of members hold out {share:.0%} of the distinct rows, but the classes "
-            f"count {_listed(y, labels)}, so that none of the rarer ones would be among them; set early_stopping=False."
+            f"have {_listed(y, labels)} distinct rows, so that no row of the rarer classes would be held out; set "
+            "early_stopping=False."
         )
     return replace(plan, own_share=share)
 
 
 def hold_out(y, labels, share, rng, why="hold_out"):
-    """Split rows into training and held-out ones, each with the class shares of `y`.
+    """Split rows into training and held-out rows, stratified by class.
 
     Parameters
     ----------
@@ -296,7 +297,7 @@ def hold_out(y, labels, share, rng, why="hold_out"):
     rng : numpy.random.Generator
         Source of the split.
     why : str
-        What asks for it, for the error message.
+        Which parameter requires the split, for the error message.
 
     Returns
     -------
@@ -313,14 +314,15 @@ def hold_out(y, labels, share, rng, why="hold_out"):
     if counts.min() < 2 or len(y) - n_held_out < len(labels):
         few = [label for label, n in _listed(y, labels).items() if n < 2]
         raise ValueError(
-            f"{why} needs every class on both sides of the split, but the classes count {_listed(y, labels)} distinct "
-            f"rows{f', of which {few} cannot be split' if few else ''}; give each at least two, leave out the rows of "
-            'smaller ones, or hold out none (validation_split=0, early_stopping="auto" or False, calibration=None).'
+            f"{why} needs every class on both sides of the split, but the classes have {_listed(y, labels)} distinct "
+            f"rows{f', and {few} cannot be split' if few else ''}; provide at least two rows of each class, leave out "
+            "the rows of smaller classes, or hold out no rows (validation_split=0, "
+            'early_stopping="auto" or False, calibration=None).'
         )
     split = StratifiedShuffleSplit(1, test_size=n_held_out, random_state=int(rng.integers(2**31 - 1)))
     train, held_out = next(split.split(np.zeros((len(y), 1)), y))
-    # Shares rounded down leave the rarest class without a row on one side: it trades one for a row of the
-    # largest class there.
+    # Shares rounded down leave the rarest class without a row on one side: swap one with a row of the largest
+    # class there.
     for side, other in ((held_out, train), (train, held_out)):
         present = np.bincount(y[side], minlength=len(counts))
         for missing in np.flatnonzero(present == 0):
@@ -331,14 +333,14 @@ def hold_out(y, labels, share, rng, why="hold_out"):
 
 
 def _hold_out_without_single(y, labels, share, rng):
-    """Return the rows to hold out where nobody asked for it: the only row of a class stays with training."""
+    """Return the rows to hold out by default: the only row of a class stays in the training set."""
     several = np.flatnonzero(np.bincount(y, minlength=len(labels))[y] > 1)
     present, codes = np.unique(y[several], return_inverse=True)
     return several[hold_out(codes, np.asarray(labels)[present], share, rng)[1]]
 
 
 def hold_out_sets(y, n_sets, share, rng):
-    """Split rows into training and held-out ones, several times.
+    """Split rows into training and held-out rows several times.
 
     Parameters
     ----------
@@ -369,18 +371,18 @@ def hold_out_sets(y, n_sets, share, rng):
 
 
 def hold_out_members(y, members, share, rng):
-    """Split rows for each of several members, (n_rows, n_members), alike for those of a pair: see `hold_out_sets`."""
+    """Split rows for each member, (n_rows, n_members), the same for both of a pair; see `hold_out_sets`."""
     return tuple(
         np.repeat(of_pairs, members.in_pair, axis=1) for of_pairs in hold_out_sets(y, members.n_pairs, share, rng)
     )
 
 
 def holds_enough(y, share, at_least=ENOUGH):
-    """Whether a share of the rows outside the largest class is a handful, so that scores of it mean something."""
+    """Whether a share of the rows holds enough outside the largest class for their scores to be meaningful."""
     counts = np.sort(np.bincount(y))[::-1]
     return bool(np.round(share * counts[1:]).sum() >= at_least)
 
 
 def _listed(y, labels):
-    """Return the rows of each class, by label."""
+    """Return the number of rows of each class, by label."""
     return dict(zip(np.asarray(labels).tolist(), np.bincount(y, minlength=len(labels)).tolist(), strict=True))

@@ -14,8 +14,8 @@ _LARGE = 2.0**53
 
 
 def holds_types(X):
-    """Whether the columns of a table are to be read one by one: in a frame that is not all numbers, in objects, and
-    where there are whole numbers that an array of float64 would not hold.
+    """Whether a table is read column by column: a frame that is not all numbers, an array of objects, and a table
+    with integers that float64 cannot represent.
     """
     if hasattr(X, "iloc"):
         are_numbers = [isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes]
@@ -36,7 +36,7 @@ def _is_no_float(value):
 
 
 def _are_large(values):
-    """Whether there are whole numbers among these that float64 does not hold, or may not."""
+    """Whether some values are integers so large that float64 may not represent them."""
     is_wide = values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size > 0
     return is_wide and not -_LARGE < values.min() <= values.max() < _LARGE
 
@@ -54,10 +54,10 @@ def columns_of(X):
 
 
 def read_column(column, name, wants_codes):
-    """Return a column of a frame or of an array as `Numbers` or, where they are wanted or it is no numbers, `Levels`.
+    """Return a column of a frame or of an array as `Numbers`, or as `Levels` if it is not numeric or wants codes.
 
-    Series of pandas and polars, and arrays of pyarrow, say their type by its name; what it does not tell, the
-    values do.
+    The type of a pandas or polars series, or of a pyarrow array, is read from its name, and from the values where the
+    name is not enough.
     """
     dtype = column.dtype if hasattr(column, "dtype") else column.type
     kind, text = getattr(dtype, "kind", "?"), str(dtype).lower()
@@ -66,7 +66,10 @@ def read_column(column, name, wants_codes):
     elif kind in "mM" or text.startswith(("date", "time", "duration", "period", "interval")):
         raise _refused_dates(name, f"of type {dtype}")
     elif kind == "c":
-        raise ValueError(f"Complex data not supported: column {name!r} holds some; give their parts as two columns.")
+        raise ValueError(
+            f"Complex data not supported: column {name!r} has complex numbers; pass real and imaginary part as two "
+            "columns."
+        )
     elif text.startswith(("list", "struct", "array", "map", "large_list", "fixed_size")):
         raise _refused_nested(name, f"of type {dtype}")
     elif hasattr(dtype, "categories") and hasattr(getattr(column, "cat", None), "codes"):
@@ -108,7 +111,7 @@ def _factorize(values, name):
 
 
 def _of_objects(levels, codes, name, is_category):
-    """Return what a column of objects holds, by its distinct values: numbers, where all are, or levels."""
+    """Return what a column of objects holds, by its distinct values: numbers, where all are, or categories."""
     for level in levels:
         if isinstance(level, datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64):
             raise _refused_dates(name, f"such as {level!r:.60}")
@@ -120,7 +123,7 @@ def _of_objects(levels, codes, name, is_category):
 
 
 def _as_numbers(levels, codes):
-    """Return a column of numbers by its distinct ones."""
+    """Return a column of numbers, given its distinct values and the code of each row."""
     numbers = np.array([*map(_as_float, levels), np.nan])
     if any(isinstance(level, Decimal) for level in levels) or np.any(abs(numbers) >= _LARGE):
         return ExactNumbers(levels, codes)
@@ -128,7 +131,7 @@ def _as_numbers(levels, codes):
 
 
 def _as_categories(levels, codes):
-    """Return a column of levels; a decimal is the whole number, or the float, that is written like it."""
+    """Return a column of categories; a decimal becomes the integer or the float that is equal to it, if any."""
     if not any(isinstance(level, Decimal) for level in levels):
         return Levels(levels, codes)
     places = {}
@@ -137,29 +140,30 @@ def _as_categories(levels, codes):
 
 
 def _refuse_merged(numbers, name):
-    """Refuse floats as categories where they may have been whole numbers that they do not hold."""
+    """Refuse floats as categories where they may have been integers that float64 does not represent."""
     merged = numbers[np.isfinite(numbers) & (abs(numbers) >= _LARGE)]
     if len(merged):
         raise ValueError(
-            f"Column {name!r} holds categories of 2**53 and more, such as {merged[0]:.0f}, as floating-point numbers, "
-            "which do not tell all of these apart: whole numbers in an array beside others, or beside missing ones, "
-            'have become so. Give the column as integers (in pandas, dtype "Int64"), or as text.'
+            f"Column {name!r} has categories of 2**53 and more, such as {merged[0]:.0f}, as floating-point numbers, "
+            "which cannot represent all integers of that size, so that different categories may have become equal. "
+            "This happens to integers in an array with floats, or in a column with missing values. Pass the column "
+            'as integers (in pandas, dtype "Int64"), or as text.'
         )
 
 
 def _refused_nested(name, what):
     """Return the error for a column of lists, dicts and other objects."""
     return TypeError(
-        f"Column {name!r} holds values {what}; the argument must be a table with a string or a number in each cell. "
-        "Spread them over columns first, for example with skrub.TableVectorizer, or drop the column."
+        f"Column {name!r} has values {what}; the argument must be a table with a string or a number in each cell. "
+        "Split them into columns first, for example with skrub.TableVectorizer, or drop the column."
     )
 
 
 def _refused_dates(name, what):
     """Return the error for a column of dates."""
     return TypeError(
-        f"Column {name!r} holds dates or times, {what}, which no one number stands for. Turn it into numbers first "
-        "(year, weekday, hour, or seconds since some day), for example with skrub.DatetimeEncoder or "
+        f"Column {name!r} holds dates or times, {what}, which are not supported. Turn it into numbers first "
+        "(year, weekday, hour, or seconds since a date), for example with skrub.DatetimeEncoder or "
         "skrub.TableVectorizer, or drop it."
     )
 
@@ -170,7 +174,7 @@ def _plain(value):
 
 
 def _as_float(number):
-    """Return a number as a float, infinite where it is beyond all of them."""
+    """Return a number as a float, infinite where it is too large for one."""
     try:
         return float(number)
     except OverflowError:
@@ -178,7 +182,7 @@ def _as_float(number):
 
 
 def _as_level(level):
-    """Return a decimal as the whole number, or the float, that is written like it, where there is one."""
+    """Return a decimal as the integer or the float that is equal to it, if there is one."""
     if not isinstance(level, Decimal) or not level.is_finite():
         return level
     if level == level.to_integral_value():
@@ -187,19 +191,19 @@ def _as_level(level):
 
 
 def _is_text(level):
-    """Whether a level is text, and not a number."""
+    """Whether a category is text, and not a number."""
     return not isinstance(level, Number)
 
 
 def is_none(value):
-    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
+    """Whether a value is missing: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, Number) and value != value
 
 
 class Numbers:
-    """A column of numbers or booleans, gaps among them NaN."""
+    """A column of numbers or booleans; missing values are NaN."""
 
     def __init__(self, numbers, is_boolean=False):
         dtype = np.float32 if is_boolean else numbers.dtype if numbers.dtype.kind == "f" else np.float64
@@ -207,7 +211,7 @@ class Numbers:
         self.kind = "boolean" if is_boolean else "number"
 
     def offset(self):
-        """Return what is to be subtracted before the numbers are rounded to float32."""
+        """Return the offset to subtract before the numbers are rounded to float32."""
         return offsets_of(self.numbers[:, None])[0] if self.kind == "number" else 0.0
 
     def minus(self, offset):
@@ -215,15 +219,15 @@ class Numbers:
         return self.numbers - offset if offset else self.numbers
 
     def as_levels(self):
-        """Return the distinct numbers as levels."""
+        """Return the distinct numbers as categories."""
         levels, codes = np.unique(self.numbers.astype(np.float64), return_inverse=True)
         levels = [int(level) if level.is_integer() else level for level in levels[~np.isnan(levels)].tolist()]
         return Levels(levels, np.where(codes >= len(levels), -1, codes))
 
 
 class ExactNumbers(Numbers):
-    """A column of numbers that float64 may not tell apart (whole ones of 2**53 and more, decimals), by its distinct
-    ones, and the position of each row's among them, -1 for a gap.
+    """A column of numbers that float64 may not represent exactly (integers of 2**53 and more, decimals): its distinct
+    values, and the code of each row's value, -1 for a missing one.
     """
 
     def __init__(self, levels, codes):
@@ -231,7 +235,7 @@ class ExactNumbers(Numbers):
         self._levels, self._codes = levels, codes
 
     def offset(self):
-        """Return what is to be subtracted before the numbers are rounded to float32."""
+        """Return the offset to subtract before the numbers are rounded to float32."""
         if np.isinf(self.numbers).any() or not np.any(abs(self.numbers) >= _LARGE):
             return super().offset()
         return _middle_if_far(sorted(map(_exactly, self._levels)))
@@ -244,17 +248,17 @@ class ExactNumbers(Numbers):
         return np.array([*(_as_float(_exactly(level) - offset) for level in self._levels), np.nan])[self._codes]
 
     def as_levels(self):
-        """Return the distinct numbers as levels."""
+        """Return the distinct numbers as categories."""
         return _as_categories(self._levels, self._codes)
 
 
 def _exactly(number):
-    """Return a number as one that is computed with exactly; an infinite one as it is."""
+    """Return a number as an int or a Fraction, for exact arithmetic; an infinite one as a float."""
     return number if isinstance(number, int) else Fraction(number) if np.isfinite(_as_float(number)) else float(number)
 
 
 class Levels:
-    """A column of levels, and the position of each row's among them, -1 where it is missing."""
+    """A categorical column: its categories, and the code of each row's category, -1 for a missing one."""
 
     kind = "category"
 
@@ -262,42 +266,42 @@ class Levels:
         self.levels, self.codes = levels, codes
 
     def sorted(self):
-        """Return the levels that occur in an order that only they determine, and None where some are missing."""
+        """Return the categories that occur, sorted, with None at the end if some rows are missing."""
         occur = np.unique(self.codes)
         levels = [self.levels[code] for code in occur[occur >= 0]]
         return sorted(levels, key=order_of) + [None] * bool(len(occur) and occur[0] < 0)
 
     def codes_of(self, codes, name):
-        """Return each row's position among the levels of training, the one behind them for a level not among these."""
+        """Return the code of each row's category in `codes`; an unknown category gets the code after the last."""
         known = next((level for level in codes if level is not None), None)
         if known is not None and self.levels and all(_is_text(level) != _is_text(known) for level in self.levels):
             held, holds = ("text", "numbers") if _is_text(known) else ("numbers", "text")
             raise ValueError(
-                f"Column {name!r} held categories that are {held} in fit, such as {known!r}, and now holds {holds}, "
-                f"such as {self.levels[0]!r}; give it the type that it had."
+                f"Column {name!r} had categories that are {held} in fit, such as {known!r}, and now has {holds}, "
+                f"such as {self.levels[0]!r}; convert it to the type that it had in fit."
             )
         # The last entry is that of missing values, whose position is -1.
         places = [codes.get(level, len(codes)) for level in [*self.levels, None]]
         return np.array(places)[self.codes]
 
-    def as_numbers(self, problem, remedy):
-        """Return levels that are numbers as these; the error where some are text says the problem and the remedy."""
+    def as_numbers(self, problem, advice):
+        """Return categories that are numbers as a column of numbers; raise with `problem` and `advice` for text."""
         text = next((level for level in self.levels if _is_text(level)), None)
         if text is not None:
-            raise ValueError(f"{problem}, such as {text!r}; {remedy}.")
+            raise ValueError(f"{problem}, such as {text!r}; {advice}.")
         return _as_numbers(self.levels, self.codes)
 
 
 def order_of(level):
-    """Return what levels are sorted by: numbers, then texts, then what is missing."""
+    """Return the sort key of a category: numbers first, then text, then the missing category."""
     return (2, 0, "") if level is None else (1, 0, str(level)) if _is_text(level) else (0, level, "")
 
 
 def offsets_of(X):
-    """Return for each column of numbers the middle, where they lie so far from zero that float32 could not tell them
-    apart, else 0.
+    """Return the offset of each column: its median where the values lie so far from zero that float32 would merge
+    them, else 0.
 
-    It is a quantile of the distinct ones, so that neither order nor repetition matters.
+    It is the median of the distinct values, so that neither order nor repetition matters.
     """
     offsets = np.zeros(X.shape[1])
     if X.dtype == np.float32 or not len(X):
@@ -313,6 +317,6 @@ def offsets_of(X):
 
 
 def _middle_if_far(distinct):
-    """Return the middle one of sorted numbers, where these lie close together and far from zero, else 0."""
+    """Return the median of sorted numbers if they lie close together and far from zero, else 0."""
     lower, middle, upper = (distinct[(quarter * len(distinct)) // 4] for quarter in (1, 2, 3))
     return float(middle) if 0 < _FAR * (upper - lower) < abs(middle) else 0.0

@@ -6,10 +6,10 @@ import numpy as np
 
 
 class Rows:
-    """Rows of a table, their classes and their weights; identical rows are one, of their summed weight.
+    """Rows of a table, their classes and their weights; identical rows are merged and their weights summed.
 
-    The table itself is neither copied nor sorted; an index into it is. Merged rows are in an order that only their
-    content determines, so that neither the order of a table nor a repetition in it changes what follows.
+    The table itself is neither copied nor sorted, only an index into it. The order of merged rows depends on their
+    content alone, so that neither the order of a table nor repeated rows change the fit.
 
     Parameters
     ----------
@@ -18,16 +18,16 @@ class Rows:
     y : ndarray of int, shape (n_samples,)
         Class indices.
     sample_weight : ndarray of shape (n_samples,) or None
-        Positive weights; None weighs all alike.
+        Positive weights; None weights all rows equally.
     merges : bool
-        Whether identical rows of [X, y] are merged; if not, rows are taken as they come.
+        Whether identical rows of [X, y] are merged; if not, rows keep their order.
 
     Attributes
     ----------
     index : ndarray of int, shape (n_distinct,)
-        One row of the table for each kind of row.
+        One row of the table for each distinct row.
     weight : ndarray of float64, shape (n_distinct,)
-        Weight of all rows of that kind.
+        Summed weight of all its copies.
     """
 
     def __init__(self, X, y, sample_weight, merges):
@@ -50,7 +50,7 @@ class Rows:
         return self.y[self.index]
 
     def without(self, positions):
-        """Return X, y and sample_weight of all rows of the table that are none of these distinct rows."""
+        """Return X, y and sample_weight of the table without these distinct rows and their copies."""
         if not len(positions):
             return self.X, self.y, self.sample_weight
         is_out = np.zeros(len(self), dtype=bool)
@@ -60,7 +60,7 @@ class Rows:
 
     @cached_property
     def _kinds(self):
-        """Position in `index` of what each row of the table is the same as."""
+        """Position in `index` of the distinct row that each row of the table is a copy of."""
         is_first = np.zeros(len(self.y), dtype=np.intp)
         is_first[self._starts] = 1
         kinds = np.empty(len(self.y), dtype=np.intp)
@@ -69,7 +69,7 @@ class Rows:
 
 
 def positions_of(rows):
-    """Return the positions of rows, in 4 bytes each where these suffice: every member has positions of its own."""
+    """Return the positions of rows, as int32 where that suffices, since every member stores its own positions."""
     return np.arange(len(rows), dtype=np.int32 if len(rows) < 2**31 else np.int64)
 
 
@@ -79,7 +79,7 @@ def weighted_counts(y, sample_weight, n_classes):
 
 
 def weighted_quantiles(values, weights, shares):
-    """Return quantiles under which a weight of 2 is the same as the value twice (averaged inverted CDF)."""
+    """Return weighted quantiles (averaged inverted CDF); a weight of 2 equals repeating the value."""
     order = np.argsort(values, kind="stable")
     values, weights = values[order], np.ones(len(values)) if weights is None else weights[order]
     below = np.cumsum(weights)
@@ -92,7 +92,7 @@ def weighted_quantiles(values, weights, shares):
 
 
 def _sort_identical(X, y):
-    """Return an order of the rows of [X, y] in which identical ones follow each other, and where each kind starts."""
+    """Return an order of the rows of [X, y] in which identical ones are adjacent, and where each group starts."""
     keys = hash_rows(X, y)
     order = np.argsort(keys, kind="stable")
     same_key = keys[order][1:] == keys[order][:-1]
@@ -108,7 +108,7 @@ def _sort_identical(X, y):
 
 
 def _are_equal(one, other):
-    """Whether rows hold the same, gaps included."""
+    """Whether rows are equal; missing values equal each other."""
     return np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)
 
 
@@ -116,7 +116,7 @@ def hash_rows(X, y, seed=0):
     """Return a 64-bit hash of every row of [X, y], a column at a time (the mixing steps of splitmix64)."""
     keys = y.astype(np.uint64) ^ np.uint64(seed)
     for column in X.T:
-        # Adding zero turns -0.0 into 0.0, which compares equal to it. Gaps may be NaN of several bit patterns.
+        # Adding zero turns -0.0 into 0.0, which compares equal to it. NaN has several bit patterns.
         bits = np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0)).view(np.uint32)
         keys = (keys ^ bits) + np.uint64(0x9E3779B97F4A7C15)
         keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

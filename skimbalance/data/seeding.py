@@ -2,15 +2,15 @@
 
 
 def seed_nested(part, rng):
-    """Give a seed to every ``random_state`` that is None, of an estimator and of all that it holds, in place.
+    """Seed every ``random_state`` that is None, of an estimator and of all objects nested in it, in place.
 
-    That is what scikit-learn's ensembles do for their estimators. Splitters that shuffle, and estimators in lists and
-    grids of parameters, are seeded as well: without a seed, they draw from NumPy's global generator.
+    scikit-learn's ensembles do so for their estimators. Splitters that shuffle, and estimators in lists and parameter
+    grids, are seeded as well: without a seed, they draw from NumPy's global generator.
 
     Parameters
     ----------
     part : object
-        Estimator or sampler of the fit's own (a clone); or a parameter of one: a splitter, or a list, tuple or dict.
+        Estimator or sampler that the fit owns (a clone); or a parameter of one: a splitter, or a list, tuple or dict.
     rng : numpy.random.Generator
         Source of the seeds.
     """

@@ -4,27 +4,27 @@ import numpy as np
 
 from skimbalance.data.rows import weighted_quantiles
 
-#: Values that a summary of quantiles keeps.
+#: Most values that a summary of quantiles keeps.
 MOST_VALUES = 512
 
 
 class Moments:
-    """Mean and standard deviation of what a column has held.
+    """Running mean and standard deviation of a column.
 
     Attributes
     ----------
     weight : float
-        Weight of the values so far.
+        Total weight of the values so far.
     """
 
     def __init__(self):
         self.weight, self._mean, self._variance = 0.0, 0.0, 0.0
 
     def with_piece(self, values, weights=None):
-        """Return the moments of what was there before and of further values (Chan, Golub and LeVeque, 1983)."""
+        """Return the moments after further values (Chan, Golub and LeVeque, 1983)."""
         if not len(values):
             return self
-        # Two passes over the piece: E[x^2] - E[x]^2 cancels far from zero.
+        # Two passes over the values: E[x^2] - E[x]^2 loses its digits far from zero.
         mean = np.average(values, weights=weights)
         variance = np.average(np.square(values - mean), weights=weights)
         new, weight = Moments(), len(values) if weights is None else weights.sum()
@@ -38,26 +38,26 @@ class Moments:
         return new
 
     def center_and_spread(self):
-        """Return the mean and the standard deviation, 0 and 0 where there were no values."""
+        """Return the mean and the standard deviation, 0 and 0 if there were no values."""
         return self._mean, np.sqrt(self._variance)
 
     def compressed(self):
-        """Return the same in bounded size."""
+        """Return itself: its size is bounded."""
         return self
 
 
 class Quantiles:
-    """Quantiles of what a column has held, exact while it has held few distinct values.
+    """Running quantiles of a column, exact as long as it has few distinct values.
 
     Attributes
     ----------
     weight : float
-        Weight of the values so far.
+        Total weight of the values so far.
 
     Notes
     -----
-    `compressed` keeps 512 values, the middle ones of as many parts of equal weight. Each such step moves the share of
-    values below a threshold by at most 1 / 1024, to either side alike.
+    `compressed` keeps 512 values, the medians of as many parts of equal weight. Each compression changes the share of
+    values below a threshold by at most 1 / 1024, in either direction.
     """
 
     def __init__(self):
@@ -66,11 +66,11 @@ class Quantiles:
 
     @property
     def weight(self):
-        """Weight of the values so far."""
+        """Total weight of the values so far."""
         return self._weights.sum()
 
     def with_piece(self, values, weights=None):
-        """Return the quantiles of what was there before and of further values."""
+        """Return the quantiles after further values."""
         if not len(values):
             return self
         new, weights = Quantiles(), np.ones(len(values)) if weights is None else weights
@@ -80,18 +80,18 @@ class Quantiles:
         return new
 
     def at(self, shares):
-        """Return the quantiles at shares in [0, 1]; there are values."""
+        """Return the quantiles at shares in [0, 1]; there must be values."""
         return weighted_quantiles(self._values, self._weights, shares)
 
     def center_and_spread(self):
-        """Return the median, and the distance of the quartiles, or half the range; 0 and 0 where nothing was."""
+        """Return the median and the interquartile range, or half the range if that is zero; 0 and 0 without values."""
         if not len(self._values):
             return 0.0, 0.0
         low, median, high = self.at((0.25, 0.5, 0.75))
         return median, high - low if high > low else (self._high - self._low) / 2
 
     def compressed(self):
-        """Return the same in bounded size."""
+        """Return the quantiles in bounded size."""
         order = np.argsort(self._values, kind="stable")
         values = self._values[order]
         starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])

@@ -4,54 +4,54 @@ import numpy as np
 
 from skimbalance.data.reading import Levels, columns_of, offsets_of, read_column
 
-#: Distinct rows below which a level is no level of its own, but "other".
+#: Categories of fewer distinct rows are rare: they share the code of "other".
 FEW_ROWS = 3
-#: Most levels of a column that are told apart; the rarer ones are "other".
+#: Most categories of a column with a code of their own; rarer ones share the code of "other".
 MOST_LEVELS = 255
-#: Levels up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
+#: Categories up to which a column is one-hot; more are embedded by a network that learns embeddings (RealMLP's recipe).
 MOST_ONE_HOT = 8
-# Columns are told apart down to numbers of this size: float32 begins at 1e-38, and then has few bits.
+# Least size of numbers that float32 still represents with most of its bits; it ends at 1e-38.
 _LEAST = 2.0**-109
-# Rows by which typical values of a column are known.
+# Rows from which the typical values of a column are computed.
 _SAMPLE = 1000
 
 
 class Columns:
-    """What the columns of a table hold, and the way from a table to numbers, codes and NaN.
+    """The columns of a table, and the encoding of a table as a matrix of numbers, codes and NaN.
 
-    Numbers stay as they are, but for the `offset` of their column and their rounding to float32, which comes last:
-    whole numbers that float64 cannot hold (2**53 and more) are told apart as far as float32 tells apart their distances
-    to it. A category becomes the position of its level, in the order of the levels, and a missing category is a level;
-    what training has not seen gets the position behind them. A boolean is 0 or 1. A gap among numbers or booleans is
-    NaN.
+    The `offset` of a column is subtracted from its numbers, and the difference is rounded to float32. So integers that
+    float64 cannot represent (2**53 and more) stay distinct as far as float32 distinguishes their differences to the
+    offset. A category becomes its code: its position among the sorted categories of the column. A missing category is
+    a category of its own; unknown categories get the code after the last. A boolean is 0 or 1. A missing number or
+    boolean is NaN.
 
     Attributes
     ----------
     names : list of str, or list of int
         Names of the columns, or their positions in an array.
     kinds : list of {"number", "boolean", "category"}
-        What each holds.
+        Kind of each column.
     levels : list
-        Levels of each category in their order, the last one None where some were missing; None for other columns.
+        Sorted categories of each categorical column, with None last if some were missing; None for other columns.
     offset : ndarray of float64, shape (n_columns,)
-        What is subtracted from each column before it is rounded to float32: 0, but for numbers so far from zero (ids,
-        timestamps) that float32 could not tell them apart.
+        Number subtracted from each column before it is rounded to float32: 0, except for numbers so far from zero (ids,
+        timestamps) that float32 would merge them.
     kept : list of ndarray of int
-        Codes of the levels of each category that are told apart, in the order of the levels; those of fewer than three
-        distinct rows (of three rows, where most rows would be "other" so), and all but the 255 of most rows, are
-        "other". None for other columns.
+        Codes of the categories of each categorical column that keep a code of their own. Rare categories share one code
+        ("other"): those of fewer than three distinct rows (of three rows, if otherwise most rows would be "other"), and
+        all but the 255 most frequent. None for other columns.
     room : list
-        None for each column; `GrowingColumns` have room for more levels.
+        None for each column; `GrowingColumns` have room for more categories.
     gaps : ndarray of bool, shape (n_columns,)
-        Which columns of numbers or booleans have gaps.
+        Which columns of numbers or booleans have missing values.
     typical : ndarray of float64, shape (2, n_columns)
-        Mean and standard deviation of each column of the matrix, by a sample of its rows.
+        Mean and standard deviation of each column of the matrix, from a sample of its rows.
     late_gaps : list of int
-        Empty; `GrowingColumns` have some columns whose gaps came later.
+        Empty; in `GrowingColumns`, columns whose missing values first occurred in a later chunk.
     room_for_gaps : int
-        Most of these, 0 here.
+        Most columns in `late_gaps`, 0 here.
     asked : object
-        The ``categorical_features`` by which they were read.
+        The ``categorical_features`` that the columns were read with.
     """
 
     room_for_gaps = 0
@@ -65,7 +65,7 @@ class Columns:
         self._codes = _codes_of(levels)
 
     def __getstate__(self):
-        """Return the state for pickling, without what follows from the levels."""
+        """Return the state for pickling, without the codes, which follow from the categories."""
         return {name: value for name, value in vars(self).items() if name != "_codes"}
 
     def __setstate__(self, state):
@@ -82,11 +82,11 @@ class Columns:
         X : dataframe, or array-like of shape (n_samples, n_columns)
             Table.
         categorical_features : "auto", None, or array-like of bool, int or str, default="auto"
-            Which columns are categories; "auto" goes by the types of a frame's columns.
+            Which columns are categorical; "auto" decides by the data types of a frame's columns.
         names : array-like of str, default=None
             Names of the columns; None takes those of the frame, or positions.
         shifts : bool, default=True
-            Whether numbers far from zero are moved towards it.
+            Whether an offset is subtracted from numbers far from zero.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class Columns:
         Raises
         ------
         ValueError
-            If `categorical_features` names no column of the table, or leaves out one that holds text.
+            If `categorical_features` names a column that is not in the table, or omits a column of text.
         TypeError
             If a column holds dates or nested values.
         """
@@ -113,9 +113,9 @@ class Columns:
         for j, part in enumerate(parts):
             values = read_column(part, names[j], wants_codes=chosen is not None and chosen[j])
             if chosen is not None and not chosen[j] and isinstance(values, Levels):
-                problem = f"Column {names[j]!r} is none of categorical_features={categorical_features!r:.50}"
+                problem = f"Column {names[j]!r} is not in categorical_features={categorical_features!r:.50}"
                 values = values.as_numbers(
-                    f"{problem}, but X holds text", 'put it among them, or take categorical_features="auto"'
+                    f"{problem}, but X holds text", 'add it there, or set categorical_features="auto"'
                 )
             read.append(values)
         kinds = [values.kind for values in read]
@@ -133,35 +133,36 @@ class Columns:
         return self._matrix(self._columns_read(X), len(X))
 
     def _columns_read(self, X):
-        """Return the columns of another table, each as what it was in training."""
+        """Return the columns of another table, each read as the kind that it had in training."""
         read = []
         for part, name, kind in zip(columns_of(X)[1], self.names, self.kinds, strict=True):
             values = read_column(part, name, wants_codes=kind == "category")
             if kind != "category" and isinstance(values, Levels):
                 values = values.as_numbers(
-                    f"Column {name!r} held numbers in fit, and now holds text", "mend or remove it"
+                    f"Column {name!r} held numbers in fit, and now holds text", "convert it to numbers"
                 )
             read.append(values)
         return read
 
     def settle(self, matrix, index, weight=None):
-        """Decide which columns have gaps and, from the distinct rows of the matrix, which levels are told apart.
+        """Find the columns with missing values, and the categories that keep a code of their own.
 
-        Where most rows of a column would be "other" so, as in a table of a single category, copies of rows count too.
+        Categories are counted in distinct rows. If most rows of a column would then be "other", as in a table of a
+        single column, copies of rows count too.
 
         Parameters
         ----------
         matrix : ndarray of float32, shape (n_samples, n_columns)
             Matrix of the table.
         index : ndarray of int, shape (n_distinct,)
-            One row of it for each kind of row.
+            One row of it for each distinct row.
         weight : ndarray of shape (n_distinct,), default=None
-            Weight of all rows of that kind; None is 1.
+            Summed weight of its copies; None is 1.
 
         Raises
         ------
         ValueError
-            If a column has so many levels that most rows would be "other": text, or the name of a row.
+            If a column has so many categories that most rows would be "other": free text, or an identifier.
         """
         self.gaps = np.isnan(matrix).any(axis=0)
         self._settle_typical(matrix, index)
@@ -174,14 +175,14 @@ class Columns:
                 counts, self.kept[j] = copies, _of_enough_rows(copies)
             if len(counts) > MOST_LEVELS and 2 * counts[self.kept[j]].sum() < counts.sum():
                 raise ValueError(
-                    f"Column {self.names[j]!r} holds {len(counts):,} levels in {len(index):,} distinct rows, such as "
-                    f"{self.levels[j][0]!r}; the {len(self.kept[j])} that could be told apart are fewer than half of "
-                    "the rows. It is probably free text or a name of the row: drop it, or encode it first, for "
-                    "example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
+                    f"Column {self.names[j]!r} has {len(counts):,} categories in {len(index):,} distinct rows, such "
+                    f"as {self.levels[j][0]!r}; the {len(self.kept[j])} that are frequent enough to be used cover "
+                    "fewer than half of the rows. It is probably free text or an identifier: drop it, or encode it "
+                    "first, for example with sklearn.preprocessing.TargetEncoder or skrub.TableVectorizer."
                 )
 
     def _settle_typical(self, matrix, index):
-        """Learn what is typical of each column; of one without any value, 0 and 1."""
+        """Compute mean and standard deviation of each column, 0 and 1 for a column without values."""
         rows = matrix[index[:: max(len(index) // _SAMPLE, 1)]].astype(np.float64)
         n_there = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
         mean = np.nansum(rows, axis=0) / n_there
@@ -189,7 +190,7 @@ class Columns:
         self.typical = np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
 
     def with_others(self, matrix):
-        """Return the matrix with the code behind all levels for those that are "other"; itself without categories."""
+        """Return the matrix with the code of "other", after the last, for rare categories."""
         codes = np.flatnonzero(self.are_codes)
         if len(codes):
             matrix = matrix.copy()
@@ -201,57 +202,57 @@ class Columns:
 
     @property
     def is_category(self):
-        """Which columns hold categories, booleans included: what lies between two values means nothing."""
+        """Which columns are categorical, booleans included: values between two of theirs are meaningless."""
         return np.array([kind != "number" for kind in self.kinds])
 
     @property
     def are_codes(self):
-        """Which columns hold codes of levels."""
+        """Which columns hold codes of categories."""
         return np.array([kind == "category" for kind in self.kinds])
 
     @property
     def are_plain(self):
-        """Whether every column is a number (or 0 and 1) without gaps, so that any network can compute with it."""
+        """Whether every column holds numbers or booleans without missing values, so that any network can take it."""
         return "category" not in self.kinds and not self.gaps.any()
 
     @property
     def follow_from_rows(self):
-        """Whether other rows of the table would have made other codes or offsets."""
+        """Whether codes or offsets depend on which rows of the table were read."""
         return "category" in self.kinds or bool(self.offset.any())
 
     def n_codes(self, j):
-        """Return how many codes the levels of a category have; the next one is that of a level not among these."""
+        """Return how many codes the categories of a column have; the next code is that of unknown categories."""
         return len(self.levels[j])
 
     def n_rare(self, j):
-        """Return the number of levels of a category that are "other"."""
+        """Return the number of rare categories of a column, which share the code of "other"."""
         return len(self.levels[j]) - len(self.kept[j])
 
     def where(self, mask):
-        """Return "column 'a'" or "columns 'a', 'b', ..." for those that a mask says."""
+        """Return "column 'a'" or "columns 'a', 'b', ..." for the columns in a mask."""
         named = [repr(self.names[j]) for j in np.flatnonzero(mask)]
         return f"column{'s' if len(named) > 1 else ''} {', '.join(named[:5])}{', ...' if len(named) > 5 else ''}"
 
     def summary(self):
-        """Return in one line what the columns hold."""
+        """Return a summary of the columns in one line."""
         n_categories, n_booleans = self.kinds.count("category"), self.kinds.count("boolean")
         rare = [
-            f"{self.n_rare(j)} rare level{'s' if self.n_rare(j) > 1 else ''} in {self.names[j]!r}"
+            f"{self.n_rare(j)} rare categor{'ies' if self.n_rare(j) > 1 else 'y'} in {self.names[j]!r}"
             for j, kept in enumerate(self.kept)
             if kept is not None and self.n_rare(j)
         ]
         listed = f" ({', '.join(rare[:3])}{', ...' if len(rare) > 3 else ''})" if rare else ""
         parts = [
-            f"{n_categories} categor{'ies' if n_categories > 1 else 'y'}{listed}" if n_categories else "",
-            f"{n_booleans} yes-or-no" if n_booleans else "",
-            f"{n} number{'s' if n > 1 else ''}" if (n := self.kinds.count("number")) else "",
-            f"{self.gaps.sum()} with gaps" if self.gaps.any() else "",
+            f"{n_categories} categorical{listed}" if n_categories else "",
+            f"{n_booleans} boolean" if n_booleans else "",
+            f"{n} numeric" if (n := self.kinds.count("number")) else "",
+            f"{self.gaps.sum()} with missing values" if self.gaps.any() else "",
         ]
         return f"{len(self.names)} column{'s' if len(self.names) > 1 else ''}: {', '.join(filter(None, parts))}"
 
     def __repr__(self):
-        """Return a small table, a line a column."""
-        rows = [("column", "holds", "levels", "gaps")]
+        """Return a small table, one line for each column."""
+        rows = [("column", "kind", "categories", "missing values")]
         for j, kind in enumerate(self.kinds):
             levels = self.levels[j]
             told = ""
@@ -268,19 +269,19 @@ class Columns:
         )
 
     def _refuse_tiny(self, matrix, numbers):
-        """Refuse columns of numbers so small that float32, and processors that compute with it, take them for 0."""
+        """Refuse columns of numbers so small that float32 rounds them to 0."""
         if not matrix.size:
             return
         largest = np.maximum(np.fmax.reduce(matrix), -np.fmin.reduce(matrix))
         tiny = np.zeros(len(self.names), dtype=bool)
         for j in np.flatnonzero((largest < _LEAST) & ~self.are_codes):
             there = numbers[j][~np.isnan(numbers[j])]
-            # A constant says nothing in any unit; what single precision holds there is noise of a computation.
+            # A constant carries no information in any unit; float32 columns of that size are rounding noise.
             tiny[j] = there.dtype == np.float64 and there.min() < there.max()
         if tiny.any():
             raise ValueError(
-                f"X holds numbers below {_LEAST:.0e} alone in {self.where(tiny)}, which single precision takes for 0; "
-                "give such columns in another unit (for example multiplied by 1e30), or drop them."
+                f"X holds only numbers below {_LEAST:.0e} in {self.where(tiny)}, which single precision rounds to 0; "
+                "pass such columns in another unit (for example multiplied by 1e30), or drop them."
             )
 
     def _moved(self, X):
@@ -289,7 +290,7 @@ class Columns:
             return (X - self.offset if self.offset.any() else X).astype(np.float32, copy=False)
 
     def _matrix(self, read, n_rows, codes=None):
-        """Return columns that were read as one matrix, by the codes of their levels."""
+        """Return columns that were read as one matrix of numbers and codes."""
         codes = codes or self._codes
         matrix = np.empty((n_rows, len(read)), dtype=np.float32)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
@@ -302,18 +303,18 @@ class Columns:
 
 
 def _of_enough_rows(counts):
-    """Return the levels that are told apart, in their order, by the rows of each."""
+    """Return the codes of the categories frequent enough to keep, in their order."""
     enough = np.flatnonzero(counts >= FEW_ROWS)
     return np.sort(enough[np.argsort(-counts[enough], kind="stable")[:MOST_LEVELS]])
 
 
 def _codes_of(levels):
-    """Return the position of each level of each category, by level."""
+    """Return a dict from category to code for each categorical column."""
     return [None if of is None else {level: i for i, level in enumerate(of)} for of in levels]
 
 
 def chosen_columns(categorical_features, names):
-    """Return which columns the user says are categories, or None where their types say so."""
+    """Return a mask of the columns chosen as categorical, or None where their data types decide."""
     if isinstance(categorical_features, str) and categorical_features == "auto":
         return None
     mask = np.zeros(len(names), dtype=bool)
@@ -326,7 +327,7 @@ def chosen_columns(categorical_features, names):
         j = names.index(one) if isinstance(one, str) and one in names else one
         if isinstance(j, bool | str | float) or not -len(names) <= j < len(names):
             raise ValueError(
-                f"categorical_features={categorical_features!r:.80} names {one!r}, which is no column; it takes "
+                f"categorical_features={categorical_features!r:.80} names {one!r}, which is not a column; it takes "
                 f'"auto", None, a mask of {len(names)} booleans, positions below {len(names)}, or names out of '
                 f"{names[:10]}{'...' if len(names) > 10 else ''}."
             )

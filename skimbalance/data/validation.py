@@ -12,19 +12,19 @@ from skimbalance.data.reading import holds_types, is_none
 from skimbalance.data.rows import weighted_counts
 from skimbalance.data.table import Columns
 
-#: Least share of a class in a population asked about: beyond, probabilities of one class are rounded to 0 or 1.
+#: Least class share of a target population: below it, probabilities of the class are rounded to 0 or 1.
 LEAST_SHARE = 1e-9
 
 
 def check_values(estimator, values):
-    """Check parameters, and arguments of fit that stand for them, against the estimator's constraints."""
+    """Check parameters, and arguments of fit that replace them, against the estimator's constraints."""
     validate_parameter_constraints(estimator._parameter_constraints, values, type(estimator).__name__)
 
 
 def spawn_generators(random_state, n):
-    """Return n independent generators that follow from `random_state`, without touching any global one.
+    """Return n independent generators derived from `random_state`, without using any global one.
 
-    A RandomState or a Generator is drawn from, and so moves on, as in all of scikit-learn.
+    Numbers are drawn from a RandomState or a Generator, which changes its state, as everywhere in scikit-learn.
     """
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**31 - 1, size=4).tolist()
@@ -36,10 +36,10 @@ def spawn_generators(random_state, n):
 
 
 def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
-    """Return rows, class indices and weights that can be trained on; set what fit learns of their form.
+    """Return the rows, class indices and weights to train on; set the estimator's attributes that describe them.
 
     Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_``, ``feature_names_in_`` and
-    ``columns_`` are set on the estimator, or checked where training goes on; those of rows that arrive in pieces grow.
+    ``columns_`` are set on the estimator, or checked if training continues; in ``partial_fit``, ``columns_`` grows.
 
     Returns
     -------
@@ -75,32 +75,32 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
 
 
 def _refuse_other_categories(estimator):
-    """What the columns hold is decided by the first call."""
+    """Raise if ``categorical_features`` differs from that of the first call, which decides how columns are read."""
     asked, before = (np.asarray(of, dtype=object) for of in (estimator.categorical_features, estimator.columns_.asked))
     if not np.array_equal(asked, before):
         raise ValueError(
-            f"categorical_features={estimator.categorical_features!r:.60} differs from that of the first call, "
+            f"categorical_features={estimator.categorical_features!r:.60} differs from the value of the first call, "
             f"{estimator.columns_.asked!r:.60}, by which the columns were read; call fit with warm_start=False."
         )
 
 
 def _from_one_hot(y):
-    """Return labels, and the number of columns where y was one-hot: its labels are the numbers of these."""
+    """Return labels, and the number of columns if y was one-hot: its labels are then the column indices."""
     shape = getattr(y, "shape", ())
     if len(shape) != 2 or shape[1] < 2:
         return y, None
     columns = None if hasattr(y, "toarray") else np.asarray(y)
     if columns is None or not np.isin(columns, (0, 1)).all() or not np.all((columns == 1).sum(axis=1) == 1):
         raise ValueError(
-            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}; it takes one label a "
-            "row, or an array of one-hot rows with a single 1; fit one classifier per column "
+            f"Multilabel and multioutput targets are not supported. y has shape {tuple(shape)}; it takes one label "
+            "per row, or one-hot rows with a single 1 each. For several targets, fit one classifier per column "
             "(sklearn.multioutput.MultiOutputClassifier)."
         )
     return (columns == 1).argmax(axis=1), shape[1]
 
 
 def _refuse_other_labels(y):
-    """Refuse missing labels, labels of several types, and numbers in an array of objects, which no scorer takes."""
+    """Raise for missing labels, labels of mixed types, and numbers in an array of objects, which scorers reject."""
     is_list = isinstance(y, list | tuple)
     labels = y if is_list else np.asarray(y)
     if y is None or (not is_list and labels.dtype != object):
@@ -113,26 +113,26 @@ def _refuse_other_labels(y):
     if any(map(is_none, distinct)):
         missing = [i for i, label in enumerate(labels) if is_none(label)]
         raise ValueError(
-            f"Input y contains NaN or None, {len(missing)} times, first in row {missing[0]}; a row without a label "
-            "teaches nothing: leave such rows out, for example those where pandas.isna(y)."
+            f"Input y contains NaN or None {len(missing)} times, first in row {missing[0]}; drop the rows without a "
+            "label, for example those where pandas.isna(y)."
         )
     texts, others = ([label for label in distinct if isinstance(label, str) is is_text] for is_text in (True, False))
     if texts and others:
         raise ValueError(
-            f"y mixes labels that are text with others, such as {texts[0]!r} and {others[0]!r}; give all labels one "
+            f"y mixes text labels with others, such as {texts[0]!r} and {others[0]!r}; convert all labels to one "
             "type, for example y.astype(str)."
         )
     if others and not is_list:
         fitting = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(np.array(others).dtype.kind, "str")
         raise ValueError(
-            f"Unknown label type: y holds labels such as {others[0]!r} ({type(others[0]).__name__}) as objects, of "
-            f"which scikit-learn's splitters and scores cannot tell that they are classes; give them a type: "
-            f"y.astype({fitting})."
+            f"Unknown label type: y has dtype object and holds labels such as {others[0]!r} "
+            f"({type(others[0]).__name__}), which scikit-learn's splitters and scorers do not accept as classes; "
+            f"convert it: y.astype({fitting})."
         )
 
 
 def check_validation_data(estimator, validation_data):
-    """Return rows of the caller's own as held-out ones; every class is among them."""
+    """Return the caller's ``validation_data`` as held-out rows; it must contain every class."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
     X, y = check_features(estimator, validation_data[0]), _from_one_hot(validation_data[1])[0]
@@ -143,40 +143,42 @@ def check_validation_data(estimator, validation_data):
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
     if len(missing):
         raise ValueError(
-            f"validation_data holds no row of the classes {estimator.classes_[missing].tolist()}, so their average "
-            "precision is undefined; it needs every class of y."
+            f"validation_data has no row of the classes {estimator.classes_[missing].tolist()}, so that their average "
+            "precision is undefined; it needs rows of every class of y."
         )
     weights = validation_data[2] if len(validation_data) == 3 else None
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
     if not weighted_counts(y, weights, estimator.n_classes_).all():
-        raise ValueError("validation_data has a class whose rows all have weight zero; each needs a positive weight.")
+        raise ValueError(
+            "validation_data has a class whose rows all have weight zero; each class needs a row of positive weight."
+        )
     return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
 
 
 def check_finite(logits):
-    """Return the logits of a network, if they are numbers for every row."""
+    """Return the logits of a network; raise unless they are finite for every row."""
     is_bad = ~np.isfinite(logits).all(axis=(1, 2))
     if is_bad.any():
         rows = np.flatnonzero(is_bad)
         raise ValueError(
             f"The network gives no finite output for {len(rows)} of {len(logits)} rows, the first of which is row "
-            f"{rows[0]}. Their values are probably far outside those it was trained on; scale or clip them, or let the "
-            "network begin with skimbalance.networks.RobustScale."
+            f"{rows[0]}. Their values are probably far outside the range of the training rows; scale or clip them, or "
+            "let the network begin with skimbalance.networks.RobustScale."
         )
     return logits
 
 
 def check_features(estimator, X):
-    """Return rows to predict as float32; they must have the features seen in fit."""
+    """Return rows to predict as float32; they must have the features of fit."""
     return _as_table(estimator, X, reset=False)
 
 
 def _as_table(estimator, X, reset, grows=False, **y):
-    """Return X as one matrix of float32, numbers, codes and gaps (and y); learn what its columns hold, or compare."""
+    """Return X (and y) as one float32 matrix of numbers, codes and NaN; learn its columns, or check them."""
     _refuse_other_tables(X)
     if hasattr(X, "toarray") and np.any(abs(X.tocsr().data) >= 2**24):
-        X = X.toarray()  # whose numbers float32 might not tell apart
+        X = X.toarray()  # float32 might merge its numbers
     if holds_types(X):
         validate_data(estimator, X, **y, reset=reset, skip_check_array=True)
     else:
@@ -188,7 +190,7 @@ def _as_table(estimator, X, reset, grows=False, **y):
         X = X.toarray() if hasattr(X, "toarray") else X
         validate_data(estimator, given, **y, reset=reset, skip_check_array=True)
     if reset:
-        # A network that is built already may be adapted to the numbers as they are.
+        # A network that is already built may have been adapted to the numbers without an offset.
         shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
         kind = GrowingColumns if grows else Columns
         estimator.columns_, table = kind.learn(X, estimator.categorical_features, names, shifts)
@@ -200,7 +202,7 @@ def _as_table(estimator, X, reset, grows=False, **y):
 
 
 def _refuse_other_tables(X):
-    """Refuse what is no table of rows: a single row or column, or what holds columns otherwise."""
+    """Raise for X that is not a table: a single row or column, a lazy frame, or dicts."""
     if _is_single(X):
         raise ValueError(
             f"Expected 2D array, got 1D array instead:\narray={X if len(X) < 100 else type(X).__name__}.\n"
@@ -209,11 +211,11 @@ def _refuse_other_tables(X):
             "which are frames, rather than frame[name] or frame.iloc[i]."
         )
     if hasattr(X, "collect") and hasattr(X, "lazy"):
-        raise TypeError("X is a LazyFrame, whose rows are not there yet; call X.collect() first.")
+        raise TypeError("X is a LazyFrame, whose rows are not computed yet; call X.collect() first.")
     if isinstance(X, dict) and not hasattr(X, "toarray"):  # SciPy has a sparse matrix that is a dict
-        raise TypeError("X is a dict; make a frame of it first, for example with pandas.DataFrame(X).")
+        raise TypeError("X is a dict; convert it to a frame first, for example with pandas.DataFrame(X).")
     if isinstance(X, list | tuple) and len(X) and isinstance(X[0], dict):
-        raise TypeError("X is a list of dicts; make a frame of it first, for example with pandas.DataFrame(X).")
+        raise TypeError("X is a list of dicts; convert it to a frame first, for example with pandas.DataFrame(X).")
 
 
 def _is_single(X):
@@ -227,7 +229,7 @@ def _is_single(X):
 
 
 def _as_rows(estimator, table, y=None):
-    """Let scikit-learn check the rows of a matrix (and the labels); say which columns hold what no network takes."""
+    """Let scikit-learn check the rows of a matrix (and the labels); name the columns with infinite values."""
     how = {"dtype": np.float32, "ensure_all_finite": "allow-nan", "order": "C", "estimator": estimator}
     try:
         return check_array(table, input_name="X", **how) if y is None else check_X_y(table, y, **how)
@@ -237,8 +239,8 @@ def _as_rows(estimator, table, y=None):
             raise
         where = estimator.columns_.where(np.isinf(table).any(axis=0))
         raise ValueError(
-            f"{message.partition(chr(10))[0].rstrip('.')} in {where}. Mend such values first: what is missing is NaN "
-            "or None, and a scale that float32 holds is below 3e38."
+            f"{message.partition(chr(10))[0].rstrip('.')} in {where}. Replace infinite values; encode missing ones as "
+            "NaN or None; float32 holds numbers below 3e38."
         ) from None
 
 
@@ -250,13 +252,13 @@ def _as_indices(estimator, y, classes, goes_on):
         estimator.n_classes_ = len(estimator.classes_)
         if estimator.n_classes_ < 2:
             raise ValueError(
-                f"y has 1 class, {found[:1].tolist()}, among the rows of positive weight; a classifier needs rows of "
-                "at least two classes."
+                f"y has 1 class, {found[:1].tolist()}, in the rows of positive weight; a classifier needs rows of at "
+                "least two classes."
             )
     elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), estimator.classes_):
         raise ValueError(
-            f"classes={np.unique(np.asarray(classes)).tolist()} differ from those of the first call, "
-            f"{estimator.classes_.tolist()}; call fit to start anew."
+            f"classes={np.unique(np.asarray(classes)).tolist()} differs from the classes of the first call, "
+            f"{estimator.classes_.tolist()}; call fit to train from scratch."
         )
     return _encode(estimator, y)
 
@@ -267,7 +269,7 @@ def _encode(estimator, y):
     if len(unknown):
         raise ValueError(
             f"Found unknown categories {unknown.tolist()[:5]} in y, which are not among {estimator.classes_.tolist()}; "
-            "give all labels in the first call of partial_fit (classes=...), or call fit to start anew."
+            "pass all labels in the first call of partial_fit (classes=...), or call fit to train from scratch."
         )
     return np.searchsorted(estimator.classes_, y)
 
@@ -283,8 +285,8 @@ def check_class_weight(class_weight, classes):
     unknown = [key for key in class_weight if key not in labels]
     if unknown:
         raise ValueError(
-            f"class_weight={class_weight!r} names the labels {unknown}, which are not in y; it takes weights of labels "
-            f"out of {labels}, of which those it leaves out have weight 1."
+            f"class_weight={class_weight!r} names the labels {unknown}, which are not in y; it takes weights of the "
+            f"labels {labels}, and those that it leaves out have weight 1."
         )
     weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=np.float64)
     if not np.all(np.isfinite(weights)) or np.any(weights <= 0):
@@ -293,31 +295,31 @@ def check_class_weight(class_weight, classes):
 
 
 def check_prior(prior, classes, name="target_prior", positive=1):
-    """Return class shares as an array in the order of `classes`.
+    """Return a class prior as an array in the order of `classes`.
 
-    They are given as such an array, as a dict by label, or, for two classes, as the share of the positive one.
+    It may be passed as such an array, as a dict by label, or, for two classes, as the share of the positive class.
     """
     shares = _by_label(prior, classes, name, "share") if isinstance(prior, dict) else prior
     shares = np.asarray(shares, dtype=np.float64)
     if shares.ndim == 0:
         if len(classes) != 2:
             raise ValueError(
-                f"{name}={prior!r} is a share of the positive class of two, but y has {len(classes)}; give one share "
-                "per class, in the order of classes_ or by label."
+                f"{name}={prior!r} is the share of the positive class of two, but y has {len(classes)} classes; pass "
+                "one share per class, in the order of classes_ or by label."
             )
         shares = np.array([1 - shares, shares] if positive else [shares, 1 - shares])
     is_prior = shares.shape == (len(classes),) and abs(shares.sum() - 1) <= 1e-6
     if not is_prior or shares.min() < LEAST_SHARE * (1 - 1e-6):
         raise ValueError(
-            f"{name}={prior!r} is no class prior for {np.asarray(classes).tolist()}; it takes one share per class, "
+            f"{name}={prior!r} is not a class prior of {np.asarray(classes).tolist()}; it takes one share per class, "
             f"each {LEAST_SHARE:g} or more, with sum one"
-            + (", or that of the positive class." if len(classes) == 2 else ".")
+            + (", or the share of the positive class." if len(classes) == 2 else ".")
         )
     return shares / shares.sum()
 
 
 def _by_label(given, classes, name, noun):
-    """Return the values of a dict by label in the order of `classes`; refuse other labels and missing ones."""
+    """Return the values of a dict by label in the order of `classes`; raise for unknown or missing labels."""
     labels = np.asarray(classes).tolist()
     unknown, missing = [key for key in given if key not in labels], [label for label in labels if label not in given]
     if unknown or missing:

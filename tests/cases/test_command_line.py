@@ -92,7 +92,7 @@ REFUSED = {
     "one label": (with_target(lambda i: "no"), "", "holds the label 'no' alone"),
     "numbers": (with_target(lambda i: i / 3), "", "cut them into classes first"),
     "many labels": (with_target(lambda i: f"label {i}"), "", "holds 60 labels; it takes 2 to 20"),
-    "dates as labels": (parquet(y=pd.date_range("2024", periods=N_ROWS)), "", "holds values such as"),
+    "dates as labels": (parquet(y=pd.date_range("2024", periods=N_ROWS)), "", "has values such as"),
     "labels of two types": (parquet(y=pd.Series(ZEROS).map({True: b"a", False: b"b"})), "", "values such as b"),
     "a label of one row": (with_target(lambda i: ["a", "b"][i > 0]), "", "'a' (1) has not"),
     "dates": (with_column("when", lambda i: f"2024-{i % 12 + 1:02}-{i // 3 + 1:02}"), "", "--drop when"),

@@ -107,7 +107,7 @@ def test_decimals_that_float64_merges_are_told_apart():
 def test_floats_that_have_merged_them_are_refused_as_categories(table):
     y = np.arange(table.shape[0]) % 2
     clf = ImbalancedKerasClassifier("mlp", categorical_features=[0], epochs=1, ensemble=None)
-    with pytest.raises(ValueError, match="holds categories of 2..53 and more, such as 90071.*, as floating-point"):
+    with pytest.raises(ValueError, match="has categories of 2..53 and more, such as 90071.*, as floating-point"):
         clf.fit(table, y)
     columns, _ = Columns.learn(pd.DataFrame({"id": VALUES}), ["id"])
     with pytest.raises(ValueError, match="as floating-point numbers"):

@@ -40,9 +40,9 @@ NO_PROBABILITIES = {
     "infinite": (np.where(BOTH == 0.1, np.inf, BOTH), "holds inf"),
     "negative": (np.where(BOTH == 0.1, -0.1, BOTH), "holds -0.1"),
     "percent": (100 * BOTH, "between 0 and 1"),
-    "no distribution": (BOTH / 2, "Row 0 of proba has the sum 0.5"),
-    "text": ([["a", "b"]], "is no array of numbers"),
-    "ragged": ([[0.5, 0.5], [1.0]], "is no array of numbers"),
+    "no distribution": (BOTH / 2, "Row 0 of proba sums to 0.5"),
+    "text": ([["a", "b"]], "is not an array of numbers"),
+    "ragged": ([[0.5, 0.5], [1.0]], "is not an array of numbers"),
     "empty": (np.empty((0, 2)), "one row or more"),
     "three axes": (BOTH[None], "has shape"),
 }
@@ -63,7 +63,7 @@ def test_probabilities_are_checked(what):
 ], ids=str)  # fmt: skip
 def test_settings_of_estimate_prior_are_checked(settings):
     name, value = next(iter(settings.items()))
-    with pytest.raises(ValueError, match=f"{name}={value!r} is no .* it takes"):
+    with pytest.raises(ValueError, match=f"{name}={value!r} is not .* it takes"):
         estimate_prior(BOTH, [0.5, 0.5], **settings)
 
 
@@ -152,7 +152,7 @@ def test_f_beta_of_any_size_has_a_threshold(beta):
 
 @pytest.mark.parametrize("costs", [{"fp": "a", "fn": 1}, [["a", "b"], ["c", "d"]], {"fp": None, "fn": 1}], ids=str)
 def test_costs_that_are_no_numbers_are_refused(costs):
-    with pytest.raises(ValueError, match="costs.*(no array of numbers|not finite)"):
+    with pytest.raises(ValueError, match="costs.*(not an array of numbers|not finite)"):
         decide(P, costs=costs)
 
 
@@ -162,8 +162,8 @@ DISPLAYS = [GainDisplay, NetBenefitDisplay, ReliabilityDisplay, ThresholdDisplay
 NO_ROWS = {
     "empty": ({"y_true": [], "y_proba": []}, "hold no row"),
     "nan": ({"y_proba": np.where(P == 0.1, np.nan, P)}, "it takes probabilities"),
-    "text": ({"y_proba": list("abcdef")}, "is no array of numbers"),
-    "negative weight": ({"sample_weight": [1, 1, -1, 1, 1, 1]}, "holds -1.0; .* none below zero"),
+    "text": ({"y_proba": list("abcdef")}, "is not an array of numbers"),
+    "negative weight": ({"sample_weight": [1, 1, -1, 1, 1, 1]}, "holds -1.0; .* none negative"),
     "infinite weight": ({"sample_weight": [1, 1, np.inf, 1, 1, 1]}, "holds inf"),
     "weight nan": ({"sample_weight": [1, 1, np.nan, 1, 1, 1]}, "holds nan"),
     "no weight": ({"sample_weight": np.zeros(6)}, "zero for every row"),
@@ -202,8 +202,8 @@ def test_rows_of_weight_zero_are_not_drawn(display):
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"budget": -1}, "budget=-1 is no share"), ({"budget": np.nan}, "budget=nan is no share"),
-    ({"budget": 1.0}, "below 1"), ({"sample_weight": [-1.0] * 200}, "none below zero"),
+    ({"budget": -1}, "budget=-1 is not a share"), ({"budget": np.nan}, "budget=nan is not a share"),
+    ({"budget": 1.0}, "below 1"), ({"sample_weight": [-1.0] * 200}, "none negative"),
     ({"sample_weight": [np.nan] * 200}, "holds nan"),
 ], ids=str)  # fmt: skip
 def test_numbers_of_comparisons_are_checked(given, message, small_table):
@@ -218,5 +218,5 @@ def test_regions_of_comparisons_are_checked(region, small_table):
         ImbalancedKerasClassifier("mlp"), *small_table, strategies=candidates, cv=2, verbose=0, random_state=0
     )
     for call in (lambda: found.versus("one", "other", region=region), lambda: found.summary(region=region)):
-        with pytest.raises(ValueError, match="region=.* is no size"):
+        with pytest.raises(ValueError, match="region=.* is not allowed"):
             call()

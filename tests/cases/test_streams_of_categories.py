@@ -99,7 +99,7 @@ def test_more_typos_than_are_counted():
 def test_the_most_frequent_of_a_piece_take_the_room():
     columns = settled(pd.DataFrame({"shop": SHOPS * 5}))
     levels = [f"new {i}" for i in range(9) for _ in range(3 + i % 5)]
-    with pytest.warns(UserWarning, match="room for 8 levels"):
+    with pytest.warns(UserWarning, match="room for 8 categories"):
         columns, _ = after(columns, levels)
     assert columns.levels[0][3:] == ["new 2", "new 3", "new 4", "new 7", "new 8"]
     with warnings.catch_warnings(action="error"):

@@ -84,7 +84,7 @@ def test_constants_ids_and_times_of_a_nanosecond(table):
 def test_numbers_that_single_precision_takes_for_zero_are_refused(table):
     X, y = table
     X = X * np.array([1.0, 1e-40, 1.0, 1.0])
-    with pytest.raises(ValueError, match="single precision takes for 0.*another unit") as caught:
+    with pytest.raises(ValueError, match="single precision rounds to 0.*another unit") as caught:
         fitted(X, y)
     assert "column 1," in str(caught.value)
     X[:, 1] = 1e-40  # the same in every row
