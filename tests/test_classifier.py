@@ -278,7 +278,7 @@ def test_made_up_rows_take_no_unequal_weights(equal, rare):
         with_weights = quick(strategy="smote").fit(X, y, sample_weight=weight).predict_proba(X)
         np.testing.assert_array_equal(with_weights, quick(strategy="smote").fit(X, y).predict_proba(X))
     else:
-        with pytest.raises(ValueError, match="makes up rows"):
+        with pytest.raises(ValueError, match="generates rows"):
             quick(strategy="smote").fit(X, y, sample_weight=weight)
 
 

@@ -15,7 +15,7 @@ _DRAWS_BY_ROW = (
     "The sampler draws rows by their number, so that a repeated row is drawn more often than one of weight 2; the "
     "weights follow the rows drawn."
 )
-_MAKES_UP_ROWS = "SMOTE makes up rows, for which there is no weight, so unequal weights are refused."
+_MAKES_UP_ROWS = "SMOTE generates rows, for which there is no weight, so unequal weights are refused."
 _TOO_FEW = "SMOTE needs six rows of each class, and this check has fewer: that is the error it raises."
 # As the classifier takes categories, these round the numbers of which they then make labels.
 _ROUNDED = [

@@ -121,7 +121,7 @@ class Failing(SMOTE):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"strategy": []}, "strategy is an empty list; take None"),
+        ({"strategy": []}, "strategy is an empty list; set None"),
         (
             {"decision": [[0, 1], [np.nan, 0]]},
             "entry \\[true class 1, predicted class 0\\] is nan; it takes finite costs",

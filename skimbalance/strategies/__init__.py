@@ -62,7 +62,7 @@ __all__ = [
     "wrap_loss",
 ]
 
-#: Name of each remedy -> class of its strategy, or of the sampler it applies.
+#: Name of each strategy -> its class, or the class of the sampler that it applies.
 STRATEGIES = {
     "none": Strategy,
     "class_weight": ClassWeight,
@@ -82,18 +82,18 @@ STRATEGIES = {
 
 
 def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng=None):
-    """Turn the ``strategy`` parameter, and all that belongs to it, into a fresh Strategy.
+    """Turn the ``strategy`` parameter, and the parameters that belong to it, into a new Strategy.
 
     Parameters
     ----------
     strategy : None, str, Strategy, sampler, or a list of these
-        What the user gave; it is not changed.
+        The user's value; it is not changed.
     nested : dict, default=None
-        Parameters for it, given apart from it (``strategy__k_neighbors``).
+        Nested parameters of the strategy (``strategy__k_neighbors``).
     flat : dict, default=None
-        Parameters for whichever part has them (``gamma``, ``alpha``); None values are left at their defaults.
+        Parameters for every part that has them (``gamma``, ``alpha``); None keeps the default.
     class_weight : "balanced", ndarray of shape (n_classes,) or None, default=None
-        Weights that take the place of those of a `ClassWeight`, or else are multiplied in.
+        Weights that replace those of a `ClassWeight`, or are multiplied with the other weights.
     rng : numpy.random.Generator, default=None
         Source of the ``random_state`` of every part that has none.
 
@@ -107,11 +107,11 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
     ValueError
         For an unknown name, or a nested parameter that the strategy does not have.
     TypeError
-        For anything that is no strategy, or a class in place of an instance.
+        If `strategy` is not a strategy, or is a class instead of an instance.
     """
     if isinstance(strategy, list | tuple):
         if not strategy:
-            raise ValueError('strategy is an empty list; take None or "none" for no remedy, or put one into the list.')
+            raise ValueError('strategy is an empty list; set None or "none" for no strategy, or add one to the list.')
         _refuse_nested(strategy, nested)
         parts = [_resolve_one(part, {}) for part in strategy]
     else:
@@ -133,21 +133,21 @@ def resolve_strategy(strategy, *, nested=None, flat=None, class_weight=None, rng
 
 
 def handles_multi_class(strategy):
-    """Whether a ``strategy`` parameter, valid or not, is a remedy for more than two classes."""
+    """Whether a ``strategy`` parameter, valid or not, supports more than two classes."""
     parts = strategy if isinstance(strategy, list | tuple) else [strategy]
     classes = [STRATEGIES.get(part, Strategy) if isinstance(part, str) else type(part) for part in parts]
     return all(getattr(part, "multi_class", True) for part in classes)
 
 
 def _resolve_one(strategy, nested):
-    """Return a fresh Strategy for one name, Strategy, sampler or None, with its nested parameters set."""
+    """Return a new Strategy for one name, Strategy, sampler or None, with its nested parameters set."""
     if strategy is None:
         strategy = "none"
     resolved = _by_name(strategy) if isinstance(strategy, str) else _checked_copy(strategy)
     unknown = sorted(set(nested) - set(resolved.get_params()))
     if unknown:
         raise ValueError(
-            f"strategy={strategy!r} does not have the parameters {unknown}, which were given as strategy__*; "
+            f"strategy={strategy!r} does not have the parameters {unknown}, which were passed as strategy__*; "
             f"it has {sorted(resolved.get_params()) or 'none'}."
         )
     resolved.set_params(**nested)
@@ -158,7 +158,7 @@ def _resolve_one(strategy, nested):
 
 
 def _by_name(name):
-    """Return a default instance of the remedy of this name."""
+    """Return a default instance of the strategy or sampler of this name."""
     if name not in STRATEGIES:
         names = ["auto", *sorted(STRATEGIES)]
         raise ValueError(f"strategy={name!r} is unknown; the names are {names}.{_hint(name, names)}")
@@ -166,7 +166,7 @@ def _by_name(name):
 
 
 def _hint(name, names):
-    """Return a sentence with the remedy, or the sampler of imbalanced-learn, that a name was probably meant to be."""
+    """Return a suggestion of the strategy or sampler that a misspelt name probably means, or an empty string."""
 
     def bare(text):
         return text.lower().replace("_", "").replace("-", "").replace(" ", "")
@@ -196,18 +196,18 @@ def _checked_copy(strategy):
 
 
 def _say_ignored(name, value, strategy):
-    """Warn of a parameter that no remedy has."""
+    """Warn that no part of the strategy has a parameter."""
     message = (
-        f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}. A search may name it in "
-        "best_params_ all the same; strategy_ of a fitted classifier shows what was applied."
+        f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}. A search may still list it in "
+        "best_params_; the attribute strategy_ of a fitted classifier shows what was applied."
     )
     warn_once(message, name, strategy, stacklevel=7)
 
 
 def _refuse_nested(strategy, nested):
-    """A list has no parameters of its own to set."""
+    """Raise for nested parameters of a list, which has none."""
     if nested:
         raise ValueError(
-            f"strategy is a list of {len(strategy)} remedies, so strategy__{sorted(nested)[0]} reaches none of "
+            f"strategy is a list of {len(strategy)}, so that strategy__{sorted(nested)[0]} does not apply to any of "
             "them; set the parameter on the object in the list."
         )

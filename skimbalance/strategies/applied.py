@@ -9,28 +9,28 @@ from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
 from skimbalance.strategies.once import warn_once
 
-#: Class shares below this are none that a network could learn.
+#: Least class share in training that a network can learn.
 _LEAST_SHARE = 1e-30
 
 
 @dataclass
 class AppliedStrategy:
-    """What training is given.
+    """The training data after a strategy was applied.
 
     Attributes
     ----------
     strategy : Strategy
-        Remedy.
+        Strategy.
     rows : Rows
-        Rows of the table, resampled where the strategy does so.
+        Rows of the table, resampled if the strategy does so.
     kept : ndarray of int, shape (n_kept,)
-        Which of its distinct rows are trained on.
+        Which of the distinct rows are trained on.
     counts : ndarray of shape (n_classes,)
-        Weighted number of them of each class; 1 of a class that no chunk has shown yet.
+        Weighted number of training rows of each class; 1 for a class that has not occurred in any chunk.
     batch_prior : ndarray of shape (n_classes,) or None
         Class shares that batches are drawn with.
     loss : LogitsLoss or None
-        Loss of the strategy, where it brings one.
+        Loss of the strategy, or None.
     """
 
     strategy: Strategy
@@ -46,11 +46,11 @@ class AppliedStrategy:
         return self.rows.classes[self.kept]
 
     def class_weight(self, progress):
-        """Return what a row of each class costs, (n_classes,), at a share of the epochs."""
+        """Return the class weights, (n_classes,), at a share of the epochs."""
         return self.strategy.class_weight(self.counts, progress)
 
     def train_prior(self, progress):
-        """Return the class shares, (n_classes,), that training shows the network at a share of the epochs."""
+        """Return the class prior of training, (n_classes,), at a share of the epochs."""
         shown = self.counts if self.batch_prior is None else self.batch_prior
         with np.errstate(over="ignore", invalid="ignore"):
             shown = shown * self.class_weight(progress) * (1.0 if self.loss is None else self.loss.prior_factor())
@@ -60,41 +60,41 @@ class AppliedStrategy:
 
 
 def _check_shares(shares, strategy):
-    """Refuse class shares that are no numbers, or too small for any."""
+    """Raise for class shares that are not finite, or too small."""
     if not np.all(shares > _LEAST_SHARE):
         raise ValueError(
-            f"{type(strategy).__name__} and the weights show training the class shares {shares.tolist()}, "
-            "which no network can learn; take a parameter (tau, exponent, alpha) or weights of a usual size."
+            f"With {type(strategy).__name__} and the weights, the class shares in training are {shares.tolist()}, "
+            "which no network can learn; set parameters (tau, exponent, alpha) or weights of a usual size."
         )
 
 
 def apply_strategy(strategy, plan, classes, merges, class_counts=None, given=None):
-    """Let a strategy change rows, batches, weights and the loss.
+    """Apply a strategy to rows, batches, weights and the loss.
 
     Parameters
     ----------
     strategy : Strategy
-        Remedy.
+        Strategy.
     plan : HoldOutPlan
-        Rows of the table, and which of them it never sees.
+        Rows of the table, and which of them are held out.
     classes : ndarray of shape (n_classes,)
         Labels.
     merges : bool
-        Whether identical rows are merged, where they are not resampled.
+        Whether identical rows are merged, if they are not resampled.
     class_counts : ndarray of shape (n_classes,), default=None
-        Weighted number of rows of each class in all chunks of a table so far, of which these rows are the last.
+        Weighted number of rows of each class in all chunks so far, of which these rows are the last.
     given : object, default=None
-        What the user gave as ``strategy``, for messages.
+        The user's ``strategy`` parameter, for messages.
 
     Returns
     -------
     AppliedStrategy
-        What training is given.
+        The training data.
 
     Raises
     ------
     ValueError
-        If rows are made up for which there is no weight, or the class shares shown are none.
+        If a sampler generates rows although rows have weights, or a class share is too small.
     """
     rows, kept, is_resampled = plan.rows, plan.kept, False
     natural = weighted_counts(rows.classes[kept], rows.weight[kept], len(classes))
@@ -126,13 +126,13 @@ def resamples(strategy):
 
 
 def needs_calibration(strategy):
-    """Whether a resolved strategy's link is approximate, so that held-out rows tell probabilities better."""
+    """Whether a resolved strategy's link is approximate, so that probabilities are calibrated on held-out rows."""
     parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
     return any(part.needs_calibration for part in parts)
 
 
 def _resample(strategy, X, y, sample_weight, classes, given):
-    """Let the strategy change the rows, and their weights follow them; return None where it does not change them."""
+    """Resample rows and their weights with the strategy; return None if it does not change them."""
     X_resampled, labels = strategy.fit_resample(X, classes[y])
     if X_resampled is X:
         return None
@@ -141,8 +141,8 @@ def _resample(strategy, X, y, sample_weight, classes, given):
     missing = np.setdiff1d(np.unique(y), y_resampled)
     if len(missing):
         raise ValueError(
-            f"strategy={given!r} returned no row of the classes {classes[missing].tolist()}, which the training rows "
-            "hold; a sampler must leave rows of every class."
+            f"strategy={given!r} returned no row of the classes {classes[missing].tolist()}, which occur in the "
+            "training rows; a sampler must keep rows of every class."
         )
     if sample_weight is not None:
         if hasattr(strategy, "sample_indices_"):
@@ -151,15 +151,15 @@ def _resample(strategy, X, y, sample_weight, classes, given):
             sample_weight = None
         else:
             raise ValueError(
-                f"strategy={given!r} makes up rows, for which there is no sample_weight. Leave out "
-                'sample_weight, or take a strategy that selects rows ("random_oversample", '
-                '"random_undersample") or weighs them ("class_weight", "focal").'
+                f"strategy={given!r} generates rows, for which there is no sample_weight. Pass no "
+                'sample_weight, or set a strategy that selects rows ("random_oversample", '
+                '"random_undersample") or weights them ("class_weight", "focal").'
             )
     return X_resampled, y_resampled, sample_weight
 
 
 def _warn_of_double_correction(moves, applied, shares, given):
-    """Warn where more than one part of the strategy moves the class prior."""
+    """Warn if more than one part of the strategy changes the class prior."""
     strategy, loss = applied.strategy, applied.loss
     parts = strategy.strategies if isinstance(strategy, Combined) else [strategy]
     moves |= {f"{type(part).__name__}'s weights": part.class_weight(applied.counts, 1.0) for part in parts}
@@ -168,7 +168,7 @@ def _warn_of_double_correction(moves, applied, shares, given):
     if len(movers) > 1:
         movers = ", ".join(movers)
         message = (
-            f"strategy={given!r} moves the class prior more than once ({movers}): the network "
-            f"learns the shares {shares}. Leave one out, or set target_prior, which undoes the net shift."
+            f"strategy={given!r} moves the class prior more than once ({movers}): the network learns the class "
+            f"shares {shares}. Remove one of them, or set target_prior, which corrects for the net shift."
         )
         warn_once(message, movers, given, stacklevel=7)

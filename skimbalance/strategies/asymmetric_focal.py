@@ -29,7 +29,7 @@ class AsymmetricFocal(Strategy):
     With q = P(positive) of the network and :math:`q_m = \max(q - m, 0)`, a positive row costs
     :math:`-(1-q)^{\gamma_+} \log q` and a negative one :math:`-q_m^{\gamma_-} \log(1 - q_m)`. With their derivatives,
     the optimum has :math:`P(1 | x) = l_0'(q) / (l_0'(q) - l_1'(q))`, which ``predict_proba`` applies. Outputs below the
-    margin all mean "about 0": they are shown as at most one in a million, in their order.
+    margin all mean "about 0": they become probabilities of at most one in a million, in the same order.
 
     References
     ----------
@@ -53,7 +53,7 @@ class AsymmetricFocal(Strategy):
 
     @property
     def needs_positive(self):
-        """Return the name of the remedy, which treats both classes differently."""
+        """Return the name of the strategy, which treats both classes differently."""
         return 'strategy="asymmetric_focal"'
 
     def loss(self, class_counts):
@@ -61,7 +61,7 @@ class AsymmetricFocal(Strategy):
         if len(class_counts) != 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass: AsymmetricFocal scores "
-                f'a positive and a negative class, but y has {len(class_counts)} classes; take strategy="focal".'
+                f'a positive and a negative class, but y has {len(class_counts)} classes; set strategy="focal".'
             )
         return AsymmetricFocalLoss(self.gamma_positive, self.gamma_negative, self.margin, self.positive)
 

@@ -6,7 +6,7 @@ from skimbalance.strategies.base import Strategy
 
 
 class BalancedBatches(Strategy):
-    r"""Draw every batch with a prior of its own, uniform by default.
+    r"""Draw every batch with given class shares, equal ones by default.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ class BalancedBatches(Strategy):
 
     Notes
     -----
-    An epoch has as many steps as without this remedy. Rows of a class are shown in a new order each time all of them
-    have been shown, so that every row of a frequent class is seen in the course of some epochs. The network learns the
-    posterior of a population with these shares.
+    The number of steps of an epoch does not change. Rows of a class are drawn without replacement until all of them
+    have been used, so that every row of a frequent class is used in the course of some epochs. The network learns the
+    posterior of a population with these class shares.
 
     References
     ----------

@@ -13,24 +13,24 @@ from skimbalance.probability.links import Link
 
 
 class Strategy(BaseEstimator):
-    """Remedy for class imbalance: four hooks, each of which changes nothing by default.
+    """Base class of strategies for imbalanced classes: four hooks, each of which changes nothing by default.
 
-    A remedy acts on up to four levels: the rows (`fit_resample`), how batches are drawn (`batch_prior`), what
-    a row costs (`class_weight`) and how an output is scored (`loss`). A subclass overrides the levels it acts
-    on. Constructor parameters are assigned as they are, as in every scikit-learn estimator; a parameter
-    ``random_state`` left at None is given a seed derived from the classifier's ``random_state``.
+    A strategy can change the training rows (`fit_resample`), how batches are drawn (`batch_prior`), the class
+    weights (`class_weight`) and the loss (`loss`). A subclass overrides the hooks that it needs. Constructor
+    parameters are assigned unchanged, as in every scikit-learn estimator; a parameter ``random_state`` left at None
+    is given a seed derived from the classifier's ``random_state``.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_rows,), absent by default
-        Set by `fit_resample` where every row returned is one of the rows given; it lets ``sample_weight``
-        follow the rows.
+        Set by `fit_resample` if every returned row is one of the given rows, so that ``sample_weight`` can follow
+        the rows.
 
     Notes
     -----
-    The first three levels change only the class prior that training shows the network, the last one the link
-    between its output and P(y | x). The classifier computes the prior from the hooks' results, so a strategy
-    needs no code for probabilities.
+    The first three hooks change only the class prior of the training data; the loss changes the link between the
+    network's output and P(y | x). The classifier computes the prior from the hooks' results, so a strategy needs
+    no code for probabilities.
 
     Examples
     --------
@@ -43,19 +43,19 @@ class Strategy(BaseEstimator):
     array([0.1, 0.2])
     """
 
-    #: Whether the remedy is defined for more than two classes.
+    #: Whether the strategy is defined for more than two classes.
     multi_class = True
-    #: Whether its loss' link is approximate, so that probabilities are calibrated on held-out rows where there are any.
+    #: Whether its loss' link is approximate, so that probabilities are calibrated on held-out rows if there are any.
     needs_calibration = False
     #: Position in ``classes_`` of the positive class of two; the classifier sets it before any hook is called.
     positive = 1
-    #: What the columns of the rows hold, a `Columns`; the classifier sets it before any hook is called. Rows hold codes
-    #: of categories, and NaN for gaps.
+    #: `Columns` of the rows; the classifier sets it before any hook is called. Rows hold codes of categories, and NaN
+    #: for missing values.
     columns = None
 
     @property
     def needs_positive(self):
-        """What of the remedy depends on which class is positive ("alpha=0.9"), or None."""
+        """The setting that depends on which class is positive, such as "alpha=0.9", or None."""
         return None
 
     def fit_resample(self, X, y):
@@ -71,7 +71,7 @@ class Strategy(BaseEstimator):
         Returns
         -------
         X_resampled : ndarray of shape (n_rows, n_features)
-            Rows to train on; `X` itself where nothing is resampled.
+            Rows to train on; `X` itself if nothing is resampled.
         y_resampled : ndarray of shape (n_rows,)
             Their labels.
         """
@@ -93,15 +93,15 @@ class Strategy(BaseEstimator):
         return
 
     def class_weight(self, class_counts, progress):
-        """Return how much a row of each class costs.
+        """Return the weight of the rows of each class.
 
         Parameters
         ----------
         class_counts : ndarray of shape (n_classes,)
             Weighted number of training rows of each class, after resampling.
         progress : float
-            Share of the epochs behind us, from 0 to 1. The weights at 1 define the prior that the network has
-            learned.
+            Share of the epochs that are finished, from 0 to 1. The weights at 1 define the class prior that the
+            network has learned.
 
         Returns
         -------
@@ -111,7 +111,7 @@ class Strategy(BaseEstimator):
         return np.ones_like(class_counts)
 
     def loss(self, class_counts):
-        """Return the loss of this remedy, or None for cross-entropy.
+        """Return the loss of this strategy, or None for cross-entropy.
 
         Parameters
         ----------
@@ -127,17 +127,17 @@ class Strategy(BaseEstimator):
 
 
 def balanced_weights(class_counts):
-    """Return n / (K n_c), the weights under which every class counts the same."""
+    """Return n / (K n_c), the weights under which all classes have the same total weight."""
     return class_counts.sum() / (len(class_counts) * class_counts)
 
 
 class LogitsLoss(ByArguments, keras.losses.Loss):
-    """Loss on integer labels and logits, which knows the probabilities that its optimum implies.
+    """Loss on integer labels and logits, with the link from logits to the probabilities that its optimum implies.
 
     A subclass implements `call` with ``keras.ops``, from ``log_softmax`` and never from a clipped softmax, and
-    overrides `link` (or `predict_proba` alone) where its optimum is not ``softmax(logits) = P(y | x)``. Class weights
-    do not belong here: they arrive as sample weights, which is what makes weights and losses compose. Numbers named in
-    `hyperparameters` reach compiled training programs as data, so a grid over them compiles nothing anew.
+    overrides `link` (or `predict_proba` alone) if its optimum is not ``softmax(logits) = P(y | x)``. Class weights
+    do not belong here: they are passed as sample weights, so that weights and losses can be combined. Numbers named in
+    `hyperparameters` are passed to compiled training programs as data, so that a grid search over them compiles once.
 
     Parameters
     ----------
@@ -161,11 +161,11 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
     array([[0.25, 0.75]])
     """
 
-    #: Whether its optimum is no probability, so that only held-out rows tell one.
+    #: Whether its optimum implies no probability, so that one must be calibrated on held-out rows.
     needs_calibration = False
-    #: Whether it scores a batch as a whole, so that no row has a weight of its own.
+    #: Whether it scores a batch as a whole, so that rows cannot have weights.
     is_of_batch = False
-    #: Whether labels follow from the larger output rather than from P = 1/2 under the shares that training showed.
+    #: Whether labels follow from the larger output rather than from P = 1/2 under the class prior of training.
     decides_by_outputs = False
     #: Names of the numeric attributes that `call` reads.
     hyperparameters = ()
@@ -178,7 +178,7 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
         return {"name": self.name, **{name: getattr(self, name) for name in self.hyperparameters}}
 
     def __reduce__(self):
-        """Pickle by the constructor's arguments as they are, which also carries functions Keras cannot name."""
+        """Pickle by the constructor's arguments, which includes functions that Keras cannot serialize."""
         return partial(type(self), **self._arguments()), ()
 
     def _arguments(self):
@@ -214,7 +214,7 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
         return Link()
 
     def predict_proba(self, logits):
-        """Return P(y | x) under the class prior that training showed the network.
+        """Return P(y | x) under the class prior of training.
 
         Parameters
         ----------
@@ -234,7 +234,7 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
         return type(self).predict_proba is LogitsLoss.predict_proba
 
     def prior_factor(self):
-        """Return by which factors the prior that `predict_proba` refers to differs from the one shown.
+        """Return the factors by which the class prior of `predict_proba` differs from that of training.
 
         Returns
         -------
@@ -249,7 +249,7 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
         Parameters
         ----------
         prior : ndarray of shape (n_classes,)
-            Class shares that training shows the network.
+            Class prior of training.
 
         Returns
         -------

@@ -6,7 +6,7 @@ from skimbalance.strategies.base import Strategy, balanced_weights
 
 
 class ClassWeight(Strategy):
-    r"""Weigh the loss of each row by its class.
+    r"""Weight the loss of each row by its class.
 
     Parameters
     ----------
@@ -17,8 +17,8 @@ class ClassWeight(Strategy):
     Notes
     -----
     The network learns the posterior of a population with class shares proportional to :math:`n_c w_c`; under
-    balanced weights every class is equally frequent there, so P(rare class) comes out far too high for the
-    population the rows came from.
+    balanced weights every class is equally frequent there, so that P(rare class) is far too high for the population
+    that the rows are from.
 
     References
     ----------

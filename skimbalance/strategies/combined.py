@@ -6,7 +6,7 @@ from skimbalance.strategies.base import Strategy
 
 
 def _shared(name, doc):
-    """Return a property that all strategies have alike."""
+    """Return a property that is the same for all strategies."""
 
     def get(self):
         return getattr(self.strategies[0], name)
@@ -24,17 +24,17 @@ class Combined(Strategy):
     Parameters
     ----------
     strategies : list of Strategy
-        Remedies; rows are resampled in their order and class weights multiply.
+        Strategies; rows are resampled in their order, and class weights are multiplied.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_rows,)
-        Rows of the input that were selected; present only where every remedy that resamples selects rows.
+        Rows of the input that were selected; present only if every strategy that resamples selects rows.
 
     Raises
     ------
     ValueError
-        At fit, if two of them bring a loss or two bring a batch prior.
+        At fit, if two of them have a loss or two have a batch prior.
 
     Examples
     --------
@@ -49,11 +49,11 @@ class Combined(Strategy):
         self.strategies = strategies
 
     positive = _shared("positive", "Position of the positive class, the same for all strategies.")
-    columns = _shared("columns", "What the columns of the rows hold, the same for all strategies.")
+    columns = _shared("columns", "`Columns` of the rows, the same for all strategies.")
 
     @property
     def needs_positive(self):
-        """Return what the first strategy that needs to know it says."""
+        """Return `needs_positive` of the first strategy that has one."""
         return next(filter(None, (strategy.needs_positive for strategy in self.strategies)), None)
 
     def fit_resample(self, X, y):
@@ -85,7 +85,7 @@ class Combined(Strategy):
         return self._only_one("loss", [s.loss(class_counts) for s in self.strategies])
 
     def _only_one(self, what, offers):
-        """Return the single offer that is not None, if any."""
+        """Return the only offer that is not None, or None; raise if there are several."""
         given = [i for i, offer in enumerate(offers) if offer is not None]
         if len(given) > 1:
             names = " and ".join(type(self.strategies[i]).__name__ for i in given)

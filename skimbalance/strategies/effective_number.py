@@ -6,13 +6,13 @@ from skimbalance.strategies.base import Strategy
 
 
 class EffectiveNumber(Strategy):
-    r"""Weigh the loss by the effective number of rows of a class, :math:`w_c \propto (1-\beta)/(1-\beta^{n_c})`.
+    r"""Weight the loss by the effective number of rows of a class, :math:`w_c \propto (1-\beta)/(1-\beta^{n_c})`.
 
     Parameters
     ----------
     beta : float in [0, 1), default=0.999
-        Share of what a row says that the rows before it have said already; 0 weighs all rows alike, and towards 1
-        the weights become those of balanced classes. The paper takes 0.9, 0.99, 0.999 and 0.9999.
+        Overlap between the information of the rows of a class; 0 weights all rows equally, and towards 1 the weights
+        become those of balanced classes. The paper uses 0.9, 0.99, 0.999 and 0.9999.
 
     Raises
     ------
@@ -22,7 +22,7 @@ class EffectiveNumber(Strategy):
     Notes
     -----
     The weights sum to the number of classes. The network learns the posterior of a population with class shares
-    proportional to :math:`n_c w_c`. Counts are weighted counts, on whose scale this remedy depends.
+    proportional to :math:`n_c w_c`. Counts are weighted counts, on whose scale this strategy depends.
 
     References
     ----------
@@ -44,8 +44,8 @@ class EffectiveNumber(Strategy):
         """Return one weight per class."""
         if not 0 <= self.beta < 1:
             raise ValueError(
-                f"EffectiveNumber got beta={self.beta!r}; it takes a number in [0, 1), where 0 weighs all rows alike "
-                "and 0.9999 nearly balances the classes."
+                f"EffectiveNumber got beta={self.beta!r}; it takes a number in [0, 1), where 0 weights all rows "
+                "equally and 0.9999 nearly balances the classes."
             )
         return effective_number_weights(class_counts, self.beta)
 

@@ -19,17 +19,17 @@ class Focal(Strategy):
     alpha : float, array-like of shape (n_classes,), "balanced" or None, default=None
         Weight of the classes. A number in (0, 1) is the weight of the positive class (the classifier's
         ``pos_label``), and the negative class has ``1 - alpha``; an array gives one positive weight per class;
-        "balanced" takes :math:`n / (K n_c)`; None weighs all classes alike. The 0.25 of the paper was tuned
+        "balanced" takes :math:`n / (K n_c)`; None weights all classes equally. The 0.25 of the paper was tuned
         together with gamma = 2 for object detection, and makes the rare class count *less*.
 
     Notes
     -----
-    Focal loss is not proper: the softmax of its optimum is less sure than the truth (15 % where the truth is
-    1 %, at gamma = 2). It is strictly order-preserving, though, and Charoenphakdee et al. give the link back,
+    Focal loss is not proper: the softmax of its optimum is less extreme than P(y | x) (15 % where P is 1 %, at
+    gamma = 2). It is strictly order-preserving, though, and Charoenphakdee et al. derive the link,
 
     .. math:: P(c | x) \propto h(q_c), \quad h(v) = \frac{v}{(1-v)^\gamma - \gamma (1-v)^{\gamma-1} v \ln v},
 
-    which ``predict_proba`` applies. Alpha acts as class weights do, and so moves the prior.
+    which ``predict_proba`` applies. Alpha acts as class weights do, and so shifts the class prior.
 
     References
     ----------
@@ -52,7 +52,7 @@ class Focal(Strategy):
 
     @property
     def needs_positive(self):
-        """Return alpha, where it is the weight of one class."""
+        """Return alpha as text if it is the weight of one class, else None."""
         return f"alpha={self.alpha!r}" if isinstance(self.alpha, Real) else None
 
     def class_weight(self, class_counts, progress):

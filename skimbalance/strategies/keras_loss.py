@@ -11,7 +11,7 @@ _LINKS = {kind.__name__: kind for kind in (MarginCurve, ClasswiseLink)}
 
 @keras.saving.register_keras_serializable("skimbalance")
 class KerasLoss(LogitsLoss):
-    """Score logits with a loss written for Keras, the user's ``loss=``.
+    """Apply a loss written for Keras, the user's ``loss=``, to logits.
 
     Parameters
     ----------
@@ -21,20 +21,21 @@ class KerasLoss(LogitsLoss):
         Form of labels and outputs that it expects: class indices (n,) with n_classes outputs, one-hot labels
         with n_classes outputs, or one column of 0 and 1 with one output for the second of two classes.
     outputs : {"proba", "logits"}, default="proba"
-        Whether the outputs it expects are probabilities or logits.
+        Whether it expects probabilities or logits.
     scope : {"rows", "row", "batch"}, default="rows"
-        What it scores: rows at once, one row at a time, or a batch as a whole.
+        Whether it scores each row of a batch, one row at a time, or a batch as a whole.
     meaning : {"softmax", "none"} or dict, default="softmax"
-        Its link: softmax, none at all, or the name and the arguments of one.
+        Its link: softmax, none, or the name and the arguments of one.
     name : str, default=None
         Name of the loss in Keras' logs.
 
     Notes
     -----
-    Probabilities are those at which the expected loss has no slope. A proper loss (cross-entropy, the squared error of
-    probabilities) has its optimum there by softmax; focal losses, label smoothing, the squared hinge and others by a
-    curve that their slopes give. A hinge, an absolute error and a loss of a whole batch have no such link: their
-    outputs only order rows. Where enough rows are held out, a logistic regression fitted on these takes its place.
+    The link is found from the condition of the optimum: P(y | x) are the probabilities at which the expected derivative
+    of the loss is zero. For a proper loss (cross-entropy, the squared error of probabilities) it is softmax; for focal
+    losses, label smoothing, the squared hinge and others it is a curve computed from their derivatives. A hinge, an
+    absolute error and a loss of a whole batch have no such link: their outputs only rank rows. If enough rows are held
+    out, a logistic regression fitted on them takes its place.
     """
 
     def __init__(self, loss, labels="index", outputs="proba", scope="rows", meaning="softmax", name=None):
@@ -55,7 +56,7 @@ class KerasLoss(LogitsLoss):
         return cls(**{**config, "loss": keras.losses.deserialize(config["loss"])})
 
     def call(self, y_true, y_pred):
-        """Return the wrapped loss of every row; that of the batch for each, where it scores a whole one."""
+        """Return the wrapped loss of every row; a loss of the whole batch is repeated for every row."""
         ops = keras.ops
         labels, outputs = self._as_expected(y_true, y_pred)
         if self.scope == "batch":
@@ -63,25 +64,25 @@ class KerasLoss(LogitsLoss):
         losses = self._score(labels, outputs)
         if len(losses.shape) == 0 or self.scope == "row":  # so that each row can have a weight of its own
             losses = ops.vectorized_map(lambda row: self._score(row[0][None], row[1][None]), (labels, outputs))
-        # A loss that forgot to average over its last axis still has one value a row after this.
+        # A loss that does not average over its last axis has one value per row after this.
         return losses if len(losses.shape) == 1 else ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
 
     def score(self, y_true, y_pred):
-        """Return what the wrapped loss says of rows, in the shape in which it does."""
+        """Return the wrapped loss of rows, in the shape that it returns."""
         return self._score(*self._as_expected(y_true, y_pred))
 
     def link(self):
-        """Return the link that its slopes give, or softmax."""
+        """Return the link found from its derivatives, or softmax."""
         return Link() if isinstance(self.meaning, str) else _LINKS[self.meaning["kind"]](*self.meaning["arguments"])
 
     @property
     def needs_calibration(self):
-        """Whether its optimum is no probability."""
+        """Whether its optimum implies no probability."""
         return self.meaning == "none"
 
     @property
     def is_of_batch(self):
-        """Whether it scores a whole batch, so that no row has a weight of its own."""
+        """Whether it scores a batch as a whole, so that rows cannot have weights."""
         return self.scope == "batch"
 
     @property
@@ -100,40 +101,40 @@ class KerasLoss(LogitsLoss):
         return one_hot(y_true, outputs) if self.labels == "one_hot" else y_true, outputs
 
     def _score(self, labels, outputs):
-        """Return what the loss says of rows, by ``call`` unless a class has written ``__call__`` anew."""
+        """Return the loss of rows, by ``call`` unless its class overrides ``__call__``."""
         base = keras.losses.Loss
         by_call = isinstance(self.loss, base) and type(self.loss).__call__ is base.__call__
         return self.loss.call(labels, outputs) if by_call else self.loss(labels, outputs)
 
 
 def named(loss):
-    """Return what a loss, or the one that it wraps, is called in messages."""
+    """Return the name of a loss, or of the loss that it wraps, for messages."""
     loss = loss.loss if isinstance(loss, KerasLoss) else loss
     return getattr(loss, "__name__", type(loss).__name__)
 
 
 def wrap_loss(loss, n_outputs, outputs, n_classes=2, is_free=False):
-    """Return a loss written for Keras as one on logits.
+    """Return a loss written for Keras as a loss on logits.
 
     Parameters
     ----------
     loss : str, keras.losses.Loss or callable
         The user's loss.
     n_outputs : int
-        Columns of the user's network: what labels a loss of their own expects follows from it.
+        Number of outputs of the user's network, which determines the labels that a custom loss expects.
     outputs : {"proba", "logits"}
-        What the user's network returns, and so what a loss of their own expects.
+        What the user's network returns, and so what a custom loss expects.
     n_classes : int, default=2
         Number of classes.
     is_free : bool, default=False
-        Whether the network leaves it to the loss what it is shown, as those of this package do: a loss of Keras is
-        shown probabilities then, a hinge logits, and of two classes the second alone, unless it is "categorical".
+        Whether the network can provide any outputs, as those of this package can. A Keras loss then gets probabilities
+        (a hinge gets logits), and of two classes those of the second alone, unless it is "categorical".
 
     Returns
     -------
     LogitsLoss
-        `CrossEntropy` for Keras' cross-entropies, which are the same function of logits; a loss on logits as it is;
-        else `KerasLoss`.
+        `CrossEntropy` for Keras' cross-entropies, which are the same function of logits; a `LogitsLoss` unchanged;
+        else a `KerasLoss`.
     """
     if isinstance(loss, LogitsLoss):
         return loss
@@ -159,7 +160,7 @@ def wrap_loss(loss, n_outputs, outputs, n_classes=2, is_free=False):
 
 def _labels_for(name, n_outputs, n_classes, from_keras, is_free):
     """Return the form of labels that a loss of this name expects."""
-    if name.startswith(("sparse", "categoricalgeneralized")):  # the latter takes class indices in spite of its name
+    if name.startswith(("sparse", "categoricalgeneralized")):  # the latter takes class indices despite its name
         return "index"
     is_of_two = n_classes == 2 and not name.startswith("categorical")
     if is_of_two and (name.startswith("binary") or n_outputs == 1 or is_free):

@@ -10,22 +10,22 @@ from scipy import special
 from skimbalance._keras.startup import keras, tf
 from skimbalance.probability.links import ClasswiseLink, Link, MarginCurve
 
-#: Losses whose meaning is kept.
+#: Most losses whose link is cached.
 _MOST_KNOWN = 64
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
-#: Log-odds beyond which a curve of a link is hardly sloped: P is about 1e-6 there, in the order of the outputs.
+#: Log-odds at which the curve of a link is clipped (P is about 1e-6); beyond, it rises by a small slope.
 _MOST_LOG_ODDS = 14.0
 _LEAST_SLOPE = 1e-3
-#: Least difference of log P over all outputs.
+#: Least range of log P over all outputs for which a loss is considered to have a link.
 _LEAST_SPAN = 8.0
-#: Relative error of the proba of a curve between its nodes.
+#: Largest relative error of the probability between the nodes of a curve.
 _CURVE_ERROR = 2e-3
-#: Relative slope of the expected loss up to which it counts as zero: of softmax, and of a link read from curves.
+#: Relative derivative of the expected loss that counts as zero: for softmax, and for a link found from curves.
 _PROPER, _NEARLY_ZERO = 1e-3, 0.02
 
 
 def remember(study):
-    """Keep what is found of losses of Keras, which do not change; those of others are looked at in every fit."""
+    """Cache the result for losses of Keras, which do not change; custom losses are studied in every fit."""
     known = {}
 
     def look_up(loss, n_classes):
@@ -42,12 +42,12 @@ def remember(study):
 
 
 def _key_of(loss, n_classes):
-    """Return what a `KerasLoss` around a loss of Keras is known by, or None."""
+    """Return the cache key of a `KerasLoss` around a loss of Keras, or None for a custom loss."""
     wrapped = loss.loss
     if not is_from_keras(wrapped):
         return None
     arguments = ""
-    if isinstance(wrapped, keras.losses.Loss):  # by all that it holds: configurations leave out some of it
+    if isinstance(wrapped, keras.losses.Loss):  # by its attributes, as configurations omit some arguments
         held = {name: of for name, of in vars(wrapped).items() if not name.startswith("_") or name == "_fn_kwargs"}
         arguments = repr(sorted((name, of) for name, of in held.items() if type(of) in _PLAIN))
     kind = type(wrapped) if isinstance(wrapped, keras.losses.Loss) else wrapped
@@ -55,32 +55,32 @@ def _key_of(loss, n_classes):
 
 
 def is_from_keras(loss):
-    """Whether a loss is one of Keras' own classes or functions, and not a function of others in a class of Keras."""
+    """Whether a loss is a class or function of Keras, and not a custom function wrapped in a class of Keras."""
     parts = [type(loss), getattr(loss, "fn", type(loss))] if isinstance(loss, keras.losses.Loss) else [loss]
     return all((getattr(part, "__module__", None) or "").partition(".")[0] == "keras" for part in parts)
 
 
 @remember
 def scope_of(loss, n_classes):
-    """Return whether a `KerasLoss` is one of rows, of rows one at a time, or of a batch: "rows", "row", "batch"."""
+    """Return the scope of a `KerasLoss`: "rows", "row" (one row at a time) or "batch" (a batch as a whole)."""
     rng, scopes = np.random.default_rng(0), set()
     for n_rows in [n for n in (5, 7, 9) if n != n_classes][:2]:
         labels = rng.permutation(np.arange(n_rows) % n_classes)
         logits = 2 * rng.normal(size=(n_rows, n_classes))
         try:
             whole = _values(loss, labels, logits)
-        except Exception:  # whatever a loss of the user's own raises, it raises in training, where it is shown
+        except Exception:  # a custom loss raises the same error in training, where it is reported
             return "rows"
         try:
             each = np.array([_values(loss, labels[i : i + 1], logits[i : i + 1]).mean() for i in range(n_rows)])
-        except Exception:  # a loss that no single row can be given to
+        except Exception:  # a loss that cannot take a single row
             return "batch"
         scopes.add(_scope(whole, each))
     return scopes.pop() if len(scopes) == 1 else "batch"
 
 
 def _scope(whole, each):
-    """Return the scope of a loss by its value of a batch, of any shape, and of each of its rows, (n_rows,)."""
+    """Return the scope of a loss, from its value for a batch, of any shape, and for each of its rows, (n_rows,)."""
     if whole.ndim and len(whole) == len(each):
         return "rows" if _are_close(whole.reshape(len(each), -1).mean(axis=1), each) else "batch"
     is_mean = _are_close(whole.mean(), each.mean())
@@ -92,13 +92,13 @@ def _are_close(a, b):
 
 
 def _values(loss, labels, logits):
-    """Return what a loss says of rows, in the shape in which it does; in double precision, if it takes that."""
+    """Return the loss of rows, in the shape that it returns; in double precision if the loss supports it."""
     labels = tf.constant(labels, "int32")
     return _in_either_precision(lambda dtype: loss.score(labels, tf.constant(logits, dtype)))
 
 
 def _in_either_precision(compute):
-    """Return an array computed from float64, or from float32 by what mixes it with numbers of its own."""
+    """Return an array computed in float64, or in float32 if the loss supports only that."""
     try:
         return np.asarray(compute("float64"))
     except Exception:
@@ -107,7 +107,7 @@ def _in_either_precision(compute):
 
 @remember
 def link_of(loss, n_classes):
-    """Return the link of a `KerasLoss` of rows: a `Link`, or None where its optimum is no probability."""
+    """Return the link of a `KerasLoss` of rows: a `Link`, or None if its optimum implies no probability."""
     if n_classes == 2:
         return _margin_link(loss)
     rng = np.random.default_rng(0)
@@ -129,9 +129,9 @@ def link_of(loss, n_classes):
 
 
 def _slopes(loss, logits):
-    """Return the slopes of the losses of rows with each label in turn, (n_rows, n_labels, n_classes).
+    """Return the derivatives of the losses of rows with each label in turn, (n_rows, n_labels, n_classes).
 
-    None where they depend on more than the differences of logits, or are no numbers.
+    Return None if they depend on more than the differences of logits, or are not finite.
     """
     n_rows, n_classes = logits.shape
     labels = tf.constant(np.tile(np.arange(n_classes), n_rows), "int32")
@@ -145,20 +145,20 @@ def _slopes(loss, logits):
 
     try:
         slopes = _in_either_precision(compute).astype(np.float64).reshape(n_rows, n_classes, n_classes)
-    except Exception:  # no slope at all, or what training will show as well
+    except Exception:  # no derivative, or an error that training will report as well
         return None
     is_of_differences = np.abs(slopes.sum(axis=2)).max() <= 1e-4 * np.abs(slopes).max()
     return slopes if np.isfinite(slopes).all() and is_of_differences else None
 
 
 def _residual(slopes, proba):
-    """Return how far the expected slope under probabilities is from zero, relative to its parts, (n_rows,)."""
+    """Return the size of the expected derivative under probabilities, relative to its parts, (n_rows,)."""
     parts = slopes * proba[:, :, None]
     return np.abs(parts.sum(axis=1)).max(axis=1) / np.maximum(np.abs(parts).sum(axis=1).max(axis=1), 1e-300)
 
 
 def _margin_link(loss):
-    """Return the link of two classes, P = f0' / (f0' - f1') by the margin of the logits, or None."""
+    """Return the link of two classes, P = f0' / (f0' - f1') as a function of the logits' margin, or None."""
     v = 30 * np.sinh(np.linspace(-5, 5, 4001)) / np.sinh(5)
     slopes = _slopes(loss, np.column_stack([-v / 2, v / 2]))
     if slopes is None:
@@ -182,7 +182,7 @@ def _margin_link(loss):
 
 
 def _classwise_link(loss, n_classes):
-    """Return the link of a loss of the true class' q alone, P_c ~ 1 / -l_c'(q_c), smoothed or not; or None."""
+    """Return the link of a loss that depends on the true class' q alone, P_c ~ 1 / -l_c'(q_c), or None."""
     smoothing = getattr(loss.loss, "label_smoothing", 0)
     if smoothing and not is_from_keras(loss.loss):
         return None
@@ -203,7 +203,7 @@ def _classwise_link(loss, n_classes):
         return None
     u, of_first = u[told], log_g[0][told]
     offsets = [0.0, *(float(of[0]) - np.interp(0.0, u, of_first) for of in log_g[1:])]
-    # A slope that hardly depends on q, as that of an absolute error, says nothing of P.
+    # A derivative that hardly depends on q, as that of an absolute error, does not determine P.
     if of_first[-1] - of_first[0] < _LEAST_SPAN or not np.all(np.isfinite(offsets)):
         return None
     rising = _rising(u, of_first)
@@ -211,18 +211,18 @@ def _classwise_link(loss, n_classes):
 
 
 def _rising(x, y):
-    """Return a curve that rises everywhere, by little where it did not."""
+    """Return a strictly increasing curve, with a small slope where the given one does not increase."""
     return np.maximum.accumulate(y - _LEAST_SLOPE * x) + _LEAST_SLOPE * x
 
 
 def _error_of_proba(log_odds, exact):
-    """Return the error of P by its log-odds, relative to the rarer side."""
+    """Return the error of P, given log-odds, relative to the smaller of P and 1 - P."""
     p = special.expit(exact)
     return np.abs(special.expit(log_odds) - p) / (1e-3 + np.minimum(p, 1 - p))
 
 
 def _nodes(x, y, error):
-    """Return few points of a curve, as two lists, between which straight lines are near it."""
+    """Return few points of a curve, as two lists, whose linear interpolation is close to it."""
     kept, parts = {0, len(x) - 1}, [(0, len(x) - 1)]
     while parts:
         begin, end = parts.pop()

@@ -16,9 +16,9 @@ class LDAM(Strategy):
     max_margin : float, default=0.5
         Margin of the rarest class, at least 0; the others have :math:`\Delta_c \propto n_c^{-1/4}`.
     scale : float, default=30.0
-        What logits are multiplied by, s, above 0.
+        Factor s of the logits, above 0.
     deferred : bool, default=True
-        Whether to weigh classes by their effective number (beta = 0.9999) in the last fifth of the epochs (DRW).
+        Whether to weight classes by their effective number (beta = 0.9999) in the last fifth of the epochs (DRW).
 
     Raises
     ------
@@ -33,9 +33,9 @@ class LDAM(Strategy):
     .. math:: P(1 | x) = \frac{\sigma(s(d + \Delta_0))}{\sigma(s(d + \Delta_0)) + \sigma(-s(d - \Delta_1))},
 
     which ``predict_proba`` applies. It is nearly flat at one half between the margins, so that probabilities are
-    coarse. For more classes no link is known. So where at least five rows outside the largest class can be held out, a
-    logistic regression fitted on them takes the place of the link, as ``calibration="holdout"`` does it for any
-    strategy. Elsewhere ``predict_proba`` shows the link's, or softmax(s z) for more classes, which is not calibrated.
+    coarse. For more classes no link is known. So if at least five rows outside the largest class can be held out, a
+    logistic regression fitted on them replaces the link, as ``calibration="holdout"`` does for any strategy. Otherwise
+    ``predict_proba`` applies the link, or softmax(s z) for more classes, which is not calibrated.
 
     References
     ----------
@@ -58,7 +58,7 @@ class LDAM(Strategy):
         self.deferred = deferred
 
     def class_weight(self, class_counts, progress):
-        """Return weights by effective number in the last fifth of training, before that equal ones."""
+        """Return weights by effective number in the last fifth of training, equal ones before."""
         if not self.deferred or progress < 0.8:
             return np.ones(len(class_counts))
         return effective_number_weights(class_counts, beta=0.9999)
@@ -82,7 +82,7 @@ class LDAMLoss(LogitsLoss):
     margins : array-like of shape (n_classes,)
         Margin of each class.
     scale : float, default=30.0
-        What logits are multiplied by.
+        Factor of the logits.
     name : str, default=None
         Name of the loss in Keras' logs.
     """

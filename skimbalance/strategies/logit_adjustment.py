@@ -13,7 +13,8 @@ class LogitAdjustment(Strategy):
     Parameters
     ----------
     tau : float, default=1.0
-        Share of the log-prior that is added, at least 0; 0 is cross-entropy, and 1 the balanced softmax of Ren et al.
+        Factor of the log class prior that is added, at least 0; 0 is cross-entropy, 1 the balanced softmax of Ren et
+        al.
 
     Raises
     ------
@@ -23,8 +24,8 @@ class LogitAdjustment(Strategy):
     Notes
     -----
     The optimum is :math:`\mathrm{softmax}(z + \tau \log \pi) = P(y | x)`, so that softmax(z), which ``predict_proba``
-    shows, is the posterior of a population with class shares proportional to :math:`\pi_c^{1-\tau}`: equal ones, by
-    default.
+    returns, is the posterior of a population with class shares proportional to :math:`\pi_c^{1-\tau}`, by default equal
+    ones.
 
     References
     ----------
@@ -50,7 +51,7 @@ class LogitAdjustment(Strategy):
 
 
 def adjustment_of(class_counts, tau, name):
-    """Return tau times the log-prior."""
+    """Return tau times the log class prior."""
     if not 0 <= tau < np.inf:
         raise ValueError(f"{name} got tau={tau!r}; it takes a number of at least 0, where 0 is cross-entropy.")
     return tau * np.log(class_counts / class_counts.sum())
@@ -63,9 +64,9 @@ class LogitAdjustedLoss(LogitsLoss):
     Parameters
     ----------
     adjustment : array-like of shape (n_classes,)
-        What is added to the logits, a: tau times the log-prior.
+        Shift a of the logits: tau times the log class prior.
     scale : array-like of shape (n_classes,), default=None
-        What the logits are multiplied by, s; None is 1 for every class.
+        Factor s of the logits; None is 1 for every class.
     name : str, default=None
         Name of the loss in Keras' logs.
     """
@@ -87,9 +88,9 @@ class LogitAdjustedLoss(LogitsLoss):
         return -true_log_probabilities(y_true, y_pred * scale + shift)[0]
 
     def link(self):
-        """Return the link under the prior that the adjustment leaves over: softmax(s z)."""
+        """Return the link under the class prior that remains after the adjustment: softmax(s z)."""
         return ScaledSoftmax(self.scale)
 
     def prior_factor(self):
-        """Return exp(-a): the logits are those of a population less skewed than the one shown."""
+        """Return exp(-a): the logits are those of a population that is less imbalanced than the training data."""
         return np.exp(-self.adjustment)

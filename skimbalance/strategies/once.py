@@ -6,24 +6,24 @@ _said = set()
 
 
 def warn_once(message, about, strategy, stacklevel):
-    """Warn of remedies; once a process for each of them, or each list of them, as a grid meets it in every fit.
+    """Warn about a strategy once a process, as a grid search would repeat the warning in every fit.
 
-    Python's own registry forgets whenever filters change, as they do around every fit of a search. Where somebody has
-    set a filter for the warning, the filter decides, fit by fit.
+    Python's own registry of warnings is reset whenever filters change, as they do around every fit of a search. If a
+    filter matches the warning, the filter decides instead, in every fit.
 
     Parameters
     ----------
     message : str
-        What to say.
+        Text of the warning.
     about : str
-        What is said of the remedies, in a word.
+        Topic of the warning; each topic and strategy warn once.
     strategy : None, str, Strategy, sampler, or a list of these
         The ``strategy`` parameter.
     stacklevel : int
-        Whose line is named: 1 is the caller of this function.
+        Stack level of the warning; 1 is the caller of this function.
     """
-    remedies = strategy if isinstance(strategy, list | tuple) else [strategy]
-    what = (about, *(remedy if isinstance(remedy, str) else type(remedy).__name__ for remedy in remedies))
+    parts = strategy if isinstance(strategy, list | tuple) else [strategy]
+    what = (about, *(part if isinstance(part, str) else type(part).__name__ for part in parts))
     is_filtered = any(
         issubclass(UserWarning, category) and (text is None or text.match(message))
         for _, text, category, *_ in warnings.filters

@@ -22,8 +22,8 @@ class Poly(Strategy):
 
     Notes
     -----
-    The loss is not proper; its link back is :math:`P(c | x) \propto q_c / (1 + \epsilon q_c)`, from the condition of
-    the optimum, which ``predict_proba`` applies.
+    The loss is not proper; the condition of the optimum gives the link :math:`P(c | x) \propto q_c / (1 + \epsilon
+    q_c)`, which ``predict_proba`` applies.
 
     References
     ----------

@@ -4,12 +4,12 @@ from skimbalance.strategies.base import Strategy
 
 
 class PowerWeight(Strategy):
-    r"""Weigh the loss of each row by a power of its class count, :math:`w_c \propto n_c^{-s}`.
+    r"""Weight the loss of each row by a power of its class count, :math:`w_c \propto n_c^{-s}`.
 
     Parameters
     ----------
     exponent : float in [0, 1] or "sqrt", default="sqrt"
-        The power s: 1 balances the classes, 0 weighs all rows alike, "sqrt" is 0.5.
+        The power s: 1 balances the classes, 0 weights all rows equally, "sqrt" is 0.5.
 
     Raises
     ------
@@ -37,6 +37,6 @@ class PowerWeight(Strategy):
         if isinstance(exponent, str) or not 0 <= exponent <= 1:
             raise ValueError(
                 f'PowerWeight got exponent={self.exponent!r}; it takes a number in [0, 1] or "sqrt", where 1 balances '
-                "the classes and 0 does nothing."
+                "the classes and 0 weights all rows equally."
             )
         return class_counts**-exponent

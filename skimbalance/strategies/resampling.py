@@ -10,23 +10,23 @@ from skimbalance.strategies.sampler_targets import check_neighbours, say_by_indi
 
 
 class Resampling(Strategy):
-    """Resample the training rows with one of imbalanced-learn's samplers.
+    """Resample the training rows with a sampler of imbalanced-learn.
 
     Parameters
     ----------
     sampler : object
-        Sampler with ``fit_resample(X, y)`` in imbalanced-learn's manner; it is cloned for every fit.
+        Sampler with imbalanced-learn's ``fit_resample(X, y)``; it is cloned for every fit.
 
     Attributes
     ----------
     sample_indices_ : ndarray of shape (n_rows,)
-        Rows of the input that were selected; present only where the sampler selects rows and makes none up.
+        Rows of the input that were selected; present only if the sampler selects rows and generates none.
 
     Notes
     -----
-    Resampling changes the class prior that the network learns, from that of the rows to that of the resampled
-    rows; ``predict_proba`` is the posterior under the latter. Synthetic rows (SMOTE and its family) change the
-    distribution within the class as well, so for them this holds approximately.
+    Resampling changes the class prior that the network learns to that of the resampled rows; ``predict_proba`` is
+    the posterior under the latter. Synthetic rows (SMOTE and its variants) change the distribution within a class as
+    well, so for them this holds approximately.
 
     References
     ----------
@@ -46,7 +46,7 @@ class Resampling(Strategy):
     array([2, 2])
     """
 
-    #: Whether the sampler was chosen by a name, so that a table with categories or gaps takes the one made for these.
+    #: Whether the sampler was chosen by name, so that a variant for categories and missing values may replace it.
     by_name = False
 
     def __init__(self, sampler):
@@ -79,7 +79,7 @@ class Resampling(Strategy):
         return X_resampled if table is None else table.reduced(X_resampled), y_resampled
 
     def _check_columns(self, sampler, X):
-        """Refuse a sampler that would compute with the codes of categories, or with gaps; name SMOTENC's columns."""
+        """Refuse a sampler that would compute with category codes or missing values; set SMOTENC's columns."""
         if self.columns is None:
             return
         is_code, has_gaps = self.columns.are_codes, np.isnan(X).any(axis=0)
@@ -92,11 +92,11 @@ class Resampling(Strategy):
         if not (is_code.any() or has_gaps.any()) or _computes_with_nothing(sampler):
             return
         what = [f"the codes of categories ({self.columns.where(is_code)})"] if is_code.any() else []
-        what += [f"gaps ({self.columns.where(has_gaps)})"] if has_gaps.any() else []
+        what += [f"missing values ({self.columns.where(has_gaps)})"] if has_gaps.any() else []
         raise ValueError(
-            f"{type(sampler).__name__} would compute with {' and '.join(what)}, which it cannot. Take strategy="
-            '"smote", which treats both as what they are, "random_oversample" or "random_undersample", which compute '
-            "with nothing, or encode and impute first, in a pipeline before this classifier."
+            f"{type(sampler).__name__} would compute with {' and '.join(what)}, which it does not support. Set "
+            'strategy="smote", which handles both, or "random_oversample" or "random_undersample", which only select '
+            "rows; or encode and impute first, in a pipeline before this classifier."
         )
 
 
@@ -106,16 +106,16 @@ def _failed(sampler, classes, indices, by_index, error):
     is_other = by_index and not np.array_equal(classes, np.arange(len(classes)))
     is_wrongly_asked = any(word in str(error) for word in ("sampling_strategy", "ratio"))
     return ValueError(
-        f"{type(sampler).__name__} could not resample the training rows, whose classes count {counts}"
-        + (", numbered from 0 on in this order" if is_other else "")
+        f"{type(sampler).__name__} could not resample the training rows, whose class counts are {counts}"
+        + (" (numbered from 0 in this order)" if is_other else "")
         + f": {str(error).rstrip('.')}"
         + ("" if isinstance(error, ValueError) else f" ({type(error).__name__})")
-        + ("." if is_wrongly_asked else '. Or take strategy="random_oversample" or "class_weight".')
+        + ("." if is_wrongly_asked else '. You can set strategy="random_oversample" or "class_weight" instead.')
     )
 
 
 def _computes_with_nothing(sampler):
-    """Whether a sampler does not look at what rows hold; one that is none of imbalanced-learn's is asked to know."""
+    """Whether a sampler ignores the values of rows; samplers from other packages are assumed to handle them."""
     own = next(of for of in type(sampler).__mro__ if of.__module__.startswith("imblearn.") or of is object)
     if own.__name__ == "RandomOverSampler":
         return sampler.shrinkage is None
@@ -123,10 +123,10 @@ def _computes_with_nothing(sampler):
 
 
 class _TableOfSmote:
-    """A table with categories or gaps as SMOTE's variants for categories take it.
+    """A table with categories or missing values, in the form that SMOTE's variants for categories take.
 
-    A gap is a category of its own beside the number, which is imputed by the median: a row that is made up has a gap
-    where most of its neighbours have one.
+    Missing values are imputed by the median and marked in a categorical column of their own: a synthetic row has a
+    missing value where most of its neighbours have one.
     """
 
     def __init__(self, columns, X):
@@ -135,11 +135,11 @@ class _TableOfSmote:
 
     @property
     def is_mixed(self):
-        """Whether there is anything but numbers."""
+        """Whether the table holds anything but numbers without missing values."""
         return bool(self._is_category.any() or len(self._gaps))
 
     def sampler_like(self, sampler):
-        """Return SMOTENC, or SMOTEN where every column is a category, with the parameters of SMOTE."""
+        """Return SMOTENC, or SMOTEN if every column is categorical, with the parameters of SMOTE."""
         parameters = sampler.get_params()
         mask = np.concatenate([self._is_category, np.ones(len(self._gaps), dtype=bool)])
         if not mask.all():
@@ -147,7 +147,7 @@ class _TableOfSmote:
         return (SMOTEN if mask.all() else SMOTENC)(**parameters)
 
     def extended(self):
-        """Return the table with its gaps imputed and marked in columns behind the others."""
+        """Return the table with missing values imputed, and marked in additional columns at the end."""
         table = np.hstack([self._X, np.isnan(self._X[:, self._gaps]).astype(self._X.dtype)])
         for j in self._gaps:
             column = table[:, j]
@@ -156,7 +156,7 @@ class _TableOfSmote:
         return table
 
     def reduced(self, table):
-        """Return a table with gaps where they are marked, without the marks."""
+        """Return a table with missing values where they are marked, without the marks."""
         n_columns = self._X.shape[1]
         reduced = np.array(table[:, :n_columns], dtype=np.float32)
         for mark, j in zip(table[:, n_columns:].T, self._gaps, strict=True):

@@ -10,13 +10,13 @@ from imblearn.utils import check_sampling_strategy
 
 
 def takes_indices(sampler):
-    """Whether a sampler is one of imbalanced-learn's, some of which fail on labels that are text."""
+    """Whether a sampler is imbalanced-learn's; these get class indices, since some fail on text labels."""
     is_own = type(sampler).__module__.startswith("imblearn.")
     return is_own and isinstance(sampler, BaseSampler) and not isinstance(sampler, FunctionSampler)
 
 
 def say_by_indices(sampler, classes, indices):
-    """Let every ``sampling_strategy`` of a sampler speak of class indices in the place of labels.
+    """Replace labels by class indices in every ``sampling_strategy`` of a sampler.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def say_by_indices(sampler, classes, indices):
     Raises
     ------
     ValueError
-        If it names a label of which there is no row.
+        If it names a label without training rows.
     """
     parameters = sampler.get_params()
     for name, asked in parameters.items():
@@ -61,12 +61,12 @@ def _by_index(asked, classes, indices, kind):
 
 
 def _called(asked, classes, indices):
-    """Return what a function of labels asks for, by class indices."""
+    """Return the result of a callable ``sampling_strategy``, by class indices."""
     return _by_index(asked(classes[indices]), classes, indices, None)
 
 
 def _whole(share, counts, kind):
-    """Return the rows that a class is to have in the place of a share, where they are whole but for rounding."""
+    """Return the target row count of a class instead of a share, if it is an integer up to rounding errors."""
     if len(counts) != 2 or counts[0] == counts[1] or kind not in ("over-sampling", "under-sampling"):
         return share
     adds = kind == "over-sampling"
@@ -77,7 +77,7 @@ def _whole(share, counts, kind):
 
 
 def check_neighbours(sampler, y):
-    """Refuse a sampler that looks for more neighbours of a class that it makes up rows of than that class has.
+    """Refuse a sampler that generates rows of a class with fewer rows than it needs neighbours.
 
     Parameters
     ----------
@@ -94,35 +94,33 @@ def check_neighbours(sampler, y):
         return
     rarest = min(counts, key=counts.get)
     n = counts[rarest]
-    advice = (
-        "A single row has no neighbour, whatever their number: take" if n == 1 else _of_fewer(sampler, smote, n - 1)
-    )
+    advice = "A single row has no neighbours: set" if n == 1 else _of_fewer(sampler, smote, n - 1)
     raise ValueError(
         f"{type(sampler).__name__} interpolates between {name}={k} neighbours of the same class and so needs at least "
-        f"{k + 1} training rows in each, but class {rarest!r} has {n} (held-out rows, and the folds of a "
-        f'cross-validation, leave fewer than the table has). {advice} strategy="random_oversample" or "class_weight", '
-        "which need no neighbours."
+        f"{k + 1} training rows in each, but class {rarest!r} has {n} (held-out rows and the folds of a "
+        "cross-validation are not counted, so this may be fewer than the table has). "
+        f'{advice} strategy="random_oversample" or "class_weight", which need no neighbours.'
     )
 
 
 def _of_fewer(sampler, smote, k):
-    """Return how to ask for a sampler like this of fewer neighbours."""
-    if isinstance(smote, SVMSMOTE | KMeansSMOTE):  # which fail where a class has few rows, whatever their neighbours
-        return f"Take strategy=SMOTE(k_neighbors={k}), or"
+    """Return how to set fewer neighbours for such a sampler."""
+    if isinstance(smote, SVMSMOTE | KMeansSMOTE):  # these fail on small classes for any number of neighbours
+        return f"Set strategy=SMOTE(k_neighbors={k}), or"
     name = "n_neighbors" if isinstance(smote, ADASYN) else "k_neighbors"
     inside = f"{type(smote).__name__}({name}={k})"
     if smote is sampler:
-        return f"Take strategy__{name}={k} (in a list, {inside}), or"
-    return f"Take strategy={type(sampler).__name__}(smote={inside}), or"
+        return f"Set strategy__{name}={k} (in a list, {inside}), or"
+    return f"Set strategy={type(sampler).__name__}(smote={inside}), or"
 
 
 def _made_up(sampler, y):
-    """Return the number of rows of each class that a sampler makes up rows of, by label."""
+    """Return the number of training rows, by label, of each class that a sampler generates rows of."""
     labels, indices = np.unique(y, return_inverse=True)
     counts = np.bincount(indices)
     try:
         asked = _by_index(getattr(sampler, "sampling_strategy", "auto"), labels, indices, "over-sampling")
         n_new = check_sampling_strategy(asked, indices, "over-sampling")
-    except ValueError:  # which the sampler raises as well
+    except ValueError:  # the sampler raises it as well
         return {}
     return {labels.tolist()[i]: int(counts[i]) for i, n in n_new.items() if n > 0}

@@ -12,7 +12,7 @@ class VectorScaling(Strategy):
     gamma : float, default=0.15
         Exponent of the scales :math:`\Delta_c = (n_{max} / n_c)^\gamma`, at least 0; 0 scales nothing.
     tau : float, default=1.0
-        Share of the log-prior that is added, at least 0.
+        Factor of the log class prior that is added, at least 0.
 
     Raises
     ------
@@ -22,7 +22,7 @@ class VectorScaling(Strategy):
     Notes
     -----
     The optimum is :math:`\mathrm{softmax}(z / \Delta + \tau \log \pi) = P(y | x)`, so that
-    :math:`\mathrm{softmax}(z / \Delta)`, which ``predict_proba`` shows, is the posterior of a population with class
+    :math:`\mathrm{softmax}(z / \Delta)`, which ``predict_proba`` returns, is the posterior of a population with class
     shares proportional to :math:`\pi_c^{1-\tau}`.
 
     References
