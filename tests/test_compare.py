@@ -217,7 +217,7 @@ def test_what_it_says(rare):
     found = compare(X, labels, {"good": "none", "blind": quick(strategy="none", epochs=1, optimizer="sgd")})
     assert found.pos_label_ == "fraud"
     assert "10.0% of them 'fraud'" in repr(found)
-    assert "always says 'fine' would have had 90.0%" in found.in_words()
+    assert "always predicts 'fine' would have an accuracy of 90.0%" in found.in_words()
     told = found.versus("blind")
     assert told["difference"] > 0
     assert told["worse"] + told["equivalent"] + told["better"] == pytest.approx(1)

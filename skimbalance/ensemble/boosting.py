@@ -8,20 +8,20 @@ from skimbalance.ensemble.threads import on_one_thread
 from skimbalance.ensemble.trees import TreeClassifier, Trees
 from skimbalance.probability.links import NUMPY
 
-# Bins of a column, and how many all columns have together at most, as far as that leaves each the fewer of these: they
-# take 20 bytes for each leaf. Of 1,000 columns, 63 bins say as much as 255, in half the time.
+# Most and least bins of a column, and the most of all columns together: they take 20 bytes for each leaf. In tables of
+# 1,000 columns, 63 bins were as good as 255, in half the time.
 _N_BINS, _FEW_BINS, _ALL_BINS = 255, 63, 32_768
 
-# Where a bound lies between two values, as a share of the way: about half, but at no fraction. Halfway between whole
-# numbers, or amounts of cents, new rows may lie, and the last bit would decide on which side.
+# Position of a bound between two values: about half, but an irrational share. Values of new rows may be exactly halfway
+# between integers, or amounts of cents, where a rounding error would decide on the side.
 _SHARE_OF_WAY = 5**0.5 - 1.7
 
 
 class Boosting(TreeClassifier):
     """scikit-learn's histogram gradient boosting, with few iterations.
 
-    It sees each value as the number of its bin. Bins are bounded by weighted quantiles, so that a weight of 2 is the
-    same as a row twice, which scikit-learn's own take long for, or do not heed.
+    It is fitted on the bin number of each value. Bins are bounded by weighted quantiles, so that a weight of 2 equals
+    repeating the row; scikit-learn's own bins are slow with weights or ignore them.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Boosting(TreeClassifier):
     Attributes
     ----------
     most_rows : int
-        Rows that it should be grown on at most: scikit-learn copies them several times.
+        Most rows that it should be grown on: scikit-learn copies them several times.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     n_features_in_ : int
@@ -45,9 +45,9 @@ class Boosting(TreeClassifier):
     n_iter_ : int
         Iterations.
     baseline_ : ndarray of shape (n_outputs,)
-        Where every row starts: log-odds of the second class of two, or of each of more.
+        Initial prediction for every row: log-odds of the second class of two, or of each class of more.
     trees_ : Trees
-        Its trees, those of an iteration one behind the other.
+        Its trees, iteration by iteration.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Boosting(TreeClassifier):
         return n_bins, edges, _bins(X, edges)
 
     def _grow(self, prepared, y, sample_weight):
-        """Grow the trees, and lay them into arrays."""
+        """Grow the trees and store them as arrays."""
         n_bins, edges, bins = prepared
         boosting = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
@@ -86,7 +86,7 @@ class Boosting(TreeClassifier):
 
     @property
     def n_outputs(self):
-        """How many numbers a row is given by the trees of an iteration."""
+        """Number of values that the trees of an iteration return for a row."""
         return len(self.baseline_)
 
     def proba_of_sums(self, sums, ops=NUMPY):
@@ -98,10 +98,10 @@ class Boosting(TreeClassifier):
 
 
 def _edges(column, sample_weight, n_bins):
-    """Return the upper bounds of a column's bins: between all values, or next to quantiles where there are too many.
+    """Return the upper bounds of a column's bins: between all values, or next to quantiles if there are too many.
 
-    A bound lies between neighbouring values, so that rounding moves none of them to another bin. They are None for a
-    column of gaps alone, on which scikit-learn's boosting fails.
+    A bound lies between neighbouring values, so that rounding moves none of them to another bin. Return None for a
+    column of missing values alone, on which scikit-learn's boosting fails.
     """
     there = ~np.isnan(column) if sample_weight is None else ~np.isnan(column) & (np.asarray(sample_weight) > 0)
     values = np.unique(column[there]).astype(np.float64)
@@ -117,7 +117,7 @@ def _edges(column, sample_weight, n_bins):
 
 
 def _bins(X, edges):
-    """Return the number of each value's bin, NaN for a gap."""
+    """Return the bin number of each value, NaN for a missing one."""
     bins = np.zeros(X.shape, dtype=np.float64, order="F")
     for j, bounds in enumerate(edges):
         if bounds is not None:
@@ -136,6 +136,6 @@ def _on_values(nodes, edges):
 
 
 def _bound(edges, threshold):
-    """Return the largest value whose bin is not above a threshold; infinity, where only gaps are."""
+    """Return the largest value whose bin is not above a threshold; infinity if there are only missing values."""
     bin_ = int(min(np.floor(threshold), len(edges)))
     return edges[bin_] if bin_ < len(edges) else np.inf

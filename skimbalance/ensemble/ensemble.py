@@ -16,31 +16,31 @@ from skimbalance.ensemble.threads import side_by_side
 from skimbalance.ensemble.trees import TreeClassifier
 from skimbalance.probability.posterior import shift_prior
 
-#: Name of each base model that ``ensemble`` takes -> its classifier, of which one is grown for each set of rows.
+#: Name of each base model that ``ensemble`` takes -> its classifier; a copy is fitted on each set of rows.
 BASE_MODELS = {"forest": Forest(), "boosting": Boosting()}
 
-# Rows from which trees are asked side by side: fewer are answered sooner than threads are found.
+# Rows from which trees predict in several threads: fewer are predicted faster than threads start.
 _MANY_ROWS = 4000
 
 
 class Ensemble:
-    """Classifiers that were grown on the rows of training: of each kind one for each set of rows.
+    """Base models fitted on the training rows: for each kind, one classifier for each set of rows.
 
     Parameters
     ----------
     columns : Columns
-        What the columns of the table hold. Levels that are "other" are so for all base models.
+        Columns of the table. Rare categories share one code ("other") for all base models.
     middle : ndarray of shape (n_features,)
-        What a gap is read as in a column that had none.
+        Median that replaces missing values in columns that had none in training.
     data_prior : ndarray of shape (n_classes,)
-        Class shares of the data.
+        Class prior of the data.
 
     Attributes
     ----------
     names : list of str
-        What each kind is called.
+        Name of each kind.
     grown : list of list of tuple (classifier, ndarray of shape (n_classes,))
-        Of each kind the classifiers, one for each set of rows, and the class shares of these.
+        For each kind, the classifier of each set of rows, and the class shares of the set.
     middle : ndarray of shape (n_features,)
         As above.
     """
@@ -54,7 +54,7 @@ class Ensemble:
         return f"<Ensemble of {', '.join(self.names)}>"
 
     def grow(self, kinds, rows, sets, rng):
-        """Grow kinds of classifiers, of each one for each set of rows: see `grow_ensemble`."""
+        """Fit a classifier of each kind on each set of rows; see `grow_ensemble`."""
         drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
         n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
         self.names = list(kinds)
@@ -62,7 +62,7 @@ class Ensemble:
         self.grown = _of_each(partial(self._grow, rows), tasks, n_rows * rows.X.shape[1])
 
     def _grow(self, rows, classifier, positions, name):
-        """Return a classifier, grown on some distinct rows, and the class shares of these."""
+        """Return a classifier fitted on some distinct rows, and the class shares of these rows."""
         index, y, weight = rows.index[positions], rows.classes[positions], rows.weight[positions]
         if has_fit_parameter(classifier, "sample_weight"):
             classifier.fit(self._read(rows.X[index]), y, sample_weight=weight)
@@ -71,8 +71,8 @@ class Ensemble:
         else:
             raise ValueError(
                 f"ensemble holds {type(classifier).__name__}, which takes no sample_weight, but rows of the table have "
-                "different weights: those given to fit, or the number of times that a row occurs. Take a classifier "
-                "that does, or leave it out."
+                "different weights: those passed to fit, or the number of times that a row occurs. Use a classifier "
+                "whose fit takes sample_weight, or remove it."
             )
         checked_classifier(classifier, y, name)
         counts = weighted_counts(y, weight, len(self._data_prior))
@@ -80,57 +80,57 @@ class Ensemble:
         return classifier, counts / counts.sum()
 
     def proba(self, X):
-        """Return P(y | x) under the prior of the data: the mean over the sets of rows.
+        """Return P(y | x) under the class prior of the data: the mean over the sets of rows.
 
         Parameters
         ----------
         X : ndarray of float32, shape (n_rows, n_features)
-            Rows; gaps are NaN.
+            Rows; missing values are NaN.
 
         Returns
         -------
         ndarray of float64, shape (n_base_models, n_rows, n_classes)
             Probabilities of each kind; every row sums to one.
         """
-        says = self._each_says([self._read(X)] * len(self.grown[0]))
-        return np.stack([np.mean(of_kind, axis=0) for of_kind in says])
+        proba = self._proba_of_each([self._read(X)] * len(self.grown[0]))
+        return np.stack([np.mean(of_kind, axis=0) for of_kind in proba])
 
     def proba_of_sets(self, X, index):
-        """Return what the classifiers of each set say of rows of its own.
+        """Return the probabilities of the classifiers of each set for rows of its own.
 
         Parameters
         ----------
         X : ndarray of float32, shape (n_table, n_features)
             Rows.
         index : ndarray of int, shape (n_sets, n_rows)
-            Which of them are those of each set.
+            Which rows to predict for each set.
 
         Returns
         -------
         ndarray of float64, shape (n_base_models, n_rows of all sets, n_classes)
             Probabilities, set after set.
         """
-        says = self._each_says([self._read(X[own]) for own in index])
-        return np.stack([np.concatenate(of_kind) for of_kind in says])
+        proba = self._proba_of_each([self._read(X[own]) for own in index])
+        return np.stack([np.concatenate(of_kind) for of_kind in proba])
 
-    def _each_says(self, X):
-        """Return for each kind what each of its classifiers says of the rows for its set."""
+    def _proba_of_each(self, X):
+        """Return for each kind the probabilities of each of its classifiers for the rows of its set."""
         tasks = [
             [(*one, rows, name) for one, rows in zip(grown, X, strict=True)]
             for name, grown in zip(self.names, self.grown, strict=True)
         ]
         if len(X[0]) < _MANY_ROWS:
-            return [[self._says(*task) for task in of_kind] for of_kind in tasks]
-        return _of_each(self._says, tasks)
+            return [[self._proba_of_one(*task) for task in of_kind] for of_kind in tasks]
+        return _of_each(self._proba_of_one, tasks)
 
     def _read(self, X):
-        """Return rows as a network of this package reads them: rare levels are one, new gaps the middle."""
+        """Return rows as a network of this package reads them: rare categories merged, new missing values imputed."""
         X = self._columns.with_others(X)
         is_gap = np.isnan(X) & ~self._columns.gaps
         return np.where(is_gap, self.middle, X) if is_gap.any() else X
 
-    def _says(self, classifier, prior, X, name):
-        """Return what one classifier says of rows, under the prior of the data."""
+    def _proba_of_one(self, classifier, prior, X, name):
+        """Return the probabilities of one classifier, under the class prior of the data."""
         proba = np.zeros((len(X), len(prior)))
         if len(X):
             answer = classifier.predict_proba(X)
@@ -141,34 +141,34 @@ class Ensemble:
 
 
 def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):
-    """Grow classifiers on the rows of training.
+    """Fit base models on the training rows.
 
     Parameters
     ----------
     kinds : dict of str to classifier
-        What `resolve_ensemble` returned.
+        Result of `resolve_ensemble`.
     rows : Rows
         Rows of the table.
     kept : ndarray of int, shape (n_kept,)
         Which of its distinct rows are trained on.
     sets : ndarray of int, shape (n_rows, n_sets)
-        Which of them each set holds.
+        Which of them are in each set.
     columns : Columns
-        What the columns of the table hold.
+        Columns of the table.
     data_prior : ndarray of shape (n_classes,)
-        Class shares of the data.
+        Class prior of the data.
     rng : numpy.random.Generator
         Source of seeds and samples.
 
     Returns
     -------
     Ensemble
-        What they say.
+        The fitted base models.
 
     Raises
     ------
     ValueError
-        If a classifier takes no weights, and rows have different ones, or has no probabilities of the classes.
+        If a classifier takes no weights although rows have different ones, or does not predict probabilities.
     """
     middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
     ensemble = Ensemble(columns, np.array(middle, dtype=np.float32), data_prior)
@@ -177,7 +177,7 @@ def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):
 
 
 def _draw(kind, rows, positions, rng):
-    """Return a classifier of a kind, with seeds of its own, and the distinct rows that it is to be grown on."""
+    """Return a new classifier of a kind, seeded, and the distinct rows to fit it on."""
     positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
     classifier = clone(kind)
     seed_nested(classifier, rng)
@@ -185,9 +185,9 @@ def _draw(kind, rows, positions, rng):
 
 
 def _of_each(function, tasks, n_numbers=0):
-    """Return for each kind what a function makes of each of its tasks (classifier, ...); see `side_by_side`.
+    """Return for each kind the results of a function for its tasks (classifier, ...); see `side_by_side`.
 
-    Trees come side by side, other classifiers, which may have threads of their own, one by one.
+    Tasks of trees run in parallel, those of other classifiers, which may use threads themselves, one by one.
     """
     are_trees = [isinstance(of_kind[0][0], TreeClassifier) for of_kind in tasks]
     done = iter(side_by_side(function, list(chain.from_iterable(compress(tasks, are_trees))), n_numbers))
@@ -198,7 +198,7 @@ def _of_each(function, tasks, n_numbers=0):
 
 
 def _bounded(classes, positions, most, rng):
-    """Return at most so many of some positions: all of the rarer classes, as far as each has an equal share."""
+    """Return a sample of at most `most` positions, with rows of rarer classes kept up to an equal class share."""
     if len(positions) <= most:
         return positions
     y, room, kept = classes[positions], most, []
@@ -210,34 +210,35 @@ def _bounded(classes, positions, most, rng):
 
 
 def _median(column, weight):
-    """Return the weighted median of a column without gaps."""
+    """Return the weighted median of a column without missing values, 0 for one with some."""
     return 0.0 if np.isnan(column).any() else weighted_quantiles(column, weight, (0.5,))[0]
 
 
-def resolve_ensemble(asked):
-    """Return the classifiers that ``ensemble`` names, by name.
+def resolve_ensemble(base_models):
+    """Return the base models of the ``ensemble`` parameter by name.
 
     Parameters
     ----------
-    asked : None, str, classifier, or list of these
-        Names of `BASE_MODELS`, or classifiers of scikit-learn's kind. Some, such as a stack, say only once they are
-        fitted whether they have ``predict_proba``.
+    base_models : None, str, classifier, or list of these
+        Names of `BASE_MODELS`, or scikit-learn classifiers. Some, such as a stack, have ``predict_proba`` only after
+        they are fitted.
 
     Returns
     -------
     dict of str to classifier
-        Classifiers; those without a name have that of their class.
+        Classifiers; those passed without a name have that of their class.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or something is no classifier.
+        If a name is unknown, or something is not a classifier.
     """
-    asked = [] if asked is None else list(asked) if isinstance(asked, list | tuple) else [asked]
+    if not isinstance(base_models, list | tuple):
+        base_models = [] if base_models is None else [base_models]
     kinds = {}
-    for one in asked:
+    for one in base_models:
         is_known = isinstance(one, str) and one in BASE_MODELS
-        if not is_known and not (isinstance(one, BaseEstimator) and is_classifier(one) and _may_say(one)):
+        if not is_known and not (isinstance(one, BaseEstimator) and is_classifier(one) and _may_have_proba(one)):
             raise ValueError(
                 f"ensemble={one!r} is unknown; it takes {', '.join(map(repr, BASE_MODELS))}, classifiers of "
                 'scikit-learn with predict_proba, a list of these, "auto" or None.'
@@ -249,6 +250,6 @@ def resolve_ensemble(asked):
     return kinds
 
 
-def _may_say(classifier):
-    """Whether a classifier has ``predict_proba``, or may have it once it is fitted."""
+def _may_have_proba(classifier):
+    """Whether a classifier has ``predict_proba``, or may have it after fit."""
     return hasattr(classifier, "predict_proba") or hasattr(type(classifier), "predict_proba")

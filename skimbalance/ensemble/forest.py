@@ -6,38 +6,38 @@ from sklearn.ensemble import ExtraTreesClassifier
 from skimbalance.ensemble.trees import TreeClassifier, Trees, between_values
 from skimbalance.probability.links import NUMPY
 
-# Half of the columns are tried at a node, rather than their square root: the metric is to ignore those without use. Of
-# wide tables fewer, whose trees would take longer than their network.
+# Half of the columns are tried at each split, rather than their square root, so that uninformative columns are ignored;
+# at most this many in wide tables, where growing trees would take longer than training the network.
 _MOST_TRIED = 32
 
-# Columns whose values all lie below this are scaled before trees are grown.
+# Columns whose values are all below this are scaled before trees are grown.
 _SMALL = 2.0**-10
 
 
 class Forest(TreeClassifier):
-    """Extremely randomised trees grown to pure leaves: scikit-learn's, in a third of the memory.
+    """Extremely randomised trees grown to pure leaves by scikit-learn, stored in a third of the memory.
 
-    A smooth network misses what single rows tell where classes lie in small islands, or rows have near-duplicates. Such
-    trees remember every row, in a metric that ignores columns without use [1]_.
+    A smooth network cannot fit classes that form small clusters, or rows that have near-duplicates. Such trees act like
+    a nearest-neighbour classifier in a metric that ignores uninformative columns [1]_.
 
     Parameters
     ----------
     n_trees : int or "auto", default="auto"
-        Number of trees. "auto" is 16, and more on small tables, where they cost little and say more: as many as have
-        65,536 rows together, at most 64.
+        Number of trees. "auto" is 65,536 divided by the number of rows, but at least 16 and at most 64: more trees on
+        small tables, where they are cheap and improve the forest most.
     random_state : int, RandomState instance or None, default=None
         Source of splits.
 
     Attributes
     ----------
     most_rows : int
-        Rows that it should be grown on at most: a node takes some twenty bytes, and there are up to two a row and tree.
+        Most rows that it should be grown on: a node takes about 20 bytes, and there are up to two per row and tree.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     n_features_in_ : int
         Number of features.
     trees_ : Trees
-        Its trees, the values of whose leaves are class shares.
+        Its trees; the values of leaves are class shares.
 
     References
     ----------
@@ -59,7 +59,7 @@ class Forest(TreeClassifier):
         self.n_trees, self.random_state = n_trees, random_state
 
     def _grow(self, X, y, sample_weight):
-        """Grow the trees, and lay them into arrays."""
+        """Grow the trees and store them as arrays."""
         tried = round(max(min(0.5 * X.shape[1], _MOST_TRIED), X.shape[1] ** 0.5))
         n_trees = int(np.clip(65_536 // len(X), 16, 64)) if self.n_trees == "auto" else self.n_trees
         grown = ExtraTreesClassifier(n_trees, max_features=max(tried, 1), random_state=self.random_state)
@@ -77,18 +77,18 @@ class Forest(TreeClassifier):
 
     @property
     def n_outputs(self):
-        """How many numbers a row is given by the trees: the shares of all classes."""
+        """Number of values that a tree returns for a row: the shares of all classes."""
         return len(self.classes_)
 
     def proba_of_sums(self, sums, ops=NUMPY):
-        """Return the mean class shares of the leaves that rows end in."""
+        """Return the mean class shares of the leaves that rows reach."""
         return sums / len(self.trees_.roots)
 
 
 def _units(X):
-    """Return for each column the exponent of the power of two that its largest value is near, 0 for ordinary columns.
+    """Return for each column the exponent of the power of two close to its largest value, 0 for ordinary columns.
 
-    scikit-learn's trees take values for equal that differ by less than 1e-7, whatever the unit of their column.
+    scikit-learn's trees treat values that differ by less than 1e-7 as equal, whatever the unit of the column.
     """
     largest = np.maximum(np.fmax.reduce(X), -np.fmin.reduce(X))
     return np.where((largest > 0) & (largest < _SMALL), np.frexp(largest)[1], 0)

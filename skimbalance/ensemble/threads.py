@@ -5,24 +5,24 @@ from functools import cache
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-# Numbers that may be in work at once: growing takes some twenty bytes for each.
+# Most numbers processed at once: growing takes about 20 bytes for each.
 _MOST_NUMBERS = 2**23
 
 
 def side_by_side(function, tasks, n_numbers):
-    """Return what a function makes of each task, in order.
+    """Return the result of a function for each task, in order, computed by several threads.
 
-    The threads of OpenMP are not used, as they cost more than they gain on small tables, and very much where cores are
-    busy; their number is, since joblib, Dask, Ray and users limit it.
+    As many threads are started as OpenMP may use, since joblib, Dask, Ray and users limit that number. OpenMP's own
+    threads are not used: they are slower on small tables, and much slower if cores are busy.
 
     Parameters
     ----------
     function : callable
-        Function that runs on one thread, most of the time without Python's lock.
+        Function that runs on one thread and releases Python's lock most of the time.
     tasks : list of tuple
         Its arguments.
     n_numbers : int
-        Numbers of the table that each copies as a whole; 0 where it takes them some at a time.
+        Numbers of the table that each task copies; 0 if it processes them in chunks.
 
     Returns
     -------
@@ -41,5 +41,5 @@ def on_one_thread():
 
 @cache
 def _openmp():
-    """Return what knows and sets the threads of OpenMP; looking for its libraries takes a while."""
+    """Return the controller of OpenMP's threads; cached, as finding its libraries takes a while."""
     return ThreadpoolController().select(user_api="openmp")

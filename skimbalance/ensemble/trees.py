@@ -6,34 +6,34 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Rows times trees that are led down at once, and levels between which those at a leaf are sorted out.
+# Rows times trees that descend at once, and the number of levels after which finished ones are removed.
 _AT_ONCE, _LEVELS = 2**16, 4
 
-# How far a drawn threshold is from values of the rows, where there is room: some steps of float32 at the largest value.
+# Distance of a drawn threshold from values of the rows, if there is room: some steps of float32 at the largest value.
 _MARGIN = 2.0**-20
 
 
 class Trees:
-    """Trees laid one behind the other.
+    """Decision trees, concatenated into arrays of nodes.
 
     Parameters
     ----------
     trees : list of tuple of ndarray
-        Of each tree, for every node: the column it asks for, the largest value that goes left, its left and right child
-        (a leaf has any that are not positive), whether a gap goes left, and its value, (n_nodes, n_outputs).
+        For each tree and every node: the column of its split, the largest value that goes left, its left and right
+        child (not positive in a leaf), whether a missing value goes left, and its value, (n_nodes, n_outputs).
 
     Attributes
     ----------
     roots : ndarray of int, shape (n_trees,)
         First node of each tree.
     feature : ndarray of int32, shape (n_nodes,)
-        Column that a node asks for.
+        Column of a node's split.
     threshold : ndarray of float32, shape (n_nodes,)
         Largest value that goes left.
     children : ndarray of int32, shape (2 * n_nodes,)
         Nodes to the left and to the right of each node; a leaf is its own child.
     gaps_left : ndarray of bool, shape (n_nodes,)
-        Whether a gap goes left.
+        Whether a missing value goes left.
     value : ndarray of float32, shape (n_nodes, n_outputs)
         Value of a node.
     """
@@ -52,12 +52,12 @@ class Trees:
         self.value = np.concatenate(values).astype(np.float32)
 
     def values(self, X):
-        """Yield the values of the leaves that rows end in, (n_trees, n_rows, n_outputs), some rows at a time.
+        """Yield the values of the leaves that rows reach, (n_trees, n_rows, n_outputs), some rows at a time.
 
         Parameters
         ----------
         X : ndarray of float32, shape (n_rows, n_features)
-            Rows, contiguous; gaps are NaN.
+            Rows, contiguous; missing values are NaN.
         """
         n_rows = max(_AT_ONCE // len(self.roots), 1)
         for begin in range(0, len(X), n_rows):
@@ -65,9 +65,9 @@ class Trees:
             yield self.value.take(self._leaves(chunk), axis=0).reshape(len(self.roots), len(chunk), -1)
 
     def sums(self, X, n_outputs):
-        """Return the sums of the values of the leaves that rows end in, ndarray of float64, (n_rows, n_outputs).
+        """Return the sums of the values of the leaves that rows reach, ndarray of float64, (n_rows, n_outputs).
 
-        Where a node has a single value, the trees are those of the outputs in turn.
+        If nodes have a single value, each tree belongs to one output, in turn.
         """
 
         def summed(values):
@@ -77,13 +77,13 @@ class Trees:
         return np.concatenate([summed(values) for values in self.values(X)])
 
     def _leaves(self, X):
-        """Return the leaves that rows end in, tree after tree: all rows go down all trees, level by level."""
+        """Return the leaves that rows reach, tree after tree: all rows descend all trees, level by level."""
         flat, has_gaps = X.ravel(), np.isnan(X).any()
         nodes, ends = np.repeat(self.roots, len(X)), np.empty(len(X) * len(self.roots), dtype=np.intp)
         under_way = np.arange(len(ends))
         first = np.tile(np.arange(len(X)) * X.shape[1], len(self.roots))
         while len(under_way):
-            # Leaves lead to themselves, so that those who have arrived are sorted out every few levels only.
+            # A leaf is its own child, so that finished rows need to be removed every few levels only.
             for _ in range(_LEVELS):
                 values = flat.take(first + self.feature.take(nodes))
                 goes_right = values > self.threshold.take(nodes)
@@ -97,10 +97,10 @@ class Trees:
 
 
 class TreeClassifier(ClassifierMixin, BaseEstimator):
-    """Classifier that scikit-learn grows, and that answers from arrays.
+    """Base class of tree ensembles that scikit-learn grows and that predict from arrays.
 
-    ``_grow`` sets these, ``trees_`` among them, from what ``_prepared`` makes of the rows; ``proba_of_sums`` makes
-    probabilities of the sums of the leaves' values, ``n_outputs`` a row.
+    ``_grow`` sets the fitted attributes, ``trees_`` among them, from the result of ``_prepared``; ``proba_of_sums``
+    computes probabilities from the sums of the leaves' values, ``n_outputs`` for each row.
     """
 
     def fit(self, X, y, sample_weight=None):
@@ -109,7 +109,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
+            Rows; missing values are NaN.
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -121,12 +121,12 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
             Fitted estimator.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
-        X = self._prepared(X, sample_weight)  # which is larger: a wide table is let go of before trees are grown
+        X = self._prepared(X, sample_weight)  # rebinds X, so that a wide table is freed before trees are grown
         self._grow(X, y, sample_weight)
         return self
 
     def _prepared(self, X, sample_weight):
-        """Return what `_grow` takes of the rows."""
+        """Return the rows in the form that `_grow` takes."""
         return X
 
     def predict_proba(self, X):
@@ -135,7 +135,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; gaps are NaN.
+            Rows; missing values are NaN.
 
         Returns
         -------
@@ -152,23 +152,23 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[proba.argmax(axis=1)]
 
     def __sklearn_tags__(self):
-        """Return scikit-learn's tags: X may hold gaps."""
+        """Return scikit-learn's tags: X may have missing values."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
 
 def between_values(nodes, X):
-    """Return thresholds that were drawn at random, moved a little from the values of rows where they are next to one.
+    """Return randomly drawn thresholds, moved away from values of the rows that are very close to them.
 
-    Rows go where they went, also if their values are computed anew in single precision, as an exported pipeline does.
+    Rows keep their leaves, even if their values are recomputed in single precision, as in an exported pipeline.
 
     Parameters
     ----------
     nodes : list of tuple of ndarray
-        Of each tree, for every node: the column it asks for, negative in a leaf, and the largest value that goes left.
+        For each tree and every node: the column of its split, negative in a leaf, and the largest value that goes left.
     X : ndarray of float32, shape (n_rows, n_features)
-        Rows that the trees were grown on; gaps are NaN.
+        Rows that the trees were grown on; missing values are NaN.
 
     Returns
     -------
@@ -193,6 +193,6 @@ def between_values(nodes, X):
 
 
 def _rounded_down(threshold):
-    """Return the largest float32 not above each number: the same single-precision values lie below it."""
+    """Return the largest float32 not above each number, which splits single-precision values in the same way."""
     rounded = threshold.astype(np.float32)
     return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)

@@ -12,16 +12,16 @@ from skimbalance.probability.decision import Decision
 
 @dataclass
 class Fit:
-    """A model to fit once per fold, and the candidates that it answers for.
+    """A model to fit once per fold, and the candidates that share it.
 
     Attributes
     ----------
     model : estimator
-        Not fitted.
+        Unfitted model.
     prefix : str or None
-        What parameters of the classifier inside are preceded by; None where there is none with a strategy.
+        Prefix of the parameters of the classifier inside it; None if no classifier in it has a strategy.
     settings : dict or None
-        What was set on the estimator that was given; None for another model.
+        Parameters that were set on the estimator; None for another model.
     rules : dict of str to object
         The ``decision`` of each candidate by its label.
     shares : bool
@@ -35,12 +35,12 @@ class Fit:
     shares: bool
 
     def set_rule(self, model, rule):
-        """Set a decision on a copy of the model, fitted or not, where it takes one."""
+        """Set a decision on a copy of the model, fitted or not, if it takes one."""
         if self.shares:
             model.set_params(**{f"{self.prefix}decision": rule})
 
     def rule_of_fit(self, classes, positive):
-        """Return the rule to fit with: one that looks at rows, if any does, since others need nothing of the fit."""
+        """Return the decision to fit with: one that needs held-out rows, if any does."""
         looks_at_rows = {}
         for label, rule in self.rules.items():
             try:
@@ -57,7 +57,7 @@ def labelled(strategies):
     Raises
     ------
     ValueError
-        If there are none, or labels are alike or no text.
+        If there are none, or labels are equal or not strings.
     """
     if isinstance(strategies, dict):
         named = list(strategies.items())
@@ -68,11 +68,11 @@ def labelled(strategies):
     for label, one in named:
         if not isinstance(label, str) or not label.strip():
             raise ValueError(
-                f"strategies has the label {label!r}; labels are text that is not empty, such as "
+                f"strategies has the label {label!r}; labels must be non-empty strings, such as "
                 f"{{{str(label).strip() or 'focal'!r}: ...}}."
             )
         if label in by_label:
-            raise ValueError(f"Two strategies have the label {label!r}; give them as a dict with a label for each.")
+            raise ValueError(f"Two strategies have the label {label!r}; pass them as a dict with a label for each.")
         by_label[label] = one
     if not by_label:
         raise ValueError("strategies is empty; it takes at least one.")
@@ -80,7 +80,7 @@ def labelled(strategies):
 
 
 def _label(strategy):
-    """Return what a strategy is called where nobody has said."""
+    """Return the default label of a strategy."""
     if isinstance(strategy, dict):
         return ", ".join(f"{value}" if name == "strategy" else f"{name}={value}" for name, value in strategy.items())
     if isinstance(strategy, list | tuple):
@@ -93,20 +93,20 @@ def _label(strategy):
 
 
 def plan_fits(estimator, prefix, candidates, classes, positive, random_state):
-    """Return the fits that the strategies ask for.
+    """Return the fits that the strategies need.
 
     Parameters
     ----------
     estimator : estimator
-        What strategies are set on.
+        Estimator on which strategies are set.
     prefix : str
-        What parameters of the classifier that it ends in are preceded by.
+        Prefix of the parameters of the classifier that it ends in.
     candidates : dict of str to object
         Strategies and other models by label.
     classes : ndarray of shape (n_classes,)
         Labels.
     positive : int or None
-        Position of the positive one of two, for classifiers that are told none.
+        Position of the positive one of two, for classifiers whose ``pos_label`` is None.
     random_state : int, RandomState instance or None
         Source of seeds.
 
@@ -149,19 +149,19 @@ def _fit_of(label, one, estimator, prefix):
 
 
 def _differ_in_rule(fit, new):
-    """Return whether a further fit differs from one that is planned in its decision, and in nothing else."""
+    """Return whether a new fit differs from a planned one only in its decision."""
     if not (fit.shares and new.shares) or any(_are_alike(rule, *new.rules.values()) for rule in fit.rules.values()):
         return False
     if None not in (fit.settings, new.settings):
-        asked = [{name: value for name, value in of.settings.items() if name != "decision"} for of in (fit, new)]
-        if _are_alike(*asked):
+        settings = [{name: value for name, value in of.settings.items() if name != "decision"} for of in (fit, new)]
+        if _are_alike(*settings):
             return True
     ruleless = [clone(of.model).set_params(**{f"{of.prefix}decision": None}) for of in (fit, new)]
     return _are_alike(*ruleless)
 
 
 def _are_alike(one, other):
-    """Return whether two parameters are the same; of objects that cannot be compared, only one and the same is."""
+    """Return whether two parameters are equal; objects that cannot be compared must be identical."""
     if one is other:
         return True
     if type(one) is not type(other):

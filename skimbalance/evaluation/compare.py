@@ -17,7 +17,7 @@ from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.words import INTERRUPTED
 from skimbalance.probability.decision import cost_matrix, known_positive
 
-#: What is compared where nothing is said.
+#: Strategies compared by default.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
 
 
@@ -25,63 +25,63 @@ def compare_strategies(
     estimator, X, y, *, strategies=USUAL, scoring=None, cv=5, pos_label=None, costs=None, budget=0.05,
     sample_weight=None, groups=None, params=None, n_jobs=None, random_state=None, verbose=1,
 ):  # fmt: skip
-    """Compare remedies, and other models, on the same folds.
+    """Compare strategies, and other models, on the same folds.
 
     Parameters
     ----------
     estimator : ImbalancedKerasClassifier, or a pipeline or search that ends in one
-        What the strategies are set on.
+        Estimator on which the strategies are set.
     X : {array-like, dataframe} of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,)
         Labels.
     strategies : list or dict, default=`USUAL`
-        What `strategy` takes: names, objects, lists of these; dicts of parameters of the classifier, such as
-        ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other classifiers of scikit-learn's kind, which
-        are taken as they are. A dict gives each a label, which is text. Candidates that differ in their `decision`
-        alone share one fit per fold.
+        Values of `strategy`: names, objects, or lists of these; dicts of parameters of the classifier, such as
+        ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other scikit-learn classifiers, which are compared
+        unchanged. A dict of candidates gives each a label, which must be a string. Candidates that differ only in their
+        `decision` share one fit per fold.
     scoring : str, callable, list or dict, default=None
-        Scores besides the usual ones, as `cross_validate` takes them: more is better. None may have the name of a usual
-        one, such as "cost". A score is left out of the folds in which its scorer fails or gives NaN.
+        Additional scores, as `cross_validate` takes them: greater is better. None of them may have the name of a
+        built-in score, such as "cost". A score is missing in folds in which its scorer fails or returns NaN.
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled.
     pos_label : label, default=None
-        Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. Classifiers that are
-        told none take it too, so that rules and scores mean the same label.
+        Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. It is also set on
+        classifiers whose ``pos_label`` is None, so that decisions and scores use the same label.
     costs : dict or array-like, default=None
-        Costs of mistakes, as `decision` takes them; adds a score "cost", the mean for each row under the labels of
-        least expected cost by the probabilities of each model (`decide`). All other scores of labels, such as F1, are
-        of what ``predict`` returns.
+        Costs of mistakes, as `decision` takes them; adds a score "cost", the mean cost per row of the labels of least
+        expected cost under the probabilities of each model (`decide`). All other scores of labels, such as F1, use
+        the labels of ``predict``.
     budget : float in (0, 1), default=0.05
-        Share of the rows that can be looked at, for "recall at a budget".
+        Share of the rows that can be inspected, for "recall at a budget".
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, in fits and in scores; a row of weight zero is not scored.
     groups : array-like of shape (n_samples,), default=None
         Groups, for the splitter.
     params : dict, default=None
-        What `fit` of `estimator` is given besides, such as callbacks; what has one value a row is cut to the fold.
-        Other classifiers get none of it.
+        Further arguments of `fit` of `estimator`, such as callbacks; those with one value per row are split with the
+        folds. They are not passed to other classifiers.
     n_jobs : int, default=None
-        Fits that run side by side, in processes that each start TensorFlow; one process is usually the faster choice.
+        Number of parallel processes, each of which starts TensorFlow; one process is usually faster.
     random_state : int, RandomState instance or None, default=None
-        Source of folds, and of all seeds that the models are given.
+        Source of folds, and of the seeds of models that have none.
     verbose : int, default=1
-        1 says how many fits are done, and how long the others will take.
+        1 prints how many fits are done, and the time left.
 
     Returns
     -------
     StrategyComparison
-        Scores, out-of-fold probabilities and decisions; printed, a table and what it says. Models are scored by what
-        their ``predict_proba`` and ``predict`` return, which should refer to the population of `y`: a sampler in a
-        pipeline before the classifier asks for a `target_prior` there. After an interruption (Ctrl-C), a comparison of
-        the fits that are finished, which says so; where none is, the interruption goes on.
+        Scores, out-of-fold probabilities and decisions; printed as a table with a summary. Models are scored by their
+        ``predict_proba`` and ``predict``, which should refer to the population of `y`: set a `target_prior` on a
+        classifier that follows a sampler in a pipeline. After an interruption (Ctrl-C), the comparison holds the
+        finished fits and reports the interruption; without a finished fit, KeyboardInterrupt is raised.
 
     Raises
     ------
     ValueError
-        Before anything is fitted: if the estimator does not end in a classifier with a `strategy`, strategies are none
-        or their labels alike or no text, or a score has a name that is taken. A fit that fails is part of the result:
-        the candidate is compared on the other folds.
+        Before anything is fitted: if the estimator does not end in a classifier with a `strategy`, there are no
+        strategies, their labels are equal or not strings, or a score has a reserved name. A fit that fails raises no
+        error: the candidate is compared on the other folds.
 
     Examples
     --------
@@ -130,12 +130,12 @@ def compare_strategies(
 
 
 def _known_prefix(estimator):
-    """Return what parameters of the classifier that an estimator ends in are preceded by."""
+    """Return the prefix of the parameters of the classifier that an estimator ends in."""
     prefix = prefix_of_classifier(estimator)
     if prefix is None:
         raise ValueError(
-            f"estimator={estimator!r} does not end in a classifier with a strategy; give an "
-            "ImbalancedKerasClassifier, or a pipeline or search that ends in one. Other models go among the strategies."
+            f"estimator={estimator!r} does not end in a classifier with a strategy; pass an "
+            "ImbalancedKerasClassifier, or a pipeline or search that ends in one, and other models in strategies."
         )
     return prefix
 
@@ -149,7 +149,7 @@ def _positive(codes, classes, pos_label):
 
 
 def _run(calls, n_jobs, verbose):
-    """Run the fits, and say how far they are; return those that are finished where the user interrupts the others."""
+    """Run the fits and print their progress; return the finished ones if the user interrupts the others."""
     began, results = time.perf_counter(), []
     try:
         for result in _parallel(n_jobs)(calls):
@@ -169,7 +169,7 @@ def _run(calls, n_jobs, verbose):
 
 
 def _parallel(n_jobs):
-    """Return what runs calls: one result after the other where its backend can, else (Ray) all at the end."""
+    """Return a Parallel that yields results as they finish, or all at the end if its backend (Ray) cannot."""
     try:
         return Parallel(n_jobs, return_as="generator")
     except ValueError:

@@ -10,37 +10,37 @@ from skimbalance.plotting import plot_comparison
 
 
 class StrategyComparison:
-    """Result of `compare_strategies`; printed, a table and what it says in words.
+    """Result of `compare_strategies`; printed as a table with a summary in words.
 
-    Candidates are compared on the folds in which each of them has the score: a fold in which one could not be fitted,
-    or in which the score is undefined, is left out for all, and the text says how many are left and why. A candidate
-    that has a score in half of the folds of the others, or fewer, is set aside: it comes last, and the others are
-    compared without it.
+    Candidates are compared on the folds in which all of them have the score: a fold in which one could not be fitted,
+    or in which the score is undefined, is left out for all, and the summary reports how many are left and why. A
+    candidate that has a score in half of the folds of the others, or fewer, is set aside: it is listed last, and the
+    others are compared without it.
 
     Attributes
     ----------
     scores_ : dict of str to dict of str to ndarray of shape (n_splits,)
-        Scores of each candidate that did not fail in every fold, fold by fold; NaN in folds in which it failed, and
-        where a score is undefined, such as average precision where no row of the fold is positive.
+        Scores of each candidate that did not fail in every fold, fold by fold; NaN in folds in which it failed, or in
+        which a score is undefined, such as average precision in a fold without positive rows.
     oof_proba_ : dict of str to ndarray of shape (n_samples, n_classes)
-        Probabilities of rows that a model was not fitted on, as its ``predict_proba`` gives them; the mean where a row
-        was tested more than once, NaN where it never was, or where the fold failed.
+        Out-of-fold probabilities, as ``predict_proba`` returns them; the mean for rows that were tested more than once,
+        NaN for rows that were never tested, or whose fold failed.
     decisions_ : dict of str to ndarray of shape (n_samples,)
-        Labels that a model decided for, the last where a row was tested more than once; rows never tested hold the
-        first label: see where `oof_proba_` is NaN.
+        Out-of-fold labels of ``predict``, the last for rows that were tested more than once. Rows that were never
+        tested have the first label; `oof_proba_` is NaN there.
     errors_ : dict of str to str
-        Error of the first fold, of candidates that failed in every fold. They have no scores.
+        Error of the first fold, for candidates that failed in every fold. They have no scores.
     failed_folds_ : dict of str to dict of int to str
-        Errors by the number of the fold, from 0 on, of candidates that failed in any fold, or in all.
+        Errors by fold number, from 0, of candidates that failed in some or all folds.
     warnings_ : dict of str to list of str
-        What fits warned of, each once.
+        Warnings of the fits, without repetitions.
     seconds_ : dict of str to dict of str to float
-        Median seconds of "fit" and "predict", and what the slowest fold of the first architecture took longer:
-        "compilation". Candidates that share a fit each report all of it.
+        Median seconds of "fit" and "predict", and the additional time of the first fold, "compilation". Candidates
+        that share a fit each report all of it.
     histories_ : dict of str to list of dict
-        Losses and scores over the epochs, fold by fold without those that failed, of candidates that have any.
+        Losses and scores over the epochs, for each fold that did not fail, of candidates that have a history.
     thresholds_ : dict of str to float
-        Probability from which the positive label of two is predicted, the median over the folds; of candidates whose
+        Probability from which the positive label of two is predicted, the median over the folds, for candidates whose
         labels follow from a threshold in every fold that did not fail.
     classes_ : ndarray of shape (n_classes,)
         Labels.
@@ -49,7 +49,7 @@ class StrategyComparison:
     costs_ : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes, [true class, predicted class].
     interrupted_ : str or None
-        Where the user interrupted the comparison, how many fits were finished; the other folds count as failed.
+        If the user interrupted the comparison, how many fits were finished; the other folds count as failed.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class StrategyComparison:
     True
     """
 
-    #: Scores of which less is better.
+    #: Scores for which smaller is better.
     less_is_better = LESS_IS_BETTER
 
     def __init__(self, folds, splits, classes, codes, positive, costs=None, sample_weight=None):
@@ -82,7 +82,7 @@ class StrategyComparison:
             self._add(label, of_label)
 
     def _add(self, label, folds):
-        """Take in the folds of one candidate."""
+        """Add the results of one candidate."""
         failed = {i: fold["error"] for i, fold in enumerate(folds) if "error" in fold}
         if failed:
             self.failed_folds_[label] = failed
@@ -112,7 +112,7 @@ class StrategyComparison:
             self.histories_[label] = [fold["history"] for fold in fitted]
 
     def _add_rows(self, label, tested):
-        """Take in what one candidate says of the rows that it was tested on, (fold, rows) after (fold, rows)."""
+        """Add the out-of-fold predictions of one candidate, from pairs (fold, rows)."""
         total, n_tested = np.zeros((len(self._codes), len(self.classes_))), np.zeros(len(self._codes))
         decided = np.zeros(len(self._codes), dtype=np.intp)
         for fold, rows in tested:
@@ -169,26 +169,26 @@ class StrategyComparison:
         return best
 
     def versus(self, other, label=None, score="average precision", region=0.0):
-        """Return how much better one candidate is than another, and how sure that is.
+        """Return how much better one candidate is than another, with a confidence interval and probabilities.
 
         Parameters
         ----------
         other : str
             Label of the other candidate.
         label : str, default=None
-            Label of the one; None is the best by this score.
+            Label of the first candidate; None is the best by this score.
         score : str, default="average precision"
             Name of the score.
         region : float, default=0.0
-            Differences up to this size count as none.
+            Differences up to this size count as equivalent.
 
         Returns
         -------
         dict of str to float
-            "difference" (above zero where the one is better), its 95 % interval "low" and "high", corrected for folds
-            that share rows of training, and the probabilities that the other is "worse", "equivalent" or "better". The
+            "difference" (positive if the first is better), its 95 % confidence interval "low" and "high", corrected for
+            overlapping training sets, and the probabilities that the other is "worse", "equivalent" or "better". The
             folds are those of `shared_folds`; for a candidate that is set aside, those that both have. All are NaN
-            where there is none, and all but the difference where there is one.
+            without a fold, and all but the difference with a single fold.
         """
         check_size(region, "region")
         label = self.best(score) if label is None else label
@@ -205,21 +205,21 @@ class StrategyComparison:
         }  # fmt: skip
 
     def summary(self, score="average precision", region=0.0):
-        """Return the mean scores of every candidate, best first, with the interval of one of them.
+        """Return the mean scores of every candidate, best first, with the confidence interval of one score.
 
         Parameters
         ----------
         score : str, default="average precision"
-            Score by which candidates are ordered and told apart.
+            Score by which candidates are ordered and compared.
         region : float, default=0.0
-            Differences up to this size count as none.
+            Differences up to this size count as equivalent.
 
         Returns
         -------
         pandas.DataFrame or dict of str to list
-            One line a candidate: means; "low" and "high" of the score; how much worse than the best, and how probable
-            it is that it is "worse", "equivalent" or "better"; seconds; in how many folds it did not fail, and the
-            first error. A dict of columns where pandas is not installed.
+            One line per candidate: means; "low" and "high" of the score; its difference from the best, and the
+            probabilities that it is "worse", "equivalent" or "better"; seconds; the number of folds in which it did not
+            fail, and its first error. A dict of columns if pandas is not installed.
         """
         lines, names = [], self._names()
         for label in self.ordered(score):
@@ -243,7 +243,7 @@ class StrategyComparison:
         return pd.DataFrame(columns).set_index("strategy")
 
     def _versus_best(self, label, score, region=0.0):
-        """Return how a candidate compares to the best one, NaN where none is best."""
+        """Return how a candidate compares to the best one, NaN if none is best."""
         best = self.ordered(score)[0]
         return self.versus(label, best, score, region)
 
@@ -258,10 +258,10 @@ class StrategyComparison:
         return sorted(self.scores_, key=place)
 
     def interval(self, label, score="average precision"):
-        """Return the mean of a candidate's score, and the ends of its corrected 95 % interval.
+        """Return the mean of a candidate's score, and the ends of its corrected 95 % confidence interval.
 
         The folds are those of `shared_folds`; for a candidate that is set aside, all that it has. The ends are NaN for
-        fewer than two folds, the mean for none.
+        fewer than two folds, the mean without a fold.
         """
         values, (folds, compared) = self._values(label, score), self.shared_folds(score)
         if label not in compared:
@@ -269,25 +269,25 @@ class StrategyComparison:
         return corrected_interval(values[folds], self._share_of(folds))
 
     def _share_of(self, folds):
-        """Return the share of the rows that folds test, their mean."""
+        """Return the mean share of the rows that folds test."""
         return float(self._test_shares[folds].mean()) if folds.any() else np.nan
 
     def out_of_fold(self, label, rows=True):
-        """Return of the rows that were tested: labels, probabilities of the positive label of two, and weights.
+        """Return labels, probabilities of the positive label of two, and weights of the rows that were tested.
 
         Parameters
         ----------
         label : str
             Label of the candidate.
         rows : bool or ndarray of bool, shape (n_samples,), default=True
-            Which rows to take of those that were tested.
+            Which of the tested rows to return.
         """
         proba = self.oof_proba_[label][:, self._positive]
         tested = ~np.isnan(proba) & rows
         return self.classes_[self._codes[tested]], proba[tested], None if self._weight is None else self._weight[tested]
 
     def short_labels(self):
-        """Return the labels of all candidates as tables and pictures show them, by label."""
+        """Return short labels of all candidates for tables and plots, by label."""
         return short_labels([*self.scores_, *self.errors_])
 
     def plot(self, kind="scores", ax=None):
@@ -296,32 +296,32 @@ class StrategyComparison:
         Parameters
         ----------
         kind : str, default="scores"
-            "scores": a dot and a corrected 95 % interval for each candidate and score. For two classes, of out-of-fold
-            probabilities, a curve for each candidate: "precision_recall"; "reliability"
+            "scores": a dot and a corrected 95 % confidence interval for each candidate and score. For two classes, a
+            curve of the out-of-fold probabilities of each candidate: "precision_recall"; "reliability"
             (`ReliabilityDisplay`); "threshold" (`ThresholdDisplay`: F1, with a dot at the threshold that is used, or
-            the cost where there are costs, with a dot at the threshold of least expected cost); "net_benefit"
-            (`NetBenefitDisplay`). They are of the rows for which all candidates have probabilities. "history": losses
-            and average precision over the epochs, a line a fold.
+            the cost if there are costs, with a dot at the threshold of least expected cost); "net_benefit"
+            (`NetBenefitDisplay`). They use the rows for which all candidates have probabilities. "history": losses
+            and average precision over the epochs, a line per fold.
         ax : matplotlib Axes or array of these, default=None
-            Where to draw; None makes a figure. "scores" takes four, "history" two.
+            Axes to draw on; None creates a figure. "scores" takes four, "history" two.
 
         Returns
         -------
         ndarray of matplotlib Axes
-            What was drawn on.
+            The axes.
         """
         return plot_comparison(self, kind, ax)
 
     def in_words(self, score="average precision"):
-        """Return what the comparison says, in a few sentences."""
+        """Return a summary of the comparison in a few sentences."""
         if not self.scores_:
             self.best(score)
         return " ".join([*sentences(self, score), *notes(self)])
 
     def __repr__(self):
-        """Return the table and what it says."""
+        """Return the table and a summary."""
         return as_text(self)
 
     def _repr_html_(self):
-        """Return the table and what it says, for notebooks."""
+        """Return the table and a summary as HTML, for notebooks."""
         return as_html(self)

@@ -21,7 +21,7 @@ class Table:
     Attributes
     ----------
     X, y : array-like
-        Rows and labels, as they were given.
+        Rows and labels, as the caller passed them.
     codes : ndarray of int, shape (n_samples,)
         Class indices.
     classes : ndarray of shape (n_classes,)
@@ -46,12 +46,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is scored.
+    """Settings of the scores.
 
     Attributes
     ----------
     budget : float
-        Share of the rows that can be looked at.
+        Share of the rows that can be inspected.
     costs : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes.
     own : OwnScores or None
@@ -64,7 +64,7 @@ class Scoring:
 
 
 def fit_fold(fit, table, split, params, scoring):
-    """Fit a model on one fold, and return what each of its candidates says of the other rows.
+    """Fit a model on one fold, and return the predictions and scores of each of its candidates on the test rows.
 
     Parameters
     ----------
@@ -75,15 +75,15 @@ def fit_fold(fit, table, split, params, scoring):
     split : tuple of (train, test)
         Positions of rows.
     params : dict or None
-        What ``fit`` is given besides.
+        Further arguments of ``fit``.
     scoring : Scoring
-        What is scored.
+        Settings of the scores.
 
     Returns
     -------
     dict of str to dict
-        By label: "scores", "proba", "labels", "seconds", "predict seconds", "warnings", "threshold", "history", and of
-        the caller's own scores the names, "own", and what their scorers failed with, "complaints"; or "error" alone.
+        By label: "scores", "proba", "labels", "seconds", "predict seconds", "warnings", "threshold", "history", "own"
+        (names of the caller's scores) and "complaints" (errors of their scorers); or "error" alone.
     """
     train, _ = split
     model = clone(fit.model)
@@ -111,13 +111,13 @@ def fit_fold(fit, table, split, params, scoring):
 
 
 def _test(model, table, split, scoring):
-    """Return what a fitted model says of the rows of a fold, and its scores."""
+    """Return the predictions of a fitted model for the test rows of a fold, and its scores."""
     _, test = split
     rows, classes, y = _safe_indexing(table.X, test), table.classes, table.codes[test]
     if not hasattr(model, "predict_proba"):
         raise ValueError(
-            f"{type(model).__name__} gives no probabilities, by which models are compared. Take one with "
-            "predict_proba, or put it into sklearn.calibration.CalibratedClassifierCV."
+            f"{type(model).__name__} has no predict_proba, but models are compared by their probabilities. Use a "
+            "model with predict_proba, or wrap it in sklearn.calibration.CalibratedClassifierCV."
         )
     began = time.perf_counter()
     predicted = model.predict(rows)
@@ -148,7 +148,7 @@ def _test(model, table, split, scoring):
 
 
 def _positions(labels, classes, what, length):
-    """Return the positions of labels among the classes, or refuse what is none of them."""
+    """Return the class indices of labels; raise for unknown labels."""
     labels = np.asarray(labels)
     if labels.shape == (length, 1):
         labels = labels[:, 0]
@@ -157,10 +157,10 @@ def _positions(labels, classes, what, length):
     positions = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     unknown = labels[classes[positions] != labels]
     if len(unknown):
-        raise ValueError(f"{what} has the label {unknown.tolist()[0]!r}, which is none of {classes.tolist()}.")
+        raise ValueError(f"{what} has the label {unknown.tolist()[0]!r}, which is not one of {classes.tolist()}.")
     return positions
 
 
 def _said(error):
-    """Return an error in one text."""
+    """Return an error as text, with its type."""
     return f"{type(error).__name__}: {error}"

@@ -6,12 +6,12 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from skimbalance.probability.decision import decide
 
-#: Scores of which less is better.
+#: Scores for which smaller is better.
 LESS_IS_BETTER = {"log-loss", "refinement", "calibration", "Brier", "cost"}
 
 
 def score_names(budget):
-    """Return the names of all scores that a comparison has by itself; "recall at" is of two classes alone."""
+    """Return the names of the built-in scores of a comparison; "recall at" is for two classes only."""
     return [
         "average precision", "ROC AUC", "log-loss", "refinement", "calibration", "Brier", "F1", "balanced accuracy",
         "accuracy", _recall_name(budget), "cost",
@@ -26,15 +26,15 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     y : ndarray of int, shape (n_samples,)
         Class indices.
     proba : ndarray of shape (n_samples, n_classes)
-        Probabilities at the prior of the data.
+        Probabilities under the class prior of the data.
     labels : ndarray of int, shape (n_samples,)
-        Class indices that the model decided for.
+        Predicted class indices.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights; rows of weight zero count as absent.
+        Weights; rows of weight zero are ignored.
     positive : int or None
-        Position of the positive class of two; None takes the mean over the classes that are among the rows.
+        Position of the positive class of two; None takes the mean over the classes that occur in the rows.
     budget : float in (0, 1)
-        Share of the rows that can be looked at.
+        Share of the rows that can be inspected.
     costs : ndarray of shape (n_classes, n_classes), default=None
         Costs, [true class, predicted class].
 
@@ -42,23 +42,23 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
     -------
     dict of str to float
         Scores by name, NaN where a score is undefined on these rows: average precision and recall without a positive
-        row; ROC AUC, refinement, calibration and balanced accuracy where all rows are of one class; F1 of two classes
-        where no row is positive or predicted to be. "refinement" is the log-loss that is left once the probabilities
-        are recalibrated on these rows, "calibration" what recalibration gains. "cost" is that of the labels of least
+        row; ROC AUC, refinement, calibration and balanced accuracy if all rows are of one class; F1 of two classes if
+        no row is positive or predicted to be. "refinement" is the log-loss that remains after the probabilities are
+        recalibrated on these rows, "calibration" the reduction by recalibration. "cost" is that of the labels of least
         expected cost under `proba`, whatever `labels` are.
 
     Raises
     ------
     ValueError
-        If no row has a weight, or a probability is no finite number.
+        If no row has a positive weight, or a probability is not finite.
     """
     if not np.isfinite(proba).all():
-        raise ValueError(f"predict_proba gives {proba[~np.isfinite(proba)][0]}, which is no probability.")
+        raise ValueError(f"predict_proba gives {proba[~np.isfinite(proba)][0]}, which is not a probability.")
     if sample_weight is not None:
         kept = sample_weight > 0
         y, proba, labels, sample_weight = y[kept], proba[kept], labels[kept], sample_weight[kept]
     if not len(y):
-        raise ValueError("No row that the fold tests has a weight above zero.")
+        raise ValueError("No test row of the fold has a positive weight.")
     one_hot, weight, present = np.eye(proba.shape[1])[y], sample_weight, np.unique(y)
     log_loss = _log_loss(y, np.log(_clipped(proba)), weight)
     refinement = _recalibrated_log_loss(y, proba, weight) if len(present) > 1 else np.nan
@@ -83,12 +83,12 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
 
 
 def _recall_name(budget):
-    """Return what the recall at a budget is called."""
+    """Return the name of the recall at a budget."""
     return f"recall at {budget:.0%}"
 
 
 def _mean_over(present, positive, score, one_hot, proba, weight):
-    """Return a score of the positive class of two, or its mean over the classes present; NaN without such a class."""
+    """Return a score of the positive class, or its mean over the classes present; NaN if there is no such class."""
     classes = present if positive is None else np.intersect1d(present, positive)
     if not len(classes):
         return np.nan
@@ -96,14 +96,14 @@ def _mean_over(present, positive, score, one_hot, proba, weight):
 
 
 def _f1(y, labels, weight, positive, present):
-    """Return F1 of the positive class of two, NaN where it is neither true nor predicted, or the mean over classes."""
+    """Return F1 of the positive class (NaN if it is neither true nor predicted), or the mean over classes."""
     if positive is None:
         return f1_score(y, labels, labels=present, average="macro", sample_weight=weight, zero_division=0.0)
     return f1_score(y == positive, labels == positive, sample_weight=weight, zero_division=np.nan)
 
 
 def _balanced_accuracy(y, labels, weight, present):
-    """Return the mean recall of the classes present, NaN where that is one."""
+    """Return the mean recall of the classes present, NaN if there is only one."""
     if len(present) < 2:
         return np.nan
     is_right, weight = labels == y, np.ones(len(y)) if weight is None else weight
@@ -111,7 +111,7 @@ def _balanced_accuracy(y, labels, weight, present):
 
 
 def _recall_at(is_positive, score, weight, budget):
-    """Return the share of the positive rows among those of the highest scores, as many as can be looked at."""
+    """Return the share of the positive rows that are among the highest scores, within the budget."""
     if not is_positive.any():
         return np.nan
     weight = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -122,7 +122,7 @@ def _recall_at(is_positive, score, weight, budget):
 
 
 def _clipped(proba):
-    """Return probabilities above zero: a model that is sure and wrong pays for one in ten million."""
+    """Return probabilities clipped at one in ten million, so that the log-loss is finite."""
     proba = np.maximum(proba, 1e-7)
     return proba / proba.sum(axis=1, keepdims=True)
 

@@ -8,26 +8,26 @@ from sklearn.metrics import check_scoring, get_scorer_names
 
 from skimbalance.evaluation.scores import score_names
 
-# What scikit-learn warns of where it calls average precision 0, in place of an UndefinedMetricWarning.
+# scikit-learn's warning for an undefined average precision, which is not an UndefinedMetricWarning.
 _NO_POSITIVE = "No positive class found in y_true"
 
 
 class OwnScores:
-    """Scores of the caller's own, of which more is better.
+    """Additional scores that the caller passes; greater is better.
 
     Parameters
     ----------
     estimator : estimator
-        What scorers are checked against.
+        Estimator that scorers are checked against.
     scoring : str, callable, list or dict
         As `cross_validate` takes it.
     budget : float
-        Share of the rows that can be looked at.
+        Share of the rows that can be inspected.
 
     Raises
     ------
     ValueError
-        If a score has the name of one that a comparison has by itself, or a name that is no text.
+        If a score has the name of a built-in one, or a name that is not a string.
     """
 
     def __init__(self, estimator, scoring, budget):
@@ -37,40 +37,40 @@ class OwnScores:
         elif not isinstance(scoring, dict):
             scoring = {name: name for name in ([scoring] if isinstance(scoring, str) else scoring)}
         usual = [name for name, one in scoring.items() if name in self.taken and name == one in get_scorer_names()]
-        asked = {name: one for name, one in scoring.items() if name not in usual}
-        self._refuse(asked)
-        self.scorers = {name: check_scoring(estimator, one) for name, one in asked.items()}
+        own = {name: one for name, one in scoring.items() if name not in usual}
+        self._refuse(own)
+        self.scorers = {name: check_scoring(estimator, one) for name, one in own.items()}
 
     def _refuse(self, names):
-        """Refuse names of scores that are taken, or no text."""
+        """Raise for names of scores that are reserved, or not strings."""
         for name in names:
             if not isinstance(name, str) or not name.strip():
-                raise ValueError(f"scoring has the name {name!r}; names of scores are text that is not empty.")
+                raise ValueError(f"scoring has the name {name!r}; names of scores must be non-empty strings.")
             if name in self.taken:
                 raise ValueError(
-                    f"scoring has a score named {name!r}, as a score that every comparison has; give it another name. "
-                    f"Taken are {', '.join(map(repr, self.taken))}."
+                    f"scoring has a score named {name!r}, like a built-in score; give it another name. Reserved names "
+                    f"are {', '.join(map(repr, self.taken))}."
                 )
 
     def __call__(self, model, X, y, lacks_a_class):
-        """Return what the scorers say of a fitted model on the rows of a fold.
+        """Return the scores of a fitted model on the test rows of a fold.
 
         Parameters
         ----------
         model : estimator
-            Fitted.
+            Fitted model.
         X, y : array-like
             Rows and labels.
         lacks_a_class : bool
-            Whether these rows do not hold every class. A score of which scikit-learn then warns that it is undefined
-            is NaN; where the rows hold every class, it is what the scorer says of a model that predicts too few.
+            Whether these rows lack a class. A score is then NaN if scikit-learn warns that it is undefined; otherwise
+            such a warning concerns a model that does not predict every class, and the score is kept.
 
         Returns
         -------
         scores : dict of str to float
-            By name; NaN also where a scorer fails.
+            Scores by name; NaN also if a scorer fails.
         complaints : dict of str to str
-            By name, why there is no score.
+            Reason for a missing score, by name.
         """
         scores, complaints = {}, {}
         for name, scorer in self.scorers.items():

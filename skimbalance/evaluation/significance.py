@@ -5,10 +5,10 @@ from scipy import stats
 
 
 def corrected_interval(values, test_share, level=0.95):
-    r"""Return the mean of scores of folds, and an interval for it.
+    r"""Return the mean of the scores of folds, and its confidence interval.
 
-    The variance of the mean is :math:`s^2 (1/n + \rho / (1 - \rho))` rather than :math:`s^2 / n`, as folds share rows
-    of training [1]_.
+    The variance of the mean is :math:`s^2 (1/n + \rho / (1 - \rho))` rather than :math:`s^2 / n`, since the training
+    sets of folds overlap [1]_.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def corrected_interval(values, test_share, level=0.95):
     test_share : float in (0, 1)
         Share of the rows that a fold tests, :math:`\rho`.
     level : float, default=0.95
-        Probability of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -37,16 +37,16 @@ def corrected_interval(values, test_share, level=0.95):
 
 
 def probabilities(differences, test_share, region=0.0):
-    """Return how probable it is that a model is worse, as good, or better: the correlated Bayesian t-test [1]_.
+    """Return the probabilities that a model is worse, equivalent or better: the correlated Bayesian t-test [1]_.
 
     Parameters
     ----------
     differences : array-like of shape (n_splits,)
-        How much better it was than another, fold by fold.
+        Differences of its scores to those of another model, fold by fold.
     test_share : float in (0, 1)
         Share of the rows that a fold tests.
     region : float, default=0.0
-        Differences up to this size count as none.
+        Differences up to this size count as equivalent.
 
     Returns
     -------

@@ -11,19 +11,19 @@ from skimbalance._nesting import has_strategy
 
 
 def fit_weighted(model, X, y, sample_weight, params):
-    """Fit a model, with weights where there are any.
+    """Fit a model, with sample weights if there are any.
 
     Parameters
     ----------
     model : estimator
-        A copy that may be changed: classifiers inside of wrappers that pass weights on only by scikit-learn's metadata
-        routing are set to request them, unless the user has turned routing on and decides that.
+        A copy that may be changed: classifiers inside meta-estimators that pass weights on only by scikit-learn's
+        metadata routing are set to request them, unless the user has enabled routing.
     X, y : array-like
         Rows and labels.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights.
     params : dict
-        What ``fit`` is given besides.
+        Further arguments of ``fit``.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def fit_weighted(model, X, y, sample_weight, params):
     Raises
     ------
     ValueError
-        If no way leads the weights to the classifier.
+        If the weights cannot be passed to the classifier.
     """
     if sample_weight is None:
         return model.fit(X, y, **params)
@@ -58,17 +58,17 @@ def fit_weighted(model, X, y, sample_weight, params):
 
 
 def _is_search(model):
-    """Return whether a model is a search, which hands on what ``fit`` is given."""
+    """Return whether a model is a search, which passes on the arguments of ``fit``."""
     return hasattr(model, "estimator") and hasattr(model, "error_score")
 
 
 def _refuse_samplers(steps):
-    """Refuse weights of rows that are no longer the same behind a sampler."""
+    """Raise if a sampler in a pipeline changes the rows that the weights belong to."""
     for name, step in steps:
         if hasattr(step, "fit_resample") and not is_classifier(step):
             raise ValueError(
-                f"The step {name!r} resamples rows in a pipeline, which leaves their weights behind. Give "
-                f"{type(step).__name__} as strategy= of the classifier, whose weights follow the rows, or compare "
+                f"The step {name!r} resamples rows in a pipeline, so that their weights are lost. Pass "
+                f"{type(step).__name__} as strategy= of the classifier, which resamples weights as well, or compare "
                 "without weights."
             )
 
@@ -79,7 +79,7 @@ def _parts(model):
 
 
 def _request(model):
-    """Let classifiers inside of a model, and scorers by which it chooses, request weights, and nothing else in it."""
+    """Let the classifiers inside a model, and the scorers that it selects by, request weights, and nothing else."""
     for part in _parts(model):
         if has_fit_parameter(part, "sample_weight"):
             part.set_fit_request(sample_weight=is_classifier(part))

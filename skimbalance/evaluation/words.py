@@ -8,26 +8,26 @@ import numpy as np
 _SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
 # Longest label in a table or a picture.
 _LABEL_WIDTH = 60
-#: What stands in place of the error of a fold that was not fitted, as the user interrupted the comparison.
+#: Error of a fold that was not fitted because the user interrupted the comparison.
 INTERRUPTED = "KeyboardInterrupt: not fitted"
 
 
 def sentences(found, score="average precision"):
-    """Return what a comparison says of its candidates, sentence by sentence."""
+    """Return the findings of a comparison as sentences."""
     said = _who_is_best(found, score)
     if found.costs_ is not None and score != "cost":
         said += _who_costs_least(found)
     counts = np.bincount(found._codes)
     said.append(
-        f"By accuracy, a model that always says {found.classes_.tolist()[counts.argmax()]!r} would have had "
+        f"A model that always predicts {found.classes_.tolist()[counts.argmax()]!r} would have an accuracy of "
         f"{counts.max() / len(found._codes):.1%}."
     )
     best = found.ordered(score)[0]
     calibration, refinement = (found.interval(best, of)[0] for of in ("calibration", "refinement"))
     if calibration > 0.1 * (calibration + refinement):
         said.append(
-            f"Recalibration would take {calibration:.3f} off the log-loss of {best!r}: "
-            'see calibration="holdout" before its probabilities are used.'
+            f"Recalibration would reduce the log-loss of {best!r} by {calibration:.3f}: "
+            'consider calibration="holdout" before using its probabilities.'
         )
     failed = [label for label, error in found.errors_.items() if error != INTERRUPTED]
     if failed:
@@ -36,10 +36,10 @@ def sentences(found, score="average precision"):
 
 
 def _who_is_best(found, score):
-    """Return which candidate is best by a score, and which others can be told from it."""
+    """Return which candidate is best by a score, and which others differ significantly from it."""
     mean = found.interval(found.ordered(score)[0], score)[0]
     if np.isnan(mean):
-        return [f"No fold in which all candidates were fitted tells which has the best {score}."]
+        return [f"No candidate is best by {score}: there is no fold in which all candidates have it."]
     best, same, worse, unclear = _told_apart(found, score)
     said = [f"{best!r} has the best {score}, {mean:.3f}."]
     if same:
@@ -47,28 +47,32 @@ def _who_is_best(found, score):
     if worse:
         said.append(f"It is better than {_listed(worse)} with a probability above 95 %.")
     if unclear:
-        said.append(f"These folds cannot tell it from {_listed(unclear)}: take what is simplest or fastest among them.")
+        said.append(
+            f"Its difference from {_listed(unclear)} is not significant: choose the simplest or fastest of them."
+        )
     return said
 
 
 def _who_costs_least(found):
-    """Return whose mistakes cost least, and how much more those of the others."""
+    """Return which candidate's mistakes cost least, and how much more those of the others cost."""
     mean = found.interval(found.ordered("cost")[0], "cost")[0]
     if np.isnan(mean):
-        return ["No fold in which all candidates were fitted tells whose mistakes cost least."]
+        return ["No candidate costs least: there is no fold in which all candidates were fitted."]
     best, same, worse, unclear = _told_apart(found, "cost")
-    said = [f"Mistakes of {best!r} cost least, {mean:.3g} a row, where each decides by least expected cost."]
+    said = [f"Mistakes of {best!r} cost least, {mean:.3g} per row, if each decides by least expected cost."]
     if same:
         said.append(f"Those of {_listed(same)} cost the same in every fold.")
     if worse:
         said.append(f"Those of {_and(map(_more, worse.items()))} cost more with a probability above 95 %.")
     if unclear:
-        said.append(f"By cost, these folds cannot tell {best!r} from {_and(map(_more, unclear.items()))}.")
+        said.append(
+            f"The difference in cost between {best!r} and {_and(map(_more, unclear.items()))} is not significant."
+        )
     return said
 
 
 def _told_apart(found, score):
-    """Return the best candidate by a score, and what `versus` says of the others: the same, worse, or unclear."""
+    """Return the best candidate by a score, and the others by `versus`: the same, worse, or unclear."""
     best = found.best(score)
     compared = [label for label in found.ordered(score) if label in found.shared_folds(score)[1] and label != best]
     told = {label: found.versus(label, best, score) for label in compared}
@@ -78,14 +82,14 @@ def _told_apart(found, score):
 
 
 def _more(told):
-    """Return how much more the mistakes of a candidate cost than those of the best."""
+    """Describe how much more the mistakes of a candidate cost than those of the best."""
     label, of = told
     interval = "" if np.isnan(of["low"]) else f", 95 % interval {of['low']:.3g} to {of['high']:.3g}"
     return f"{label!r} ({of['difference']:.3g} more{interval})"
 
 
 def notes(found):
-    """Return what is missing in a comparison, and why, sentence by sentence."""
+    """Return which folds and scores are missing, and why, as sentences."""
     interrupted = [found.interrupted_] if found.interrupted_ else []
     return [*interrupted, *_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
 
@@ -149,7 +153,7 @@ def _why_missing(found, score, fold, compared):
 
 
 def _missing_classes(found):
-    """Return in how many folds means over classes leave a class out; of more than two classes."""
+    """Return the number of folds whose means over more than two classes leave a class out."""
     if found._positive is not None or not found.scores_:
         return []
     present, classes = [_classes_of(found, fold) for fold in range(len(found._splits))], found.classes_.tolist()
@@ -162,7 +166,7 @@ def _missing_classes(found):
 
 
 def _classes_of(found, fold):
-    """Return the classes among the rows that a fold tests, those of no weight left out."""
+    """Return the classes of a fold's test rows with positive weight."""
     rows = found._splits[fold][1]
     codes = found._codes[rows]
     return np.unique(codes if found._weight is None else codes[found._weight[rows] > 0])
@@ -186,7 +190,7 @@ def as_text(found):
 
 
 def as_html(found):
-    """Return a comparison as notebooks show it."""
+    """Return a comparison as HTML, for notebooks."""
     rows, failed = _table(found)
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
@@ -203,7 +207,7 @@ def as_html(found):
 
 
 def _table(found):
-    """Return the lines that are shown: header, candidates, those that failed."""
+    """Return the lines of the table (header, candidates), and the candidates that failed."""
     names = [name for name in found._names() if name in found._own or name.startswith(_SHOWN)]
     rows, shown = [["strategy", *names, "fit, s"]], found.short_labels()
     for label in found.ordered() if found.scores_ else ():
@@ -213,7 +217,7 @@ def _table(found):
 
 
 def _about(found):
-    """Return what was asked of which rows."""
+    """Return the number of rows and folds, and the class shares."""
     n_rows, n_splits = len(found._codes), len(found._splits)
     if found._positive is None:
         return f"{n_rows:,} rows, {len(found.classes_)} classes, {n_splits} folds; means over classes."
@@ -222,7 +226,7 @@ def _about(found):
 
 
 def short_labels(labels):
-    """Return labels as tables and pictures show them, by label: in one line, the middle of long ones left out."""
+    """Return short labels for tables and plots, by label: in one line, with the middle of long ones left out."""
     half = (_LABEL_WIDTH - 3) // 2
     lines = {label: " ".join(label.split()) for label in labels}
     short = {
@@ -232,7 +236,7 @@ def short_labels(labels):
 
 
 def in_a_line(error):
-    """Return an error in one line, which is not cut: what to do often stands at its end."""
+    """Return an error in one line, in full, since it often ends with what to do."""
     return " ".join(error.split())
 
 

@@ -78,8 +78,8 @@ def test_a_base_model_without_an_answer_is_named(small_table):
         (lambda n_rows: np.array([[0.5, 0.5]]), r"shape \(1, 2\)"),
         (lambda n_rows: np.full(n_rows, 0.5), r"shape \(\d+,\)"),
         (lambda n_rows: [np.full((n_rows, 2), 0.5)], r"shape \(1, \d+, 2\)"),
-        (rows_of(-0.2, 1.2), "no probabilities for .* .-0.2, 1.2"),
-        (rows_of(0.3, 0.3), "no probabilities for .* .0.3, 0.3"),
+        (rows_of(-0.2, 1.2), "invalid probabilities for .* .-0.2, 1.2"),
+        (rows_of(0.3, 0.3), "invalid probabilities for .* .0.3, 0.3"),
         (rows_of(0.5, np.nan), "no finite probabilities for .* .0.5, nan"),
         (rows_of(0.5, np.inf), "no finite probabilities for .* .0.5, inf"),
     ],
@@ -150,7 +150,7 @@ def test_a_seed_that_was_given_stays(small_table):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_never_has_probabilities_is_refused_by_name(base_model, name, small_table):
-    with pytest.raises(ValueError, match=f"ensemble holds {name}, which has no predict_proba after its fit"):
+    with pytest.raises(ValueError, match=f"ensemble holds {name}, which has no predict_proba after fit"):
         fitted(small_table, base_model)
     with pytest.raises(ValueError, match="it takes 'forest', 'boosting', classifiers"):
         fitted(small_table, LinearSVC())  # whose class has none, before anything is trained

@@ -96,7 +96,7 @@ def test_a_class_without_a_row_is_left_out_of_the_mean_over_classes(weighs):
 def test_probabilities_that_are_none_and_rows_without_weight_are_refused():
     with pytest.raises(ValueError, match="predict_proba gives nan"):
         scores_of([0, 1, 0, 1], np.where(PROBA == 0.1, np.nan, PROBA))
-    with pytest.raises(ValueError, match="No row that the fold tests has a weight"):
+    with pytest.raises(ValueError, match="No test row of the fold has a positive weight"):
         scores_of([0, 1, 0, 1], PROBA, weight=np.zeros(4))
 
 
@@ -129,7 +129,7 @@ def test_answers_that_are_of_other_labels_or_shapes_are_refused():
     models = {"codes": Encoded(), "one": OneColumn(), "column": Columns(), "plain": LogisticRegression()}
     found = compare(X, np.array(["no", "yes"])[y], models, cv)
     assert list(found.errors_) == ["codes", "one"]
-    assert "which is none of ['no', 'yes']" in found.errors_["codes"]
+    assert "which is not one of ['no', 'yes']" in found.errors_["codes"]
     assert "predict_proba has shape (40, 1)" in found.errors_["one"]
     assert list(found.failed_folds_["one"]) == [0, 1, 2, 3]
     np.testing.assert_array_equal(found.decisions_["column"], found.decisions_["plain"])
@@ -202,7 +202,7 @@ def test_one_fold_in_common_cannot_tell():
     told = found.versus("constant")
     assert told["difference"] > 0
     assert np.isnan([told[name] for name in ("low", "high", "worse", "equivalent", "better")]).all()
-    assert "cannot tell it from 'constant'" in found.in_words()
+    assert "Its difference from 'constant' is not significant" in found.in_words()
 
 
 def test_no_fold_has_the_score(tmp_path):
@@ -215,7 +215,7 @@ def test_no_fold_has_the_score(tmp_path):
     assert found.best("log-loss") == "logistic"
     assert np.isnan(found.versus("frail", "logistic")["difference"])
     assert np.isnan(found.summary()["average precision"]).all()
-    assert "tells which has the best average precision" in found.in_words()
+    assert "No candidate is best by average precision" in found.in_words()
     assert "average precision of 0 of 3 folds: all " in repr(found)
     found.plot()
     with pytest.raises(ValueError, match="0 of the 80 rows that were tested have the label 1"):

@@ -113,8 +113,8 @@ def test_advice_for_few_rows_works(kind, n_rows):
     X, y = table(60, n_rows)
     with pytest.raises(ValueError, match="'yes'.*random_oversample") as caught:
         counts_of(kind(), X, y)
-    asked = re.search(r"Take strategy__(\w+)=(\d+) \(in a list, (\w+\(.*?\))\)", str(caught.value))
-    other = re.search(r"Take strategy=(.*?\)+), or", str(caught.value))
+    asked = re.search(r"Set strategy__(\w+)=(\d+) \(in a list, (\w+\(.*?\))\)", str(caught.value))
+    other = re.search(r"Set strategy=(.*?\)+), or", str(caught.value))
     advised = []
     if asked:
         assert asked[3] == f"{kind.__name__}({asked[1]}={asked[2]})"

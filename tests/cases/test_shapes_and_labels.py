@@ -153,5 +153,5 @@ def test_labels_without_a_class_weight_have_weight_one(labels, partial, whole, s
 
 @pytest.mark.parametrize("key", [2, "1", None], ids=repr)
 def test_a_class_weight_of_no_class(key):
-    with pytest.raises(ValueError, match=r"which are not in y.*out of \[0, 1\].*weight 1"):
+    with pytest.raises(ValueError, match=r"which are not in y.*the labels \[0, 1\].*weight 1"):
         quick(class_weight={key: 5}).fit(FRAME, Y.astype(int))
