@@ -234,7 +234,7 @@ def test_what_it_says(rare):
         (LogisticRegression(), ["none"], "does not end in a classifier with a strategy"),
         (None, ["none", "none"], "Two strategies have the label 'none'"),
         (None, [], "strategies is empty"),
-        (None, {1: "none", 2: "auto"}, "strategies has the label 1; labels are text"),
+        (None, {1: "none", 2: "auto"}, "strategies has the label 1; labels must be non-empty strings"),
         (None, {" ": "none"}, "strategies has the label ' '"),
     ],
 )

@@ -2,4 +2,4 @@
 
 
 class Refusal(Exception):
-    """What keeps a command from being run, in sentences for the person in front of the terminal."""
+    """Error of the command line, whose message is printed without a traceback."""

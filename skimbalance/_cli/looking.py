@@ -10,17 +10,17 @@ from skimbalance._cli import Refusal
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, Columns
 
 _DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
-# Rows by which columns are looked at, and the share of each label's rows that a column has to tell to be warned of.
+# Rows on which columns are checked, and the recall of each label from which a column is reported as revealing them.
 _ROWS, _TELLS = 2_000, 0.99
 
 
 def advice(names):
-    """Return the option that leaves columns out, as it is typed."""
+    """Return the command-line option that leaves columns out."""
     return f"--drop {shlex.quote(','.join(names))}"
 
 
 def look(table, y, target, folds):
-    """Return what is to be said of the columns of a table.
+    """Check the columns of a table, and return warnings about them.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def look(table, y, target, folds):
     y : ndarray of shape (n_rows,)
         Labels.
     target : str
-        What these are called.
+        Name of the target column.
     folds : int
-        Folds; the rest of the rows is trained on.
+        Number of folds.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def look(table, y, target, folds):
     Raises
     ------
     Refusal
-        If a column is of a kind that no strategy could be fitted with.
+        If no strategy can be fitted with a column.
     """
     refused, codes, said = {}, {}, []
     for name in table.columns:
@@ -59,14 +59,14 @@ def look(table, y, target, folds):
     for name, of in codes.items():
         if len(np.unique(of)) > 1 and _tells_all(of, y, halves):
             said.append(
-                f"Column {name!r} alone tells {target!r}: if it is known only afterwards, leave it out: "
+                f"Column {name!r} alone predicts {target!r}: if it is known only after the target, leave it out: "
                 f"{advice([name])}"
             )
     return said
 
 
 def _problem(name, column, columns, codes, share):
-    """Return why no strategy could be fitted with a column, or None."""
+    """Return why no strategy can be fitted with a column, or None."""
     if columns.kinds != ["category"]:
         n = int(np.isinf(codes).sum())
         return f"Column {name!r} holds infinite numbers, or numbers beyond 3e38, in {n:,} rows." if n else None
@@ -77,22 +77,22 @@ def _problem(name, column, columns, codes, share):
     texts = [level for level in columns.levels[0] if level is not None]
     if np.mean([_DATE.fullmatch(str(text)) is not None for text in texts]) > 0.9:
         return (
-            f"Column {name!r} holds dates as text, such as {texts[0]!r}; a network takes numbers made of them, such as "
-            "a month, a weekday or days since then."
+            f"Column {name!r} holds dates as text, such as {texts[0]!r}; convert them to numbers first, such as the "
+            "month, the weekday or the days since a date."
         )
     if len(counts) > MOST_LEVELS:
         return (
-            f"Column {name!r} holds {len(counts):,} texts in {len(codes):,} rows, such as {texts[0]!r}: free text, or "
-            "the name of a row, of which nothing can be learnt."
+            f"Column {name!r} holds {len(counts):,} texts in {len(codes):,} rows, such as {texts[0]!r}: free text or "
+            "an identifier, from which nothing can be learned."
         )
     return None
 
 
 def _tells_all(codes, y, halves):
-    """Return whether a small tree on one column tells the labels of rows that it has not seen."""
+    """Return whether a small tree on one column predicts the labels of held-out rows."""
     tree = DecisionTreeClassifier(max_leaf_nodes=32, class_weight="balanced", random_state=0)
     tree.fit(codes[halves[0], None], y[halves[0]])
-    for half in halves:  # those that it has seen first, as most columns do not tell these either
+    for half in halves:  # training rows first, as most columns do not predict even these
         is_right, labels = tree.predict(codes[half, None]) == y[half], np.unique(y[half])
         if len(labels) < 2 or np.mean([is_right[y[half] == label].mean() for label in labels]) < _TELLS:
             return False
@@ -100,7 +100,7 @@ def _tells_all(codes, y, halves):
 
 
 def _halves(y):
-    """Return positions of the rows by which columns are looked at, in two halves with each label's share."""
+    """Return positions of the rows on which columns are checked, in two halves stratified by label."""
     rows = draw(y, min(len(y), _ROWS))
     chosen = np.zeros(len(rows), dtype=bool)
     chosen[draw(y[rows], len(rows) // 2)] = True
@@ -108,7 +108,7 @@ def _halves(y):
 
 
 def draw(y, n_rows, seed=0):
-    """Return positions of rows, in their order, in which each label has its share, but for a row."""
+    """Return sorted positions of a stratified sample of rows."""
     order = np.random.default_rng(seed).permutation(len(y))
     _, codes = np.unique(y[order], return_inverse=True)
     by_label = np.argsort(codes, kind="stable")

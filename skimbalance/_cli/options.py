@@ -3,7 +3,7 @@
 import argparse
 import math
 
-#: Strategies by name. They stand here as well, as the table of them imports TensorFlow.
+#: Names of strategies, repeated here because importing their table would import TensorFlow.
 STRATEGIES = (
     "auto", "none", "class_weight", "power_weight", "effective_number", "balanced_batches", "focal",
     "asymmetric_focal", "poly", "logit_adjustment", "vector_scaling", "ldam", "random_oversample",
@@ -50,14 +50,16 @@ def parser():
 
 
 def _add_table(command):
-    """Add what says which table is read, and how."""
+    """Add the options for reading the table."""
     command.add_argument("file", help="table with a header: CSV, compressed or not, or parquet")
     command.add_argument("--target", required=True, help="column to predict")
     command.add_argument(
         "--drop", action="append", default=[], metavar="NAME,NAME", help="columns to leave out, such as ids and dates"
     )
-    command.add_argument("--sep", type=_separator, help="what separates the columns of a CSV; found by looking")
-    command.add_argument("--encoding", type=_encoding, help="encoding of a CSV; UTF-8, UTF-16 or Windows-1252 by looks")
+    command.add_argument("--sep", type=_separator, help="separator of a CSV; detected by default")
+    command.add_argument(
+        "--encoding", type=_encoding, help="encoding of a CSV; UTF-8, UTF-16 or Windows-1252 are detected"
+    )
 
 
 def costs(text):
@@ -68,15 +70,15 @@ def costs(text):
     except ValueError:
         parts, found = [], {}
     if set(found) != {"fp", "fn"} or len(parts) != 2:
-        raise argparse.ArgumentTypeError(f"{text!r} are no costs; write them as fp=1,fn=25")
+        raise argparse.ArgumentTypeError(f"{text!r} are not costs; write them as fp=1,fn=25")
     for name, value in found.items():
         if not 0 < value < math.inf:
-            raise argparse.ArgumentTypeError(f"{name}={value:g} is no cost; it takes a finite number above zero")
+            raise argparse.ArgumentTypeError(f"{name}={value:g} is not a cost; it takes a finite number above zero")
     return found
 
 
 def _at_least(least):
-    """Return what reads a whole number that is not too small."""
+    """Return a parser of integers of `least` or more."""
 
     def number(text):
         try:
@@ -84,7 +86,7 @@ def _at_least(least):
         except ValueError:
             value = None
         if value is None or value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer of {least} or more")
         return value
 
     return number
@@ -94,16 +96,16 @@ def _separator(text):
     """Return a separator of columns; a tab may be written as two characters."""
     text = {"\\t": "\t", "tab": "\t"}.get(text, text)
     if len(text) != 1 or text in '"\r\n\0':
-        raise argparse.ArgumentTypeError(f"{text!r} separates no columns; it takes one character, such as ';' or tab")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a separator; it takes one character, such as ';' or tab")
     return text
 
 
 def _encoding(text):
-    """Return the name of an encoding of text that Python knows."""
+    """Return the name of a text encoding of Python."""
     try:
         "a".encode(text)
     except (LookupError, ValueError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no encoding that Python knows, such as utf-8, cp1252, latin-1 or utf-16"
+            f"{text!r} is not an encoding of Python, such as utf-8, cp1252, latin-1 or utf-16"
         ) from None
     return text

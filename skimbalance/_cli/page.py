@@ -20,16 +20,16 @@ def page(found, title, said=()):
     Parameters
     ----------
     found : StrategyComparison
-        What was compared.
+        The comparison.
     title : str
-        What stands above it.
+        Title of the page.
     said : sequence of str
-        What the reader should know of the table.
+        Notes on the table.
 
     Returns
     -------
     str
-        The page; names of columns, files and labels are text in it.
+        The page; names of columns, files and labels are escaped.
     """
     kinds = ["scores", *_OF_TWO] if found.pos_label_ is not None else ["scores"]
     kinds = kinds if found.scores_ else []
@@ -45,7 +45,7 @@ def page(found, title, said=()):
 
 
 def _svg(found, kind):
-    """Return a picture as SVG, or why there is none: the page is never lost for one."""
+    """Return a plot as SVG, or its error as text, so that a failed plot does not lose the page."""
     import matplotlib as mpl
 
     text, figure = io.StringIO(), None

@@ -26,7 +26,7 @@ class Question:
     pos_label : label or None
         Positive label of two.
     said : list of str
-        What the user should know of the table.
+        Notes for the user on the table.
     """
 
     X: object
@@ -36,14 +36,14 @@ class Question:
 
 
 def ask(table, options):
-    """Return what is asked of a table.
+    """Choose the rows, labels and columns to compare strategies on.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As it was read.
+        The table as it was read.
     options : argparse.Namespace
-        Of the command line.
+        Options of the command line.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def ask(table, options):
     Raises
     ------
     Refusal
-        If it cannot be answered.
+        If strategies cannot be compared on the table.
     """
     _refuse_unknown(table, [options.target], options.file)
     table = table.drop(columns=_dropped(table, options))
@@ -76,7 +76,7 @@ def ask(table, options):
 
 
 def _refuse_unknown(table, names, file):
-    """Refuse names that no column has, with those that are like them."""
+    """Raise for unknown column names, and suggest similar ones."""
     columns = list(table.columns)
     for name in names:
         if name not in columns:
@@ -90,8 +90,8 @@ def _refuse_unknown(table, names, file):
 def _dropped(table, options):
     """Return the columns to leave out."""
     columns = set(table.columns)
-    asked = [name for text in options.drop for name in ([text] if text in columns else text.split(","))]
-    names = [name if name in columns else name.strip() for name in asked]
+    given = [name for text in options.drop for name in ([text] if text in columns else text.split(","))]
+    names = [name if name in columns else name.strip() for name in given]
     _refuse_unknown(table, names, options.file)
     if options.target in names:
         raise Refusal(f"--drop names {options.target!r}, which is the target.")
@@ -99,32 +99,32 @@ def _dropped(table, options):
 
 
 def _labels(column, options):
-    """Return the labels of the rows that have one, and which these are."""
+    """Return the labels of the rows that have one, and a mask of these rows."""
     there = column.notna().to_numpy(dtype=bool)
     labels = column[there].astype(object).tolist()
     return _of_one_type([_plain(label) for label in labels], options.target), there
 
 
 def _plain(value):
-    """Return a scalar of NumPy as one of Python."""
+    """Return a NumPy scalar as a Python one."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _of_one_type(labels, target):
-    """Return labels of a typed column as an array, or refuse those that are no labels."""
+    """Return labels as an array; raise for values that are not labels, or of several types."""
     for kind in (str, bool, Real):
         if all(isinstance(label, kind) and isinstance(label, bool) == (kind is bool) for label in labels):
             return np.array(labels, dtype=object if kind is str else None)
     odd = next((one for one in labels if not isinstance(one, str | bool | Real)), None)
     problem = "labels of several types" if odd is None else f"values such as {odd!r:.80}"
-    raise Refusal(f"Column {target!r} holds {problem}; labels are text, numbers or truth values, one of these.")
+    raise Refusal(f"Column {target!r} has {problem}; labels must be all text, all numbers or all booleans.")
 
 
 def _counted(y, options):
     """Return the labels and how many rows have each."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) == 1:
-        raise Refusal(f"Column {options.target!r} holds the label {classes.tolist()[0]!r} alone; it takes 2 to 20.")
+        raise Refusal(f"Column {options.target!r} has only the label {classes.tolist()[0]!r}; it takes 2 to 20 labels.")
     if len(classes) > _MOST_LABELS or not len(classes):
         hint = ""
         if len(classes) and y.dtype.kind in "if":
@@ -138,7 +138,7 @@ def _counted(y, options):
 
 
 def _positive(classes, counts, options):
-    """Return the positive label of two, the rarer one where the user has not said."""
+    """Return the positive label of two, by default the rarer one."""
     labels = classes.tolist()
     if options.pos_label is None:
         return labels[int(counts.argmin())] if len(labels) == 2 else None
@@ -161,12 +161,12 @@ def _is_written(label, text):
 
 
 def _refuse_few(classes, counts, options):
-    """Refuse folds that could not all hold a row of each label."""
+    """Raise if there are too few rows of a label for every fold."""
     few = [f"{label!r} ({n})" for label, n in zip(classes.tolist(), counts.tolist(), strict=True) if n < options.folds]
     if few:
         raise Refusal(
-            f"{options.folds} folds need {options.folds} rows of each label, which {', '.join(few)} "
-            f"{'has' if len(few) == 1 else 'have'} not: take fewer by --folds, or more rows."
+            f"{options.folds} folds need {options.folds} rows of each label, but there are too few of "
+            f"{', '.join(few)}: set fewer --folds, or use more rows."
         )
 
 

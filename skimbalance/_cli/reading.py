@@ -16,7 +16,7 @@ import numpy as np
 
 from skimbalance._cli import Refusal
 
-#: What stands for a missing value in a column of features, as pandas has it.
+#: Texts that pandas reads as missing values in a feature column.
 MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
@@ -24,29 +24,29 @@ MISSING = (
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 # Bytes at the beginning of UTF-8 and UTF-16 with a mark, in the order in which they are looked for.
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-# What may separate columns; of those that make as many columns, the first.
+# Possible separators of columns; the first of those that give the most columns is used.
 _SEPARATORS = ",;\t|"
 _LOOKED_AT = 65_536
 
 
 def read_table(file, target, sep=None, encoding=None):
-    """Return a table of a file.
+    """Read a table from a file.
 
     Parameters
     ----------
     file : str
-        CSV, plain or compressed, or parquet: a file, or a folder of these.
+        CSV, plain or compressed, or parquet: a file, or a folder of parquet files.
     target : str
-        Column of a CSV in which a label "None" or "NA" is a label, see `labels_of`.
+        Target column of a CSV, in which "None" or "NA" may be a label; see `labels_of`.
     sep, encoding : str or None
-        Separator and encoding of a CSV; None looks for them.
+        Separator and encoding of a CSV; None detects them.
 
     Returns
     -------
     table : pandas.DataFrame
-        Its columns are named by text.
+        Table whose column names are strings.
     said : list of str
-        What the user should know of how it was read.
+        Notes for the user on how it was read.
 
     Raises
     ------
@@ -56,12 +56,12 @@ def read_table(file, target, sep=None, encoding=None):
     try:
         import pandas  # noqa: F401  (the table is one of pandas)
     except ImportError:
-        raise Refusal("The command reads tables by pandas: pip install pandas") from None
+        raise Refusal("The command needs pandas to read tables: pip install pandas") from None
     try:
         path = Path(file)
         if path.is_dir():
             if not any(path.rglob("*.parquet")):
-                raise Refusal(f"{file} is a folder without a parquet file; give the file of the table.")
+                raise Refusal(f"{file} is a folder without a parquet file; pass the file of the table.")
             return _parquet(file)
         content = _Content(path)
         return _parquet(file) if content.head[:4] == b"PAR1" else _csv(content, file, target, sep, encoding)
@@ -69,12 +69,12 @@ def read_table(file, target, sep=None, encoding=None):
         raise Refusal(f"There is no file {file}{_elsewhere(file)}") from None
     except Refusal:
         raise
-    except Exception as error:  # those of pandas, pyarrow and of what decompresses have no common base
+    except Exception as error:  # errors of pandas, pyarrow and decompressors have no common base
         raise Refusal(f"{file} cannot be read: {_reason(error)}") from None
 
 
 def _elsewhere(file):
-    """Return what to say of a file that is not there."""
+    """Return the end of the message for a missing file."""
     if "://" in file:
         return "; the command reads files on this machine: download it first."
     try:
@@ -87,13 +87,13 @@ def _elsewhere(file):
 
 
 def _reason(error):
-    """Return why something failed, in a line that ends with a full stop."""
+    """Return the message of an error in one line that ends with a full stop."""
     text = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     return f"{text.rstrip('.')}."
 
 
 class _Content:
-    """Bytes of a file, decompressed, to be read from the beginning several times; what is no file is read once."""
+    """Bytes of a file, decompressed, that can be read several times; a pipe is read once and kept in memory."""
 
     def __init__(self, path):
         self.path = path if path.is_file() else None
@@ -106,12 +106,12 @@ class _Content:
             self.head = stream.read(_LOOKED_AT)
 
     def _raw(self):
-        """Return a stream of the bytes as they are."""
+        """Return a stream of the raw bytes."""
         return self.path.open("rb") if self.path else io.BytesIO(self.bytes)
 
     @contextmanager
     def open(self):
-        """Open a stream of the bytes that a compressed file holds."""
+        """Open a stream of the decompressed bytes."""
         with ExitStack() as stack:
             stream = stack.enter_context(self._raw())
             if self.is_zip:
@@ -127,7 +127,7 @@ def _only_file(names):
     if len(names) != 1:
         raise ValueError(
             f"it is an archive of {len(names)} files{f', such as {names[0]!r}' if names else ''}. If it is an Excel "
-            "workbook, save a sheet as CSV; else give one of the files"
+            "workbook, save a sheet as CSV; else pass one of the files"
         )
     return names[0]
 
@@ -139,15 +139,15 @@ def _parquet(file):
     try:
         table = pd.read_parquet(file)
     except ImportError:
-        raise Refusal(f"{file} is parquet, which pandas reads by pyarrow: pip install pyarrow") from None
-    except Exception as error:  # those of pyarrow have no common base
+        raise Refusal(f"{file} is a parquet file, for which pandas needs pyarrow: pip install pyarrow") from None
+    except Exception as error:  # errors of pyarrow have no common base
         raise Refusal(f"{file} cannot be read as parquet: {_reason(error)}") from None
     table.columns = [str(name) for name in table.columns]
     return _without_twins(table, file), []
 
 
 def _without_twins(table, file):
-    """Return the table, unless two of its columns have one name."""
+    """Return the table; raise if two of its columns have the same name."""
     twins = [name for name, n in Counter(table.columns).items() if n > 1]
     if twins:
         raise Refusal(f"{file} has several columns named {twins[0]!r}; give each a name of its own.")
@@ -161,26 +161,26 @@ def _csv(content, file, target, sep, encoding):
     said, chosen = [], encoding or next((of for mark, of in _MARKS.items() if content.head.startswith(mark)), "utf-8")
     if b"\0" in content.head and encoding is None and chosen != "utf-16":
         raise Refusal(
-            f"{file} is neither CSV nor parquet: it holds bytes of zero. If it is text in UTF-16, say "
+            f"{file} is neither CSV nor parquet: it contains zero bytes. If it is text in UTF-16, pass "
             "--encoding utf-16-le."
         )
     try:
         table, notes = _parsed(content, file, target, sep, chosen)
     except UnicodeDecodeError as error:
         if encoding is not None or chosen != "utf-8":
-            raise Refusal(f"{file} is not text in {chosen}: {_reason(error)} Give its own by --encoding.") from None
+            raise Refusal(
+                f"{file} is not text in {chosen}: {_reason(error)} Pass its encoding by --encoding."
+            ) from None
         try:
             table, notes = _parsed(content, file, target, sep, "cp1252")
         except UnicodeDecodeError:
-            raise Refusal(
-                f"{file} is not text in UTF-8; say in which encoding it is, such as --encoding latin-1."
-            ) from None
+            raise Refusal(f"{file} is not text in UTF-8; pass its encoding, such as --encoding latin-1.") from None
         said = [f"{file} is not UTF-8; it is read as Windows-1252 (--encoding names another)."]
     return table, said + notes
 
 
 def _parsed(content, file, target, sep, encoding):
-    """Return the table of a CSV in an encoding, and what is to be said of it."""
+    """Return the table of a CSV in an encoding, and notes for the user."""
     import pandas as pd
 
     with content.open() as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
@@ -210,7 +210,7 @@ def _parsed(content, file, target, sep, encoding):
     except (pd.errors.ParserError, csv.Error) as error:
         reason = _reason(error).replace("Error tokenizing data. C error: ", "")
         raise Refusal(
-            f"{file} is no table with columns separated by {sep!r}: {reason} Mend it, or say --sep."
+            f"{file} is not a table with columns separated by {sep!r}: {reason} Correct the file, or pass --sep."
         ) from None
     if target in table:
         table[target] = pd.Series(labels_of(table[target]), index=table.index, dtype=object)
@@ -233,9 +233,9 @@ def _cells(lines, sep, decimal):
 
 
 def labels_of(texts):
-    """Return the labels that a column of text holds, None where there is none.
+    """Return the labels in a column of text, None for a missing one.
 
-    That is where a cell is empty and, if all other cells hold numbers, where one holds a word for a missing value.
+    A label is missing if its cell is empty or, if all other cells hold numbers, if it is a word for a missing value.
     """
     import pandas as pd
 

@@ -198,7 +198,7 @@ def test_a_column_that_tells_the_target_alone_is_said(form, tmp_path):
     }
     table = pd.DataFrame({"noise": rng.normal(size=400), "leak": leaks[form], "flat": 1, "y": y})
     _, said = asked(tmp_path, table.to_csv(index=False).encode())
-    assert said == ["Column 'leak' alone tells 'y': if it is known only afterwards, leave it out: --drop leak"]
+    assert said == ["Column 'leak' alone predicts 'y': if it is known only after the target, leave it out: --drop leak"]
 
 
 def test_rows_are_drawn_by_labels():
