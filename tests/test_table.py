@@ -416,9 +416,9 @@ def test_chunks_learn_levels_and_warm_starts_read_columns_as_the_first_call():
         assert "new" in clf.columns_.levels[0]
     own = classifier(plain_network).partial_fit(frame[["amount"]], y)
     with_gap = frame[["amount"]].assign(amount=np.nan)
-    with pytest.raises(ValueError, match="NaN in column 'amount', which had no gaps before"):
+    with pytest.raises(ValueError, match="NaN in column 'amount', which had no missing values in training"):
         own.partial_fit(with_gap, y)
-    with pytest.raises(ValueError, match="NaN in column 'amount', which had no gaps before"):
+    with pytest.raises(ValueError, match="NaN in column 'amount', which had no missing values in training"):
         classifier(plain_network).fit(frame[["amount"]], y, validation_data=(with_gap, y))
     clf = classifier(warm_start=True, epochs=2).fit(frame, y)
     columns = clf.columns_

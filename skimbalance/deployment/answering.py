@@ -76,14 +76,14 @@ class Answering:
         return self.ops.take(labels.tolist() if labels.dtype.kind == "U" else labels, indices, axis=0)
 
     def _others(self, X):
-        """Return P(y | x) of each base model under the prior of the data, as `Ensemble.proba` does."""
+        """Return P(y | x) of each base model under the class prior of the data, as `Ensemble.proba` does."""
         ensemble, columns, ops = self.answers.ensemble, self.answers.columns, self.ops
         X = told_apart(columns, X, ops)
         X = ops.where(ops.is_gap(X) & ~columns.gaps, ensemble.middle, X)
-        return [sum(self._says(*one, X) for one in grown) / len(grown) for grown in ensemble.grown]
+        return [sum(self._proba_of_one(*one, X) for one in grown) / len(grown) for grown in ensemble.grown]
 
-    def _says(self, classifier, prior, X):
-        """Return what one classifier says of rows, under the prior of the data."""
+    def _proba_of_one(self, classifier, prior, X):
+        """Return the probabilities of one classifier, under the class prior of the data."""
         if isinstance(classifier, TreeClassifier):
             proba = classifier.proba_of_sums(self.ops.cast(self.sums(classifier, X), self.floatx), self.ops)
         else:

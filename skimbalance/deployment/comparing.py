@@ -11,34 +11,34 @@ from skimbalance.deployment.needed import need
 from skimbalance.deployment.table import missing_text, text_of
 from skimbalance.deployment.written import LiteGraph, SavedGraph
 
-#: Most that a probability in a file may be off: what rounding in single precision comes to.
+#: Largest error of a probability in a file: rounding errors of single precision.
 TOLERANCE = 1e-4
 
 _CANNOT_RUN = (
-    "The runtime of this format does not run the file that was written, which was removed: {0}. Take another format, "
-    "leave out base models of other packages (ensemble) or steps of the pipeline, or deploy by pickle."
+    "The runtime of this format cannot run the exported file, which was removed: {0}. Set another format, remove base "
+    "models of other packages (ensemble) or steps of the pipeline, or deploy by pickle."
 )
 
-# Rows that the classifier answers at once: more would have XLA compile a program first.
+# Rows that the classifier predicts at once: with more, XLA would compile a program first.
 _FEW = 32
 
 
 def compare_file(run, names, estimator, answers, rows):
-    """Compare the answers of a file with those of an estimator.
+    """Compare the predictions of a file with those of an estimator.
 
     Parameters
     ----------
     run : SavedGraph, LiteGraph or OnnxGraph
-        The file, loaded.
+        The loaded file.
     names : list of str or None
-        Its inputs, in the order of the columns of a table, None for a column that it does not look at; one alone may
+        Its inputs, in the order of the columns of a table, None for a column that it does not use; a single input may
         be a matrix.
     estimator : ImbalancedKerasClassifier or Pipeline
-        What was written.
+        The exported estimator.
     answers : Answers
-        What its classifier computes with.
+        The fitted state of its classifier.
     rows : ndarray or dataframe
-        Rows of a table, as ``predict_proba`` takes them. Those that it refuses are left out.
+        Rows of a table, as ``predict_proba`` takes them. Rows for which it raises are left out.
 
     Returns
     -------
@@ -62,15 +62,17 @@ def compare_file(run, names, estimator, answers, rows):
     differences = np.abs(np.nan_to_num(found["proba"], nan=np.inf) - proba).max(axis=1)
     row = int(differences.argmax())
     if differences[row] > TOLERANCE:
-        raise ValueError(_refusal(rows, kept, row, f"says {np.round(found['proba'][row], 6).tolist()}",
+        raise ValueError(_refusal(rows, kept, row, f"gives {np.round(found['proba'][row], 6).tolist()}",
                                   f"predict_proba {np.round(proba[row], 6).tolist()}"))  # fmt: skip
-    # A probability that rounding carries over the threshold takes the label with it.
+    # If rounding moves a probability across the threshold, the label changes with it.
     own = answers.classes[answers.indices(found["proba"].astype(np.float64))]
     told, labels, own = (_plain(of, answers.classes, found["label"].dtype) for of in (found["label"], labels, own))
     differs = (told != labels) & (told != own)
     if differs.any():
         row = int(differs.argmax())
-        raise ValueError(_refusal(rows, kept, row, f"says {told.tolist()[row]!r}", f"predict {labels.tolist()[row]!r}"))
+        raise ValueError(
+            _refusal(rows, kept, row, f"gives {told.tolist()[row]!r}", f"predict {labels.tolist()[row]!r}")
+        )
     return int(kept.sum())
 
 
@@ -80,11 +82,11 @@ def inputs_from(inputs, names, columns, rows):
     Parameters
     ----------
     inputs : dict of str to tuple (dtype, rank)
-        What the file takes.
+        Inputs of the file.
     names : list of str or None
         Its inputs, in the order of the columns.
     columns : Columns or None
-        What the columns hold; None for the table of a pipeline.
+        Columns of the classifier; None for the table of a pipeline.
     rows : ndarray or dataframe
         The table.
 
@@ -189,25 +191,25 @@ def _numbers(column, dtype):
 
 
 def _texts(column, levels):
-    """Return a column as texts; missing values are what stands for them."""
+    """Return a column as texts, missing values as the text that stands for them."""
     values = column.to_list() if hasattr(column, "to_list") else np.asarray(column, dtype=object).tolist()
     missing = missing_text(levels or [])
     return np.array([missing if _is_missing(v) else text_of(v) for v in values], dtype=object)
 
 
 def _is_missing(value):
-    """Whether a value stands for none."""
+    """Whether a value is missing."""
     return value is None or type(value).__name__ == "NAType" or (isinstance(value, Number) and value != value)
 
 
 def _refusal(rows, kept, row, told, expected):
-    """Return what is said of a file that differs."""
+    """Return the error message for a file whose predictions differ."""
     where = np.flatnonzero(kept)[row]
     values = columns_of(rows)[1]
     shown = ", ".join(repr(np.asarray(column, dtype=object)[where]) for column in values[:8])
     return (
-        f"The file that was written does not answer as the classifier does, and was removed: of the row ({shown}"
+        f"The exported file predicts otherwise than the classifier, and was removed: for the row ({shown}"
         f"{', ...' if len(values) > 8 else ''}) it {told}, {expected}. A part of the classifier is computed "
-        "otherwise in this format: take another format, leave out base models of other packages (ensemble) or steps "
+        "differently in this format: set another format, remove base models of other packages (ensemble) or steps "
         "of the pipeline, or deploy by pickle."
     )

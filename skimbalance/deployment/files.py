@@ -19,12 +19,12 @@ from skimbalance.deployment.table import RESULTS, with_plain_names
 def export(estimator, path, *, format="saved_model", X=None):
     """Write a fitted classifier as one graph, from the rows of a table to probabilities and labels.
 
-    Its result ``proba`` is what ``predict_proba`` shows, at `target_prior`, members averaged, the loss' link undone,
-    calibrated, with all base models; ``label`` is what ``predict`` says by `decision`, the label itself. Both follow
-    the parameters as they are now. Any number of rows may be given.
+    Its output ``proba`` equals ``predict_proba``: at `target_prior`, averaged over members and base models, with the
+    loss' link and the calibration; ``label`` equals ``predict`` under `decision`. Both use the current parameters. The
+    graph takes any number of rows.
 
-    The file is read back before it is left behind, and its answers are compared with those of the classifier on made-up
-    rows: every category, an unknown one, missing values, thresholds of trees and the numbers next to them.
+    The file is loaded before it is put in place, and its predictions are compared with those of the classifier on
+    synthetic rows: every category, an unknown one, missing values, thresholds of trees and the numbers next to them.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ def export(estimator, path, *, format="saved_model", X=None):
         "onnx" is for onnxruntime, and takes whole pipelines; it needs onnx and onnxruntime. "litert" is for
         LiteRT (TensorFlow Lite), and computes in single precision.
     X : {array-like, dataframe} of shape (n_samples, n_features), default=None
-        Rows, as ``predict_proba`` takes them, on which the file is compared as well; none is stored. Worthwhile for a
-        pipeline, whose made-up rows are few, and for a network with steps of its own.
+        Rows, as ``predict_proba`` takes them, on which the file is compared as well; none is stored. Useful for a
+        pipeline, which has few synthetic rows, and for a custom network.
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If `format` is unknown, something of the estimator cannot be exported to it, or the file answers otherwise than
-        the classifier (a probability by more than 1e-4, or a label); the message says what. Nothing is written then.
+        If `format` is unknown, a part of the estimator cannot be exported to it, or the file predicts otherwise than
+        the classifier (a probability that differs by more than 1e-4, or a label). No file is written then.
     TypeError
-        If the estimator is no classifier of this package, and does not end in one.
+        If the estimator is not a classifier of this package, and does not end in one.
     ImportError
         If a package is missing that the format needs.
     FileExistsError
@@ -59,7 +59,7 @@ def export(estimator, path, *, format="saved_model", X=None):
     Warns
     -----
     UserWarning
-        If no row could be compared, as the classifier refuses all of them.
+        If no row could be compared, as the classifier raises for all of them.
 
     Notes
     -----
@@ -103,8 +103,8 @@ def export(estimator, path, *, format="saved_model", X=None):
         written = estimator if steps else classifier
         if not sum(compare_file(run, names, written, answers, rows) for rows in given):
             warnings.warn(
-                "export could not compare the file with the classifier, which refuses all made-up rows; give some rows "
-                "that it takes: export(..., X=X).",
+                "export could not compare the file with the classifier, which raises for all synthetic rows; pass some "
+                "valid rows: export(..., X=X).",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
 

@@ -7,12 +7,12 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skimbalance.deployment.table import holds_text, texts_of
 
-#: Texts of which one is no level of a column.
+#: Texts, one of which is not a category of a column.
 _UNSEEN = ("another", "another level", "a level that nobody has seen")
 
 
 def impute(steps, imputer, columns):
-    """Return columns without gaps and, after them, where the gaps were."""
+    """Return imputed columns and, after them, the indicators of missing values."""
     kept = range(len(columns))
     if imputer.strategy != "constant" and not imputer.keep_empty_features:
         kept = [j for j in kept if not _is_missing(imputer.statistics_[j])]
@@ -29,14 +29,14 @@ def impute(steps, imputer, columns):
 
 
 def indicate(steps, indicator, columns):
-    """Return where gaps are."""
+    """Return the indicators of missing values."""
     _, is_gap = _gaps(steps, indicator, columns)
     flags = steps.columns_of(steps.nodes.cast(is_gap, np.float64), len(columns))
     return [flags[j] for j in indicator.features_]
 
 
 def _gaps(steps, step, columns):
-    """Return columns of numbers, and where their gaps are, (n_rows, n_columns)."""
+    """Return columns of numbers, and a mask of their missing values, (n_rows, n_columns)."""
     X = steps.matrix(columns, step)
     if _is_missing(step.missing_values):
         return X, steps.nodes.add("IsNaN", X)
@@ -45,7 +45,7 @@ def _gaps(steps, step, columns):
 
 
 def _impute_text(steps, imputer, columns):
-    """Return columns of text without gaps, and where the gaps were, (n_rows, n_columns); a gap is the empty text."""
+    """Return imputed columns of text, and a mask of missing values (the empty text), (n_rows, n_columns)."""
     gap = "" if _is_missing(imputer.missing_values) else str(imputer.missing_values)
     filled, gaps = [], []
     for column, value in zip(columns, imputer.statistics_, strict=True):
@@ -60,14 +60,14 @@ def _impute_text(steps, imputer, columns):
 
 
 def encode(steps, encoder, columns):
-    """Return what an encoder makes of each level, and of another, looked up in a table."""
+    """Return the columns of an encoder, looked up in a table of its output for each category."""
     made = []
     for column, levels, shown in zip(columns, encoder.categories_, _shown(encoder), strict=True):
         told = [None if _is_missing(level) else level for level in np.asarray(levels).tolist()]
         if told.count(None) > 1:
             raise ValueError(
-                f"{type(encoder).__name__} of the pipeline knows both None and NaN as levels of one column, which ONNX "
-                "does not tell apart; write missing values in one way before fit."
+                f"{type(encoder).__name__} of the pipeline has both None and NaN as categories of one column, which "
+                "ONNX cannot distinguish; encode missing values in one way before fit."
             )
         codes = _codes_of_texts if holds_text(told) and column.holds != "number" else _codes_of_numbers
         code = codes(steps, encoder, column, told)
@@ -80,23 +80,24 @@ def encode(steps, encoder, columns):
 
 
 def _codes_of_texts(steps, encoder, column, levels):
-    """Return the position of each text among levels, (n_rows,)."""
+    """Return the code of each text, (n_rows,)."""
     if column.holds == "filled text" and "" in levels:
         raise ValueError(
-            f"{type(encoder).__name__} of the pipeline knows the empty text as a level, which in ONNX stands for a "
-            "missing value, and that a SimpleImputer fills; replace the empty text before fit."
+            f"{type(encoder).__name__} of the pipeline has the empty text as a category, but in ONNX it means a "
+            "missing value, which a SimpleImputer fills; replace the empty text before fit."
         )
     codes = steps.nodes.look_up(steps.text(column, encoder), texts_of(levels))
     return steps.nodes.add("Squeeze", codes, steps.nodes.constant([1], np.int64))
 
 
 def _codes_of_numbers(steps, encoder, column, levels):
-    """Return the position of each number among levels, (n_rows,)."""
+    """Return the code of each number, (n_rows,)."""
     X = steps.matrix([column], encoder)
     if any(level is not None and not isinstance(level, (int, float, np.number, np.bool_)) for level in levels):
         raise ValueError(
-            f"{type(encoder).__name__} of the pipeline knows levels that are neither texts nor numbers, as "
-            f"{next(level for level in levels if level is not None)!r}, which ONNX does not hold; turn them into texts."
+            f"{type(encoder).__name__} of the pipeline has categories that are neither text nor numbers, such as "
+            f"{next(level for level in levels if level is not None)!r}, which ONNX does not support; convert them to "
+            "text."
         )
     numbers = np.array([np.nan if level is None else level for level in levels], dtype=np.float64)
     steps.far([column], bool((np.float32(numbers) != numbers)[~np.isnan(numbers)].any()))
@@ -104,16 +105,16 @@ def _codes_of_numbers(steps, encoder, column, levels):
     if None in levels:
         is_gap = steps.nodes.add("And", steps.nodes.add("IsNaN", X), steps.nodes.constant(np.isnan(numbers)))
         is_level = steps.nodes.add("Or", is_level, is_gap)
-    # The first that is true: the level, else the position behind them.
+    # The first that is true: the category, else the code after the last.
     flags = steps.nodes.add("Pad", steps.nodes.cast(is_level, np.float32), steps.nodes.constant([0, 0, 0, 1], np.int64),
                             steps.nodes.constant(0.5, np.float32))  # fmt: skip
     return steps.nodes.add("ArgMax", flags, axis=1, keepdims=0)
 
 
 def _shown(encoder):
-    """Return what an encoder makes of the levels of each column, (n_levels + 1, 1 + n_made).
+    """Return the output of an encoder for the categories of each column, (n_levels + 1, 1 + n_made).
 
-    The last row is what it makes of a level that it has not seen; the first column is 1 where it refuses it.
+    The last row is its output for an unknown category; the first column is 1 where it raises for it.
     """
     levels = [list(of) for of in encoder.categories_]
     known = np.empty((max(map(len, levels)), len(levels)), dtype=object)
@@ -137,7 +138,7 @@ def _shown(encoder):
 
 
 def _unseen(levels):
-    """Return what is none of the levels of a column."""
+    """Return a value that is not a category of a column."""
     levels = [level for level in levels if not _is_missing(level)]
     if not levels or any(isinstance(level, str) for level in levels):
         return next(text for text in _UNSEEN if text not in levels)

@@ -82,8 +82,8 @@ class Scaling:
         columns = answering.answers.columns
         if "category" in columns.kinds:
             raise ValueError(
-                f"The pipeline scales categories in {columns.where(columns.are_codes)}, which no graph holds; give the "
-                "classifier the raw table: it scales numbers and encodes categories itself."
+                f"The pipeline scales categories in {columns.where(columns.are_codes)}, which cannot be exported; fit "
+                "the classifier on the raw table: it scales numbers and encodes categories itself."
             )
         if answering.floatx == "float32":
             self._refuse_far()
@@ -135,7 +135,7 @@ def _center_and_spread(name, step):
     if type(step) is MinMaxScaler and not step.clip:
         return -step.min_ / step.scale_, 1 / step.scale_
     raise ValueError(
-        f"The step {name!r} of the pipeline, {type(step).__name__}, cannot be written in this format, which takes "
-        'scalers of scikit-learn and samplers alone. Take format="onnx", or give the classifier the raw table: it '
-        "scales numbers and encodes categories and gaps itself."
+        f"The step {name!r} of the pipeline, {type(step).__name__}, cannot be exported to this format, which supports "
+        'only samplers and scalers of scikit-learn. Set format="onnx", or fit the classifier on the raw table: it '
+        "scales numbers and encodes categories and missing values itself."
     )

@@ -56,7 +56,7 @@ def inputs_of(columns, floatx):
     Raises
     ------
     ValueError
-        If the graph could not tell the values or the levels of a column apart.
+        If the graph would merge values or categories of a column.
     """
     wide = floatx if columns.offset.any() else "float32"
     _refuse_far(columns, floatx)
@@ -126,14 +126,14 @@ def matrix_of(columns, given, look_up, ops):
 
 
 def holds_text(levels):
-    """Whether some levels of a category are text, or all are missing."""
+    """Whether some categories of a column are text, or all are missing."""
     return not any(level is not None for level in levels) or any(
         level is not None and not isinstance(level, Number) for level in levels
     )
 
 
 def text_of(level):
-    """Return the text by which a graph knows a level."""
+    """Return the text of a category in a graph."""
     return level.decode() if isinstance(level, bytes) else str(level)
 
 
@@ -150,14 +150,14 @@ def texts_of(levels):
     Raises
     ------
     ValueError
-        If two levels are the same text.
+        If two categories have the same text.
     """
     told = [text_of(level) for level in levels if level is not None]
     if len(set(told)) < len(told):
         twice = next(text for text in told if told.count(text) > 1)
         raise ValueError(
-            f"Two levels of a category are both {twice!r} as text, a number and a text, say, and a graph takes texts "
-            "alone; give the column one type before fit."
+            f"Two categories of a column are both {twice!r} as text, such as a number and a text, but a graph supports "
+            "only text; convert the column to one type before fit."
         )
     return [missing_text(levels) if level is None else text_of(level) for level in levels]
 
@@ -204,14 +204,14 @@ def _refuse_far(columns, floatx):
             alike[j] = len(set(np.array(numbers, dtype=floatx).tolist())) < len(numbers)
     if alike.any() and is_single:
         raise ValueError(
-            f"Single precision, in which LiteRT computes, does not tell the values of {columns.where(alike)} apart; "
-            'take format="saved_model" or "onnx", or move the numbers towards zero before fit.'
+            f"Single precision, in which LiteRT computes, does not distinguish the values of {columns.where(alike)}; "
+            'set format="saved_model" or "onnx", or subtract an offset from the numbers before fit.'
         )
     if alike.any():
         raise ValueError(
-            f"Double precision, in which a graph takes numbers, does not tell the values of {columns.where(alike)} "
-            "apart: move such numbers towards zero before fit, or give categories as text, for example with "
-            "X.astype({name: str})."
+            f"Double precision, in which a graph takes numbers, does not distinguish the values of "
+            f"{columns.where(alike)}: subtract an offset from such numbers before fit, or pass categories as text, for "
+            "example with X.astype({name: str})."
         )
 
 

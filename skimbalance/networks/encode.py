@@ -9,37 +9,37 @@ from skimbalance.networks.layers import AdaptedLayer, MemberLayer, Normal
 
 ops = keras.ops
 
-#: Indicators and rows of an embedding come in multiples of these, so that the folds of a table, which may lack a level,
-#: share a compiled program.
+#: Indicators and rows of an embedding are padded to multiples of these, so that the folds of a table, which may lack a
+#: category, share a compiled program.
 _INDICATORS, _ROWS = 4, 8
-#: What an indicator looks for that is no code: a gap, and what is never there, for those that fill up.
+#: Codes of indicators that are not of a category: of a missing value, and of nothing, for padding.
 _GAP, _NONE = -1, -2
-#: Numbers that a level is embedded in (RealMLP's recipe).
+#: Dimension of the embedding of a category (RealMLP's recipe).
 N_EMBEDDED = 8
 
 
 @keras.saving.register_keras_serializable("skimbalance")
 class Encode(AdaptedLayer):
-    """Turn a table of numbers, codes and gaps into numbers: a network that takes such a table begins with it.
+    """Encode a table with categories and missing values as numbers; the first layer of a network for such tables.
 
-    It returns the numbers; then indicators: one for each column that has gaps, one for each level of a category that is
-    told apart (for two levels, one for the second); then, where `n_codes` says so, the places of the levels of
-    other categories in the table of `MemberEmbedding`. Gaps among numbers are filled with the median of the training
-    rows; those of a column that had none there are left to a layer that scales (`RobustScale`, `Standardize`) and reads
-    them as the middle; where rows arrive in pieces, four such columns get an indicator all the same. Rare levels and
-    those that training has not seen have no indicator: all are 0 together.
-    `ImbalancedKerasClassifier` calls `adapt` before training. Make one by `Encode.of`.
+    It returns the numbers; then indicators, one for each column with missing values and one for each category that is
+    not rare (of two categories, one for the second); then, for `n_codes` columns of many categories, the rows of their
+    categories in the table of `MemberEmbedding`. Missing numbers are replaced by the median of the training rows; in a
+    column that had none in training, a scaling layer (`RobustScale`, `Standardize`) replaces them by the center. If the
+    table arrives in chunks, four such columns can still get an indicator. Rare and unknown categories have no
+    indicator: all indicators of the column are 0. `ImbalancedKerasClassifier` calls `adapt` before training. Create the
+    layer by `Encode.of`.
 
     Parameters
     ----------
     n_numbers : int
         Columns of numbers and booleans.
     n_indicators : int
-        Indicators, filled up by some that are always 0.
+        Indicators, including padding that is always 0.
     n_codes : int, default=0
-        Categories that are passed on to be embedded.
+        Categorical columns that are passed on to be embedded.
     n_levels : int, default=0
-        Most levels of any of these.
+        Most categories of any of these columns.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
 
@@ -186,22 +186,22 @@ class Encode(AdaptedLayer):
 
 @keras.saving.register_keras_serializable("skimbalance")
 class MemberEmbedding(MemberLayer):
-    """Give every member, in the place of the last features, the numbers in which it has learnt to see their levels.
+    """Embed the categories in the last features, with an embedding of its own for each member.
 
     Parameters
     ----------
     n_members : int
         Number of members.
     n_codes : int
-        How many of the last features are places of levels, as `Encode` gives them; 0 is none.
+        Number of last features that are categories, as `Encode` returns them; 0 is none.
     n_places : int
-        Most levels of any of them.
+        Most categories of any of them.
     **kwargs : dict
         Arguments of ``keras.layers.Layer``.
 
     Examples
     --------
-    Two numbers and the place of a level, which becomes eight numbers:
+    Two numbers and a category, which is embedded in eight numbers:
 
     >>> import numpy as np
     >>> from skimbalance.networks import MemberEmbedding
@@ -224,7 +224,7 @@ class MemberEmbedding(MemberLayer):
         """Return (n_rows, d) or (n_members, n_rows, d) -> (n_members, n_rows, d - n_codes + 8 n_codes)."""
         inputs = inputs + ops.zeros((self.n_members, 1, 1), inputs.dtype)
         rest, places = inputs[..., : -self.n_codes], ops.cast(inputs[..., -self.n_codes :], "int32")
-        # A product with indicators is faster than a look-up, whose slope adds up row by row.
+        # A product with indicators is faster than a look-up, whose gradient is summed row by row.
         shown = ops.one_hot(places, self.n_places, dtype=self.table.dtype)
         seen = ops.einsum("mrcp,mcpe->mrce", shown, self.table)
         seen = ops.reshape(seen, (self.n_members, -1, N_EMBEDDED * self.n_codes))
@@ -240,12 +240,12 @@ class MemberEmbedding(MemberLayer):
 
 
 def n_places(columns):
-    """Return the most levels of any column that is embedded, "other" included, filled up."""
+    """Return the most categories of any embedded column, "other" included, padded."""
     return _filled(max(_n_told(columns, j) + 1 for j in _plan(columns, True)[2]), _ROWS)
 
 
 def _plan(columns, embeds):
-    """Return the columns of numbers, the indicators as pairs (column, level), and the columns that are embedded."""
+    """Return the columns of numbers, the indicators as pairs (column, code), and the columns that are embedded."""
     numbers, indicators, codes = [], [], []
     for j, kind in enumerate(columns.kinds):
         if kind != "category":
@@ -264,14 +264,14 @@ def _plan(columns, embeds):
 
 
 def _n_told(columns, j):
-    """Return how many levels of a category are told apart, or may come to be."""
+    """Return how many categories of a column have a code of their own, or may get one."""
     return columns.room[j] or len(columns.kept[j])
 
 
 def _places(columns, codes, n_levels):
-    """Return the place of each level of the columns that are embedded, (n_codes, n_levels + 1).
+    """Return the row of each category of the embedded columns in the embedding, (n_codes, n_levels + 1).
 
-    Every column has a place for "other"; where no row of training is, it is one that embeds nothing (-1).
+    Every column has a row for "other"; without training rows it is -1, which embeds as zeros.
     """
     places = np.empty((len(codes), n_levels + 1), dtype=np.int32)
     for i, j in enumerate(codes):

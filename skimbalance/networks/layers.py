@@ -15,7 +15,7 @@ class AdaptedLayer(keras.layers.Layer):
 
 
 class ScalingLayer(AdaptedLayer):
-    """Layer that shifts and scales features by statistics of the training rows; a gap becomes 0, the center.
+    """Layer that shifts and scales features by statistics of the training rows; a missing value becomes 0, the center.
 
     Parameters
     ----------
@@ -36,24 +36,24 @@ class ScalingLayer(AdaptedLayer):
         self.scale = self.add_weight(name="scale", shape=(n_features,), initializer="ones", trainable=False)
 
     def adapt(self, X, sample_weight=None, index=None, seen=None):
-        """Take center and scale from rows.
+        """Compute center and scale from rows.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Rows.
         sample_weight : ndarray of shape (n_rows,), default=None
-            Weight of each row; None weighs all alike.
+            Weight of each row; None weights all equally.
         index : ndarray of shape (n_rows,), default=None
             Which rows to take; None takes all.
         seen : list, default=None
-            What an earlier call returned, for rows that arrive in pieces: center and scale are those of all of them
-            then. Empty for the first piece; None forgets.
+            Result of the previous call, if the rows are a chunk: center and scale are then those of all chunks. Empty
+            for the first chunk; None keeps no statistics.
 
         Returns
         -------
         list or None
-            What is known of each column, in bounded size; None where `seen` is.
+            Statistics of each column, in bounded size; None if `seen` is.
         """
         if not self.built:
             self.build(X.shape)
@@ -86,7 +86,7 @@ class ScalingLayer(AdaptedLayer):
         return ops.concatenate([scaled, inputs[..., self.n_scaled :]], axis=-1)
 
     def _scaled(self, inputs):
-        """Return inputs shifted and scaled, 0 for a gap."""
+        """Return inputs shifted and scaled, 0 for a missing value."""
         scaled = (inputs - self.center) * self.scale
         return ops.where(ops.isnan(inputs), 0.0, scaled)
 
@@ -101,7 +101,7 @@ class ScalingLayer(AdaptedLayer):
 
 @keras.saving.register_keras_serializable("skimbalance")
 class Standardize(ScalingLayer):
-    """Shift and scale every feature to mean 0 and standard deviation 1; constant features and gaps become 0.
+    """Scale every feature to mean 0 and standard deviation 1; constant features and missing values become 0.
 
     `ImbalancedKerasClassifier` calls `adapt` of every such layer in a network, on the weighted training rows,
     before training; so a network of your own may begin with one, too.
@@ -131,7 +131,7 @@ class RobustScale(ScalingLayer):
     r"""Shift every feature by its median, scale it by its quartiles, and clip it smoothly to (-3, 3).
 
     With :math:`z = (x - \mathrm{median}) / (q_{75} - q_{25})` the output is :math:`z / \sqrt{1 + (z/3)^2}`. Where the
-    quartiles coincide, the scale is half the range; constant features and gaps become 0. `ImbalancedKerasClassifier`
+    quartiles coincide, the scale is half the range; constant features and missing values become 0. The classifier
     calls `adapt` of every such layer in a network, on the weighted training rows, before training.
 
     Parameters

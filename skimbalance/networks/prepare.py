@@ -55,7 +55,7 @@ def prepare_network(model, n_features, n_classes, rng):
 
 
 def adapt_network(model, rows, kept, columns, seen=None):
-    """Adapt every layer that is adapted to the rows of training; refuse codes and gaps where none encodes them.
+    """Adapt layers to the training rows; raise for categories and missing values if no layer encodes them.
 
     Parameters
     ----------
@@ -66,24 +66,26 @@ def adapt_network(model, rows, kept, columns, seen=None):
     kept : ndarray of int, shape (n_kept,)
         Which of its distinct rows it will be trained on.
     columns : Columns
-        What the columns of the table hold.
+        Columns of the table.
     seen : dict, default=None
-        What an earlier call returned, where the rows are one piece of many; empty for the first. None forgets.
+        Result of the previous call, if the rows are a chunk; empty for the first chunk. None keeps no statistics.
 
     Returns
     -------
     dict or None
-        What each layer knows of all rows so far, by its position; None where `seen` is.
+        Statistics of all rows so far for each layer, by its position; None if `seen` is.
     """
     layers, weight, index = layers_of(model), rows.weight[kept], rows.index[kept]
     encode = next((layer for layer in layers if isinstance(layer, Encode)), None)
     if encode is None and not columns.are_plain:
         what = [f"categories in {columns.where(columns.are_codes)}"] if columns.are_codes.any() else []
-        what += [f"gaps (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
+        what += (
+            [f"missing values (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
+        )
         raise ValueError(
             f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which "
-            "turns them into numbers: let it begin with Encode.of(meta)(inputs), take one of the networks by name, or "
-            "encode and impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
+            "turns them into numbers: let it begin with Encode.of(meta)(inputs), set a named network, or encode and "
+            "impute first (sklearn.preprocessing.OneHotEncoder, sklearn.impute.SimpleImputer)."
         )
     places = {i: layer for i, layer in enumerate(layers) if isinstance(layer, ScalingLayer) or layer is encode}
     known = {i: None if seen is None else seen.get(i, []) for i in places}
@@ -98,13 +100,13 @@ def adapt_network(model, rows, kept, columns, seen=None):
 
 
 def check_gaps(model, X, columns):
-    """Refuse gaps that a trained network would pass on: in columns that had none before, where no layer scales."""
+    """Raise for missing values in columns that had none in training, if no layer of the network imputes them."""
     is_new = np.isnan(X).any(axis=0) & ~columns.gaps
     if is_new.any() and not any(isinstance(layer, ScalingLayer) for layer in layers_of(model)):
         raise ValueError(
-            f"Input X contains NaN in {columns.where(is_new)}, which had no gaps before, and the network has not "
-            "learnt what to make of one. Impute such values, or take a network that begins with "
-            "skimbalance.networks.RobustScale, which reads such a gap as the middle of the training rows."
+            f"Input X contains NaN in {columns.where(is_new)}, which had no missing values in training, and the "
+            "network cannot handle them. Impute such values, or use a network that begins with "
+            "skimbalance.networks.RobustScale, which replaces them by the median of the training rows."
         )
 
 

@@ -9,31 +9,31 @@ from skimbalance.data.holdout import SHARE
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a network asks for in training, where the parameters of the classifier leave it open.
+    """Training settings of a network, used for the classifier's parameters that are "auto" or None.
 
-    A builder says it by an attribute: ``network.recipe = Recipe(early_stopping="loss")``. Partials of the builder, its
-    bound methods and functions that ``functools.wraps`` it say the same.
+    A builder has it as an attribute: ``network.recipe = Recipe(early_stopping="loss")``. Partials of the builder, its
+    bound methods and functions that ``functools.wraps`` it have the same recipe.
 
     Parameters
     ----------
     early_stopping : {False, "loss", "average_precision"}, default=False
-        Score of held-out rows that ends training, and chooses the epoch, under ``early_stopping="auto"``.
+        Score of held-out rows that stops training and selects the epoch, under ``early_stopping="auto"``.
     hold_out : float in (0, 1), default=0.1
-        Share of the rows that is held out for it.
+        Share of the rows that are held out for it.
     own_rows : bool, default=False
         Whether each pair of members holds out rows of its own; for networks of member layers.
     most_rows : int or None, default=None
-        Most rows that a pair of members holds out of its own.
+        Most rows that each pair of members holds out for itself.
     epochs : int, default=100
         Epochs under ``epochs="auto"``.
     min_steps : int, default=0
-        Gradient steps that small tables are trained for, by more epochs.
+        Least gradient steps: small tables are trained for more epochs.
     max_epochs : int, default=100
-        Most epochs that `min_steps` may ask for.
+        Most epochs that `min_steps` may lead to.
     max_steps : int or None, default=None
-        Gradient steps that large tables are trained for at most, by fewer epochs; but for one epoch at least.
+        Most gradient steps: large tables are trained for fewer epochs, but at least one.
     ensemble : tuple of str, default=()
-        Other classifiers that are asked beside the network under ``ensemble="auto"``.
+        Base models that are fitted beside the network under ``ensemble="auto"``.
     optimizer : dict, default={}
         Settings of Adam under ``optimizer=None``.
     schedule : callable, default=None
@@ -65,7 +65,7 @@ class Recipe:
         return epochs if self.max_steps is None else min(epochs, max(self.max_steps // n_steps, 1))
 
     def new_optimizer(self, optimizer_class, settings):
-        """Return Adam as the network wants it, but for the settings given."""
+        """Return Adam with the settings of the recipe, except for the given ones."""
         settings = {**self.optimizer, **settings}
         if self.schedule is not None and isinstance(settings.get("learning_rate"), int | float):
             settings["learning_rate"] = self.schedule(settings["learning_rate"])
@@ -73,7 +73,7 @@ class Recipe:
 
 
 def recipe_of(builder):
-    """Return the recipe that a builder, a network, or what either wraps, says; None where none does."""
+    """Return the recipe of a builder or a network, or of the function that it wraps, or None."""
     while builder is not None:
         recipe = vars(builder).get("recipe") if isinstance(builder, keras.Model) else getattr(builder, "recipe", None)
         if isinstance(recipe, Recipe):

@@ -39,7 +39,7 @@ class EpochProgress(keras.callbacks.Callback):
         self._is_compiled = False
 
     def say(self, what):
-        """Say behind the bar what is being done, until more is said; in a file, nothing could be taken back."""
+        """Print the current activity after the bar, until the next one; only in a terminal, where it can be erased."""
         if self._verbose == 1 and _is_redrawn():
             said = f" {what}" if what else ""
             print("\b \b" * len(self._said) + said, end="", flush=True)
@@ -89,14 +89,14 @@ def _is_redrawn():
 
 
 def say(callbacks, what):
-    """Have what shows progress say what is being done."""
+    """Let the progress bar print the current activity."""
     for callback in callbacks:
         if isinstance(callback, EpochProgress):
             callback.say(what)
 
 
 def compile_for(callbacks, model, optimizer, loss, evaluate):
-    """Compile a network with all that is logged of it: by that callbacks know whether more of a score is better."""
+    """Compile a network with its logged metrics, from which callbacks infer whether greater is better."""
     if all(isinstance(callback, EpochProgress) for callback in callbacks):
         return
     metrics = [*evaluate.metrics] + [ScoreInLogs(AVERAGE_PRECISION)] * evaluate.scores_held_out
@@ -107,5 +107,5 @@ def compile_for(callbacks, model, optimizer, loss, evaluate):
 
 
 def watch_average_precision(callbacks):
-    """Whether a callback asks for the average precision of held-out rows, which is no metric of Keras."""
+    """Whether a callback monitors the average precision of held-out rows, which is not a metric of Keras."""
     return any(str(getattr(callback, "monitor", "")).endswith(AVERAGE_PRECISION) for callback in callbacks)

@@ -7,7 +7,7 @@ _LARGEST_WEIGHT = 1e15
 
 
 def diverged(epoch, what):
-    """Return the error for training that has gone out of bounds."""
+    """Return the error for diverged training."""
     return ValueError(
         f"Training diverged in epoch {epoch}: {what}. Likely causes are a learning rate that is too high (lower "
         "optimizer__learning_rate, or clip gradients: optimizer__clipnorm=1.0), a strategy's parameter far out of its "
@@ -17,18 +17,18 @@ def diverged(epoch, what):
 
 
 def check_converged(trained, others, posterior, epoch):
-    """Refuse weights that are no usable numbers, and a link that turns logits of usual size into none.
+    """Raise for weights that are not finite or too large, and for a link without finite probabilities.
 
-    A finite loss of the last epoch has said already that the logits of training rows are numbers.
+    The logits of training rows are finite, since the loss of the last epoch is.
 
     Parameters
     ----------
     trained : list of ndarray
         Weights that the optimizer has changed.
     others : list of ndarray
-        Weights that it has not: means and spreads of the columns, say, which are as large or small as their unit.
+        Other weights, such as means and spreads of the columns, whose size depends on the unit.
     posterior : Posterior
-        What logits mean.
+        Map from logits to probabilities.
     epoch : int
         Number of the last epoch.
     """

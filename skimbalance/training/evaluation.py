@@ -36,14 +36,14 @@ class EpochEvaluation:
         return self._held_out is not None
 
     def __call__(self, program, posterior, logits=None):
-        """Return the scores of the network of a program, as it is now.
+        """Return the current scores of a program's network.
 
         Parameters
         ----------
         program : Program or KerasLoop
-            Tells the network's logits.
+            Computes the network's logits.
         posterior : Posterior
-            What its logits mean.
+            Map from its logits to probabilities.
         logits : ndarray, default=None
             Logits of the held-out rows, where they are known.
         """

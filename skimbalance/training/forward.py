@@ -15,9 +15,8 @@ from skimbalance.training.state import state_of, values
 
 _CHUNK_ROWS = 16384
 
-# Matrix products treat the rows at the end of a table, which fill no whole register or thread's share, in another
-# way than the others, on some CPUs with another last bit. Rows that fill up the table see to it that what a row is
-# told does not depend on its place among the others.
+# Matrix products treat the last rows of a table, which do not fill a whole register or a thread's share, differently
+# from the others, on some CPUs with another last bit. Padding makes the logits of a row independent of its position.
 _ROW_MULTIPLE = 256
 
 _lock = threading.Lock()

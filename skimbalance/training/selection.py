@@ -8,20 +8,20 @@ from skimbalance.training.evaluation import log_loss, macro_average_precision
 class EpochSelection:
     """Score the members of a network after every epoch, pair by pair, and keep the best weights of each.
 
-    Members of a pair have the same held-out rows, on which their mean probability is scored: each learns longer then
-    than it would alone, which the mean gains from. Members of an odd number choose alone, and so does a network without
-    members, which is one.
+    Members of a pair have the same held-out rows, on which their mean probability is scored: each then trains longer
+    than it would alone, which improves the mean. If the number of members is odd, each member selects its own epoch; a
+    network without members counts as one.
 
     Parameters
     ----------
     held_out : HeldOut
-        Rows that epochs are scored on, at their prior.
+        Rows that epochs are scored on, at their class prior.
     members : Members
         The members.
     score : {"loss", "average_precision"}
-        What an epoch is chosen by: log-loss or average precision.
+        Score that selects the epoch: log-loss or average precision.
     patience : int
-        Training stops after this many epochs in which no pair improved.
+        Training stops after this many epochs without an improvement of any pair.
     positive : int, default=1
         Position of the positive class of two.
 
@@ -39,15 +39,14 @@ class EpochSelection:
         self.best_epoch = self.logits = None
 
     def update(self, epoch, program, posterior):
-        """Score the members as they are now.
+        """Score the members after an epoch.
 
         Returns
         -------
         logits : ndarray of shape (n_rows, n_members, n_classes)
             Their logits of the held-out rows.
         logs : dict
-            What belongs into the epoch's log, where rows are each member's own: those of all are scored as the whole
-            network is, elsewhere.
+            Scores for the epoch's log, if each member has held-out rows of its own; empty otherwise.
         stops : bool
             Whether training is to stop.
         """
@@ -81,12 +80,12 @@ class EpochSelection:
         program.write_weights(self._weights)
 
     def judge(self, posterior, ensemble):
-        """Return what each pair, and classifiers grown on its rows, say of rows held out from it, pair after pair.
+        """Return the predictions of each pair, and of base models fitted on its rows, for rows held out from it.
 
         Returns
         -------
         proba : ndarray of shape (1 + n_base_models, n_rows, n_classes)
-            P(y | x) under the prior of the data: the network's, and the others'.
+            P(y | x) under the class prior of the data, of the network and the base models, pair after pair.
         y, sample_weight : ndarray of shape (n_rows,)
             Class indices and weights; without weights the second is None.
         """

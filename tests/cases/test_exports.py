@@ -146,7 +146,7 @@ def test_a_file_that_answers_otherwise_is_not_left_behind(format, plain, tmp_pat
     write = files._WRITERS[format]
     monkeypatch.setitem(files._WRITERS, format, lambda steps, classifier, draft: write(steps, other, draft))
     with pytest.raises(
-        ValueError, match=r"does not answer as the classifier does, and was removed: of the row \(.*says"
+        ValueError, match=r"predicts otherwise than the classifier, and was removed: for the row \(.*gives"
     ):
         export(clf, tmp_path / "model", format=format)
     assert sorted((of.relative_to(tmp_path), of.stat().st_size) for of in tmp_path.rglob("*")) == before
@@ -155,8 +155,8 @@ def test_a_file_that_answers_otherwise_is_not_left_behind(format, plain, tmp_pat
 @pytest.mark.parametrize(
     ("base_model", "problem"),
     [
-        (KNeighborsClassifier(weights="distance"), "does not answer as the classifier does"),
-        (RadiusNeighborsClassifier(radius=9.0, outlier_label="most_frequent"), "does not run the file"),
+        (KNeighborsClassifier(weights="distance"), "predicts otherwise than the classifier"),
+        (RadiusNeighborsClassifier(radius=9.0, outlier_label="most_frequent"), "cannot run the exported file"),
     ],
     ids=str,
 )

@@ -131,6 +131,6 @@ def test_what_cannot_be_compared_says_so(small_table):
         "no probabilities": make_pipeline(StandardScaler(), LinearSVC()),
     }
     found = compare(X, y, models, sample_weight=np.ones(len(y)))
-    assert "Give RandomUnderSampler as strategy= of the classifier" in found.errors_["sampled"]
+    assert "Pass RandomUnderSampler as strategy= of the classifier" in found.errors_["sampled"]
     assert "KNeighborsClassifier takes no sample_weight" in found.errors_["neighbours"]
     assert "Pipeline has no predict_proba" in found.errors_["no probabilities"]
