@@ -501,7 +501,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
         export(clf, tmp_path / "file", format="litert")
     with pytest.raises(ValueError, match=r"TemperedLoss overrides predict_proba, .* override link\(\)"):
         export(small(strategy=Tempered()).fit(X, y), tmp_path / "file")
-    with pytest.raises(ValueError, match="does not tell the values of column 'time' apart"):
+    with pytest.raises(ValueError, match="does not distinguish the values of column 'time'"):
         export(fitted("mlp, mixed"), tmp_path / "file", format="litert")
     with pytest.raises(FileNotFoundError, match="a folder that does not exist"):
         export(fitted("LDAM"), tmp_path / "nowhere" / "file")

@@ -34,14 +34,14 @@ def plot_comparison(comparison, kind, ax=None):
     if not comparison.scores_:
         raise ValueError(f"There is nothing to draw, as every candidate failed: {comparison.errors_}")
     if comparison.pos_label_ is None and kind in OF_TWO_CLASSES:
-        raise ValueError(f'kind="{kind}" is for two classes; take "scores" for more.')
+        raise ValueError(f'kind="{kind}" is for two classes; use "scores" for more.')
     if kind in OF_TWO_CLASSES:
         _check_rows(comparison, kind)
     return np.ravel(KINDS[kind](comparison, ax))
 
 
 def _check_rows(comparison, kind):
-    """Refuse a curve of rows that are all of one class, before there is a figure."""
+    """Raise if all rows are of one class, before a figure is created."""
     _, _, y, _, weight = next(_curves(comparison))
     is_positive = (y == comparison.pos_label_)[slice(None) if weight is None else weight > 0]
     if not 0 < is_positive.sum() < len(is_positive):
@@ -175,7 +175,7 @@ def _curves(comparison):
 
 
 def _named(comparison, label):
-    """Return a label as text that matplotlib draws as it is: no formula, and not hidden from a legend."""
+    """Return a label as text that matplotlib draws literally and shows in a legend."""
     shown = plain(comparison.short_labels()[label])
     return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 

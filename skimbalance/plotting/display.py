@@ -10,7 +10,7 @@ from skimbalance._nesting import has_strategy, inner_classifier
 from skimbalance.data.numbers_given import as_numbers, check_weights
 from skimbalance.probability.decision import known_positive
 
-# Okabe and Ito's colours, which the colour-blind tell apart, and lines to tell those of more curves.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish, and line styles for further curves.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":", "-.")
 GREY, FAINT = "#777777", "#dddddd"
@@ -24,11 +24,11 @@ RARE = 0.1
 
 
 class ProbabilityDisplay:
-    """Picture of probabilities of a label and of what was true; the base of those for one label against the rest."""
+    """Base class of displays of the probabilities of one label against the others."""
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, pos_label=None, sample_weight=None, name=None, ax=None, **options):
-        """Draw what a fitted classifier says of rows that it has not seen.
+        """Draw the predictions of a fitted classifier for held-out rows.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class ProbabilityDisplay:
 
 
 def _warn_of_other_shares(clf, positive, is_positive, sample_weight):
-    """Warn where probabilities refer to another share of a label than rows have, unless the user named that share.
+    """Warn if probabilities refer to another class prior than that of the rows, unless the user has set it.
 
     That is so after a sampler in front of the classifier, which hides the shares that there were before.
     """
@@ -149,7 +149,7 @@ def as_rows(y_true, y_proba, pos_label, sample_weight):
         )
     check_consistent_length(y_true, proba)
     if not len(proba):
-        raise ValueError("y_true and y_proba hold no row; a curve takes rows with the label and without it.")
+        raise ValueError("y_true and y_proba have no rows; a curve needs rows with and without the label.")
     if not (np.isfinite(proba).all() and proba.min() >= 0 and proba.max() <= 1):
         raise ValueError(f"y_proba lies in [{proba.min()}, {proba.max()}]; it takes probabilities, in [0, 1].")
     weight = check_weights(sample_weight, len(proba))
@@ -168,7 +168,7 @@ def as_rows(y_true, y_proba, pos_label, sample_weight):
 
 
 def _position(pos_label, classes):
-    """Return the position of the label that is looked for."""
+    """Return the position of the positive label."""
     if len(classes) > 2 and pos_label in classes:
         return classes.index(pos_label)
     positive = known_positive(pos_label, classes)
@@ -214,7 +214,7 @@ def finish(ax, beside=1.02, **labels):
 
 
 def plain(text):
-    """Return text that matplotlib draws as it is: labels of a table are no formulas."""
+    """Return text that matplotlib draws literally, not as a formula."""
     return text.replace("$", r"\$")
 
 
@@ -250,7 +250,7 @@ def probability_scale(scale, share):
 
 
 def import_pyplot():
-    """Return matplotlib's pyplot, or say how to get it."""
+    """Return matplotlib's pyplot, or raise with how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:

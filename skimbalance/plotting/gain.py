@@ -7,7 +7,7 @@ from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, cumu
 
 
 class GainDisplay(ProbabilityDisplay):
-    """Share of a label that is found over the share of rows that are looked at, the most probable first.
+    """Cumulative gain: the share of a label that is found over the share of rows that are inspected, by probability.
 
     Use `from_estimator` or `from_predictions`. The legend says what a budget finds, and how many times as much that is
     as by chance: the lift.
@@ -22,14 +22,14 @@ class GainDisplay(ProbabilityDisplay):
     prevalence : float
         Share of the rows that have the label.
     pos_label : label
-        Label that is looked for.
+        Positive label.
     name : str, default=None
         Name in the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-        Where it is drawn.
+        Axes and figure of the plot.
     line_ : matplotlib Line2D
         The curve.
     gain_at_budget, lift_at_budget : float
@@ -55,7 +55,7 @@ class GainDisplay(ProbabilityDisplay):
         cls, y_true, y_proba, *, pos_label=None, sample_weight=None, budget=0.05, name=None, ax=None, kind="gain",
         **line_kwargs,
     ):  # fmt: skip
-        """Draw what given probabilities find.
+        """Draw the cumulative gain of given probabilities.
 
         Parameters
         ----------

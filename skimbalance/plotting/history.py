@@ -69,7 +69,7 @@ class HistoryDisplay:
         clf = inner_classifier(estimator)
         history = getattr(clf, "history_", None)
         if not history or not len(history.get("loss", ())):
-            raise ValueError(f"{type(clf).__name__} has no history of training to draw.")
+            raise ValueError(f"{type(clf).__name__} has no training history (history_) to draw.")
         return cls(history, best_epoch=getattr(clf, "best_epoch_", None), name=name).plot(ax, **line_kwargs)
 
     def plot(self, ax=None, *, name=None, **line_kwargs):

@@ -7,7 +7,7 @@ from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, fini
 
 
 class NetBenefitDisplay(ProbabilityDisplay):
-    r"""Net benefit over the probability from which one acts: a decision curve [1]_.
+    r"""Net benefit of a model over the decision threshold: a decision curve [1]_.
 
     Who acts from the probability t on holds a miss for (1 - t) / t times as bad as a false alarm. In units of a row
     that is found, acting on a model is then worth
@@ -27,14 +27,14 @@ class NetBenefitDisplay(ProbabilityDisplay):
     prevalence : float
         Share of the rows that have the label.
     pos_label : label
-        Label that is looked for.
+        Positive label.
     name : str, default=None
         Name in the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-        Where it is drawn.
+        Axes and figure of the plot.
     line_ : matplotlib Line2D
         The curve.
 
@@ -88,7 +88,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
         if max_threshold is None:
             max_threshold = min(max(5 * share, 0.2), 0.95)
         if not (is_number(max_threshold) and 0 < max_threshold < 1):
-            raise ValueError(f"max_threshold={max_threshold!r} is no probability between 0 and 1.")
+            raise ValueError(f"max_threshold={max_threshold!r} is not a probability between 0 and 1.")
         thresholds = np.linspace(0, max_threshold, 201)[1:]
         order = np.argsort(proba)
         first = np.searchsorted(proba[order], thresholds)  # rows from there on are acted on
@@ -131,7 +131,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
 
     @staticmethod
     def _name_odds(ax):
-        """Say above the axes how many false alarms a row that is found is held to be worth."""
+        """Label the upper axis with the number of false alarms that one true positive is worth."""
         odds = np.array([1, 2, 4, 9, 19, 49, 99, 199, 499])
         places = 1 / (1 + odds)
         shown = [(place, worth) for place, worth in zip(places, odds, strict=True) if place <= ax.get_xlim()[1]]

@@ -23,7 +23,7 @@ _DENSITY = "density below {}"
 
 
 class ReliabilityDisplay(ProbabilityDisplay):
-    """Frequency of a label over the probability that it was given, with the band in which chance leaves honest ones.
+    """Observed frequency of a label over its predicted probability, with the band expected of calibrated probabilities.
 
     Use `from_estimator` or `from_predictions`. Rows are gathered in bins of equal information, in each of which the sum
     of p (1 - p) is the same: where one label is rare, bins of equally many rows would nearly all hold none of it.
@@ -42,14 +42,14 @@ class ReliabilityDisplay(ProbabilityDisplay):
     prevalence : float
         Share of the rows that have the label.
     pos_label : label
-        Label that is looked for.
+        Positive label.
     name : str, default=None
         Name in the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-        Where it is drawn.
+        Axes and figure of the plot.
     density_ax_ : matplotlib Axes or None
         Those of the densities below; axes that are given get none.
     line_ : matplotlib Line2D
@@ -83,7 +83,7 @@ class ReliabilityDisplay(ProbabilityDisplay):
         cls, y_true, y_proba, *, pos_label=None, sample_weight=None, n_bins=10, name=None, ax=None, scale="auto",
         **line_kwargs,
     ):  # fmt: skip
-        """Draw given probabilities.
+        """Draw the reliability diagram of given probabilities.
 
         Parameters
         ----------

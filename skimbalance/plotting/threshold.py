@@ -41,14 +41,14 @@ class ThresholdDisplay(ProbabilityDisplay):
     prevalence : float
         Share of the rows that have the label.
     pos_label : label
-        Label that is looked for.
+        Positive label.
     name : str, default=None
         Name in the legend.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
-        Where it is drawn.
+        Axes and figure of the plot.
     cost_ax_ : matplotlib Axes or None
         Those of costs, with an axis on the right.
     lines_ : dict of str to matplotlib Line2D
@@ -107,7 +107,7 @@ class ThresholdDisplay(ProbabilityDisplay):
         """
         is_positive, proba, weight, pos_label = as_rows(y_true, y_proba, pos_label, sample_weight)
         if threshold is not None and not (is_number(threshold) and threshold >= 0):
-            raise ValueError(f"threshold={threshold!r} is no probability; it takes None or a number of zero or more.")
+            raise ValueError(f"threshold={threshold!r} is not allowed; it takes None or a number of zero or more.")
         thresholds, found, alarms = cumulated(is_positive, proba, weight)
         share = found[-1]
         scores = {
