@@ -32,7 +32,7 @@ def compare(X, y, strategies, estimator=None, **how):
 # --- luck ---
 
 
-def test_the_interval_is_that_of_nadeau_and_bengio():
+def test_the_confidence_interval_is_that_of_nadeau_and_bengio():
     values = np.array([0.61, 0.55, 0.66, 0.58, 0.63])
     mean, low, high = corrected_interval(values, 0.2)
     half = stats.t.ppf(0.975, 4) * np.sqrt((1 / 5 + 0.2 / 0.8) * values.var(ddof=1))
@@ -40,7 +40,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     assert np.isnan(corrected_interval([0.5], 0.2)[1:]).all()
 
 
-def test_probabilities_are_those_of_the_corrected_test():
+def test_probabilities_are_those_of_the_correlated_t_test():
     differences = np.array([0.03, 0.01, -0.01, 0.04, 0.02])
     worse, equivalent, better = probabilities(differences, 0.2)
     t = differences.mean() / np.sqrt((1 / 5 + 0.2 / 0.8) * differences.var(ddof=1))
@@ -100,7 +100,7 @@ def test_recall_at_a_budget_and_costs(weighs):
 # --- the comparison ---
 
 
-def test_all_see_the_same_folds_and_are_scored_by_what_they_predict(rare):
+def test_all_candidates_use_the_same_folds_and_are_scored_by_their_predictions(rare):
     X, y = rare
     cv = StratifiedKFold(3, shuffle=True, random_state=0)
     found = compare(X, y, ["none", "class_weight", LogisticRegression(max_iter=2000)], cv=cv)
@@ -116,7 +116,7 @@ def test_all_see_the_same_folds_and_are_scored_by_what_they_predict(rare):
         assert scores["log-loss"][fold] == pytest.approx(log_loss(y[test], proba), rel=1e-4)
 
 
-def test_a_failure_is_a_line_and_not_the_end(rare):
+def test_a_failed_candidate_is_reported(rare):
     X, y = rare
     found = compare(X, y, {"plain": "none", "too many": SMOTE(k_neighbors=200), "focal, mild": Focal(gamma=0.5)})
     assert list(found.errors_) == ["too many"]
@@ -160,7 +160,7 @@ def test_weights_costs_and_groups(rare):
     )
 
 
-def test_scores_of_ones_own_and_parameters_of_fit(rare):
+def test_custom_scores_and_fit_parameters(rare):
     """Weights by `params` are those of the fold's rows."""
     X, y = rare
     weight, seen = np.where(y == 1, 3.0, 1.0), []
@@ -211,7 +211,7 @@ def test_repeated_folds_and_more_classes(rare_multiclass):
     assert "3 classes" in repr(found)
 
 
-def test_what_it_says(rare):
+def test_summary_in_words(rare):
     X, y = rare
     labels = np.where(y == 1, "fraud", "fine")
     found = compare(X, labels, {"good": "none", "blind": quick(strategy="none", epochs=1, optimizer="sgd")})
@@ -273,6 +273,6 @@ def test_pictures_show_the_scores(rare):
     pyplot.close("all")
 
 
-def test_progress_is_told(rare, capsys):
+def test_progress_is_printed(rare, capsys):
     compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
     assert "1 of 2 fits" in capsys.readouterr().err

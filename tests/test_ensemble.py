@@ -52,7 +52,7 @@ def test_sklearn_checks(estimator, check):
 
 @pytest.mark.parametrize("change", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
 @pytest.mark.parametrize("change_new", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
-def test_a_forest_says_what_scikit_learns_says_and_is_smaller(change, change_new):
+def test_the_forest_predicts_like_scikit_learn_and_is_smaller(change, change_new):
     X, y = islands(1500, 0)
     forest = Forest(8, random_state=0).fit(change(X[:1000]), y[:1000])
     theirs = ExtraTreesClassifier(8, max_features=4, random_state=0).fit(change(X[:1000]), y[:1000])
@@ -62,7 +62,7 @@ def test_a_forest_says_what_scikit_learns_says_and_is_smaller(change, change_new
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(forest)).predict_proba(X), forest.predict_proba(X))
 
 
-def test_boosting_is_that_of_scikit_learn_where_bins_are_values():
+def test_boosting_equals_scikit_learn_if_bins_are_values():
     X, y = islands(1000, 0)
     X = with_gaps(np.round(X))
     theirs = HistGradientBoostingClassifier(
@@ -74,7 +74,7 @@ def test_boosting_is_that_of_scikit_learn_where_bins_are_values():
 
 
 @pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
-def test_a_column_of_gaps_alone_says_nothing(kind):
+def test_a_column_of_missing_values_alone_is_ignored(kind):
     X, y = islands(400, 0)
     X[:, 3] = np.nan
     assert np.isfinite(clone(kind).set_params(random_state=0).fit(X, y).predict_proba(X)).all()
@@ -82,7 +82,7 @@ def test_a_column_of_gaps_alone_says_nothing(kind):
 
 @pytest.mark.parametrize("n_values", [40, 4000], ids=["a bin a value", "quantiles"])
 @pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
-def test_the_last_bits_of_a_value_decide_nothing(kind, n_values):
+def test_rounding_errors_do_not_change_predictions(kind, n_values):
     """Of whole numbers that are scaled, whether in double precision or in single; half of the rows may be new.
 
     The forest draws its thresholds, so that it keeps away from the rows that it was grown on alone.
@@ -122,7 +122,7 @@ def test_bins_hold_the_rows_between_two_quantiles(weight):
 # --- their weights ---
 
 
-def test_weights_are_the_most_likely_ones():
+def test_blending_weights_maximise_the_likelihood():
     """Of a mixture of 60, 30 and 10 % the weights are found again, and they maximise what they say they do."""
     rng = np.random.default_rng(0)
     ensemble = rng.dirichlet([1.0, 1.0], size=(3, 20_000))
@@ -141,7 +141,7 @@ def test_weights_are_the_most_likely_ones():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_an_intercept_makes_classes_as_frequent_as_they_are_said_to_be(n_classes):
+def test_the_intercept_matches_mean_probabilities_to_frequencies(n_classes):
     """What was subtracted from log-odds is found again; few rows are as likely as can be, and hardly count."""
     rng, wrong = np.random.default_rng(0), np.linspace(-0.3, 0.3, n_classes)
     true = rng.dirichlet(np.ones(n_classes), size=20_000)
@@ -161,7 +161,7 @@ def test_an_intercept_makes_classes_as_frequent_as_they_are_said_to_be(n_classes
     np.testing.assert_array_equal(fit_intercept(said[:1], np.array([0]), np.ones(1)) > 0, np.arange(n_classes) == 0)
 
 
-def test_without_rows_the_network_weighs_as_much_as_all_others():
+def test_without_held_out_rows_the_network_weighs_as_much_as_all_base_models():
     np.testing.assert_allclose(even_weights(0), [1.0])
     np.testing.assert_allclose(even_weights(2), [0.5, 0.25, 0.25])
 
@@ -197,7 +197,7 @@ class Witness(ClassifierMixin, BaseEstimator):
     ],
     ids=str,
 )
-def test_base_models_are_weighed_by_rows_that_they_do_not_know(parameters, larger):
+def test_blending_weights_are_learned_on_held_out_rows(parameters, larger):
     Witness.asked.clear()
     parameters = {f"model__{k}" if k == "n_members" else k: v for k, v in parameters.items()}
     clf = quick(ensemble=Witness(), **parameters).fit(*larger)
@@ -211,7 +211,7 @@ def test_base_models_are_weighed_by_rows_that_they_do_not_know(parameters, large
         assert weights["network"] == 0.5
 
 
-def test_the_default_remembers_small_islands():
+def test_the_default_fits_small_clusters():
     (X, y), (X_new, y_new) = islands(1500, 1), islands(1500, 2)
     alone, asks = (ImbalancedKerasClassifier(random_state=0, ensemble=ensemble) for ensemble in (None, "auto"))
     found = [average_precision_score(y_new, clf.fit(X, y).predict_proba(X_new)[:, 1]) for clf in (alone, asks)]
@@ -220,7 +220,7 @@ def test_the_default_remembers_small_islands():
 
 
 @pytest.mark.parametrize("strategy", ["none", "class_weight", "focal", "balanced_batches", "random_undersample"])
-def test_probabilities_are_the_mean_at_the_prior_of_the_data(strategy, larger):
+def test_probabilities_are_the_blend_at_the_class_prior_of_the_data(strategy, larger):
     """Whatever the strategy shows the network: the forest's mean probability is that of the class all the same."""
     X, y = larger
     clf = quick(strategy=strategy, ensemble="forest").fit(X, y)
@@ -249,7 +249,7 @@ def test_the_number_of_threads_changes_nothing(larger):
         assert side_by_side(threading.get_ident, [()] * 3, n_numbers=2**23) == [threading.get_ident()] * 3
 
 
-def test_chunks_ask_the_network_alone_and_a_warm_start_asks_anew(larger):
+def test_chunks_use_the_network_alone_and_a_warm_start_refits_base_models(larger):
     X, y = larger
     clf = quick(warm_start=True).fit(X, y)
     first = clf.ensemble_
@@ -260,7 +260,7 @@ def test_chunks_ask_the_network_alone_and_a_warm_start_asks_anew(larger):
     np.testing.assert_allclose(clf.predict_proba(X), clf._posterior.at(clf.prior_, clf._logits_of(X)))
 
 
-def test_large_tables_are_grown_on_a_sample_whose_shares_are_known(larger, monkeypatch):
+def test_base_models_of_large_tables_are_fitted_on_a_sample(larger, monkeypatch):
     monkeypatch.setattr(Forest, "most_rows", 100)
     X, y = larger
     clf = quick(ensemble="forest").fit(X, y)
@@ -270,7 +270,7 @@ def test_large_tables_are_grown_on_a_sample_whose_shares_are_known(larger, monke
     assert abs(clf.ensemble_.proba(X)[0, :, 1].mean() - 0.1) < 0.05
 
 
-def test_others_are_named_chosen_in_a_grid_and_refused(larger):
+def test_base_models_are_named_searched_and_validated(larger):
     X, y = larger
     clf = quick(ensemble=["forest", RandomForestClassifier(5), RandomForestClassifier(5)])
     copied = pickle.loads(pickle.dumps(clone(clf).fit(X, y)))

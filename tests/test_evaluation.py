@@ -34,7 +34,7 @@ def test_scores_of_several_models_are_those_of_each():
 
 @pytest.mark.parametrize("strategy", ["class_weight", "focal", "ldam", "smote", "balanced_batches"])
 @pytest.mark.parametrize("model", [None, "mlp"])
-def test_scores_of_the_users_rows_are_those_that_the_classifier_has(model, strategy, rare):
+def test_scores_of_validation_data_equal_those_of_the_classifier(model, strategy, rare):
     """At the prior of these rows, whatever prior the strategy shows, and for the epoch that is kept."""
     X, y = rare
     out, weight = (X[:150], y[:150]), np.where(y[:150] == 1, 3.0, 1.0)
@@ -53,7 +53,7 @@ def test_scores_of_the_users_rows_are_those_that_the_classifier_has(model, strat
         assert history["val_average_precision"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_metrics_see_training_rows_alone(rare):
+def test_metrics_use_training_rows_only(rare):
     """Not those held out, whose metrics are logged apart."""
     seen = []
 

@@ -29,7 +29,7 @@ def names(begin, end):
 
 @pytest.mark.parametrize("model", [None, "mlp"])
 @pytest.mark.parametrize("n_levels", [3, 12], ids=["one-hot", "embedded"])
-def test_levels_that_come_later_are_told_apart(model, n_levels):
+def test_categories_of_later_chunks_get_codes(model, n_levels):
     first, later = frame_of(names(0, n_levels)), frame_of(names(n_levels, 2 * n_levels), seed=1)
     clf = ImbalancedKerasClassifier(model, random_state=0, optimizer__learning_rate=0.02).partial_fit(*first)
     before = clf.predict_proba(first[0])
@@ -46,7 +46,7 @@ def test_levels_that_come_later_are_told_apart(model, n_levels):
     )
 
 
-def test_a_level_is_told_apart_once_three_rows_have_had_it():
+def test_a_category_gets_a_code_after_three_distinct_rows():
     columns, matrix = GrowingColumns.learn(pd.DataFrame({"a": ["x"] * 5 + ["y"] * 5 + ["z"]}))
     columns.settle(matrix, np.arange(11))
     assert columns.kept[0].tolist() == [0, 1]
@@ -56,7 +56,7 @@ def test_a_level_is_told_apart_once_three_rows_have_had_it():
         assert columns.kept[0].tolist() == kept
 
 
-def test_a_column_that_is_full_says_so_once():
+def test_a_column_without_room_for_categories_warns_once():
     frame, y = frame_of(names(0, 4))
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(frame, y)
     with pytest.warns(UserWarning, match="Column 'shop' has room for 8 categories.*Start with a chunk"):
@@ -67,7 +67,7 @@ def test_a_column_that_is_full_says_so_once():
     assert np.ptp(clf.predict_proba(unknown)[:, 1]) == 0
 
 
-def test_rows_of_weight_zero_bring_no_level():
+def test_rows_of_weight_zero_add_no_category():
     (frame, y), (more, y_more) = frame_of(names(0, 3)), frame_of(names(0, 6), seed=1)
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(frame, y)
     is_new = more["shop"].isin(names(3, 6)).to_numpy()
@@ -77,7 +77,7 @@ def test_rows_of_weight_zero_bring_no_level():
         clf.partial_fit(frame.assign(shop=1.0).astype({"shop": "category"}), y)
 
 
-def test_medians_of_gaps_are_those_of_all_chunks():
+def test_imputed_medians_are_those_of_all_chunks():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=600), rng.normal(size=600)])
     X[::3, 0] = np.nan
@@ -91,7 +91,7 @@ def test_medians_of_gaps_are_those_of_all_chunks():
 
 
 @pytest.mark.parametrize("model", [None, "mlp"])
-def test_gaps_that_come_later_tell_something(model):
+def test_missing_values_of_later_chunks_are_informative(model):
     """In columns whose first chunk had none; a level that comes as well moves no column of the network's."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=4000), "b": rng.normal(size=4000), "shop": "x"})
@@ -108,7 +108,7 @@ def test_gaps_that_come_later_tell_something(model):
     assert np.ptp(pickle.loads(pickle.dumps(clf)).predict_proba(probe)[:, 1]) > 0.25
 
 
-def test_columns_without_room_for_their_gaps_say_so_once():
+def test_columns_without_room_for_missing_indicators_warn_once():
     X = np.random.default_rng(0).normal(size=(40, 6))
     y = (X[:, 0] > 1).astype(int)
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(X, y)

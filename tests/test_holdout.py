@@ -83,7 +83,7 @@ def plan(counts, copies=1, **what):
     ],
     ids=str,
 )
-def test_what_is_planned(what, counts, n_out, own_share):
+def test_planned_number_of_held_out_rows(what, counts, n_out, own_share):
     planned = plan(counts, **what)
     assert (len(planned.out), planned.own_share) == (n_out, own_share)
     assert len(np.intersect1d(planned.out, planned.kept)) == 0
@@ -91,7 +91,7 @@ def test_what_is_planned(what, counts, n_out, own_share):
 
 
 @pytest.mark.parametrize("how", [{"split": 0.3}, {"stops": True, "share": 0.3, "own": True}], ids=["all", "own"])
-def test_no_row_of_training_is_the_same_as_one_held_out(how):
+def test_no_training_row_equals_a_held_out_row(how):
     """In a table that holds every row three times."""
     planned = plan([80, 20], copies=3, **how)
     rows = planned.rows
@@ -106,14 +106,14 @@ def test_no_row_of_training_is_the_same_as_one_held_out(how):
         assert trained.isdisjoint(map(tuple, planned.held_out().X))
 
 
-def test_asking_for_early_stopping_needs_rare_rows_to_hold_out():
+def test_early_stopping_needs_enough_rare_rows():
     with pytest.raises(ValueError, match=r"hold out 15% of the distinct rows, but the classes have {0: 57, 1: 3}"):
         plan([57, 3], stops=True, share=0.15, own=True)
     with pytest.raises(ValueError, match=r"early_stopping needs every class .* {0: 57, 1: 1} distinct rows"):
         plan([57, 1], stops=True)
 
 
-def test_rows_can_be_weighed_to_any_prior():
+def test_rows_can_be_weighted_to_any_class_prior():
     y, weight = np.repeat([0, 1, 2], [50, 40, 10]), np.random.default_rng(0).uniform(0.5, 2, 100)
     prior = np.array([0.9, 0.08, 0.02])
     for given in (None, weight):
@@ -123,7 +123,7 @@ def test_rows_can_be_weighed_to_any_prior():
         np.testing.assert_allclose(within, within[0])
 
 
-def test_rows_of_the_user_stand_for_the_data_or_for_a_population_of_their_own():
+def test_class_prior_of_validation_data():
     y, data_prior = np.repeat([0, 1], [88, 12]), np.array([0.9, 0.1])
     np.testing.assert_array_equal(prior_of(y, None, data_prior), data_prior)
     np.testing.assert_allclose(prior_of(y, np.where(y, 9.0, 1.0), data_prior), [88 / 196, 108 / 196])
@@ -131,7 +131,7 @@ def test_rows_of_the_user_stand_for_the_data_or_for_a_population_of_their_own():
 
 
 @pytest.mark.parametrize(("n_rare", "enough"), [(30, False), (34, True)])
-def test_a_handful_of_rare_rows_must_be_held_out(n_rare, enough):
+def test_least_number_of_rare_rows_to_hold_out(n_rare, enough):
     X, y = table([500, n_rare])
     assert holds_enough(y, 0.15) is enough
     clf = ImbalancedKerasClassifier(epochs=1, random_state=0).fit(X, y)
@@ -144,7 +144,7 @@ def test_a_handful_of_rare_rows_must_be_held_out(n_rare, enough):
     [{}, {"model": functools.partial(realmlp, n_members=4)}, {"model": "mlp", "early_stopping": "loss"}],
     ids=["default", "a partial of it", "mlp"],
 )
-def test_a_sampler_sees_no_held_out_row(parameters):
+def test_samplers_get_no_held_out_rows(parameters):
     """Nor does it make one up: with 20 rare rows of 200, members share none, where half were among training rows."""
     seen = []
 

@@ -85,7 +85,7 @@ def test_value_and_gradient_are_finite_far_out(loss, n_classes):
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=identify)
-def test_a_wrong_sure_row_still_has_a_gradient(loss):
+def test_a_confidently_wrong_row_has_a_gradient(loss):
     """Keras' own binary focal loss has none beyond |z| = 16."""
     logits = tf.Variable([[50.0, -50.0]])
     with tf.GradientTape() as tape:
@@ -147,7 +147,7 @@ def test_focal_loss_has_the_value_of_the_paper():
     np.testing.assert_allclose(ratio, 100, rtol=1e-5)
 
 
-def test_focal_softmax_shows_15_percent_where_the_truth_is_1_percent():
+def test_focal_softmax_is_15_percent_where_p_is_1_percent():
     logits = FocalLoss(2.0).initial_logits(np.array([0.99, 0.01]))
     assert 1 / (1 + np.exp(logits[0] - logits[1])) == pytest.approx(0.154, abs=0.001)
 
@@ -169,7 +169,7 @@ def test_published_values_of_the_other_losses():
     np.testing.assert_allclose(scaled.call(positive, logits), expected, rtol=1e-5)
 
 
-def test_asymmetric_loss_shows_32_percent_where_the_truth_is_1_percent():
+def test_asymmetric_loss_is_32_percent_where_p_is_1_percent():
     logits = AsymmetricFocalLoss().initial_logits(np.array([0.99, 0.01]))
     assert 1 / (1 + np.exp(logits[0] - logits[1])) == pytest.approx(0.32, abs=0.005)
 
@@ -191,7 +191,7 @@ def test_focal_loss_refuses_its_parameter(gamma):
     ],
     ids=["binary", "binary logits", "categorical", "sparse function", "binary focal"],
 )
-def test_losses_written_for_keras_see_what_they_expect(wrapped, reference):
+def test_keras_losses_get_the_labels_and_outputs_they_expect(wrapped, reference):
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(20, 2)).astype("float32"), rng.integers(2, size=20)
     np.testing.assert_allclose(wrapped.call(labels, logits), reference.call(labels, logits), rtol=1e-4)

@@ -107,7 +107,7 @@ def test_layers_are_rebuilt_from_their_configuration(layer):
 
 
 @pytest.mark.parametrize("embedding", ["periodic", None])
-def test_members_see_rows_of_their_own(embedding):
+def test_members_can_take_their_own_rows(embedding):
     """On rows of each member's own, a member says what it says of them in a table for all."""
     model = random_network(embedding=embedding)
     rng = np.random.default_rng(1)
@@ -190,7 +190,7 @@ def test_members_end_with_the_weights_of_keras_fit(jit_compile, rare):
     np.testing.assert_allclose(history["loss"], expected.history["loss"], rtol=1e-4)
 
 
-def test_members_do_not_touch_each_other(rare):
+def test_members_are_independent(rare):
     """A member ends the same whatever the others are."""
     X, y = rare
     weights = []
@@ -219,7 +219,7 @@ def test_members_do_not_touch_each_other(rare):
     ],
     ids=["eagerly", "batch by batch"],
 )
-def test_other_ways_of_training_end_alike(way, rare):
+def test_all_training_loops_end_with_equal_weights(way, rare):
     expected = quick(epochs=2).fit(*rare)
     clf = quick(epochs=2, **way).fit(*rare)
     np.testing.assert_allclose(clf.history_["loss"], expected.history_["loss"], rtol=1e-3)
@@ -267,7 +267,7 @@ def test_held_out_rows_of_all_choose_every_pairs_epoch(rare):
 
 @pytest.mark.parametrize("strategy", ["focal", "class_weight"])
 @pytest.mark.parametrize("target_prior", ["train", "fit", [0.7, 0.3]], ids=str)
-def test_probabilities_are_averaged_at_the_prior_of_the_data(strategy, target_prior, rare):
+def test_members_are_averaged_at_the_class_prior_of_the_data(strategy, target_prior, rare):
     X, y = rare
     clf = quick(strategy=strategy, target_prior=target_prior, ensemble=None).fit(X, y)
     logits = np.asarray(clf.model_(X), dtype=np.float64)
@@ -290,7 +290,7 @@ def test_disagreement_of_members_keeps_the_mean_probability():
     assert shift_prior(balanced, [0.5, 0.5], prior)[:, 1].mean() < together[1] / 3
 
 
-def test_members_that_were_shown_other_priors_agree_at_any_other():
+def test_members_trained_at_different_priors_agree_at_any_prior():
     """Of one truth, each learns the posterior under its own prior."""
     rng, prior = np.random.default_rng(0), np.array([0.9, 0.1])
     truth = rng.dirichlet([2.0, 0.3], size=50)
@@ -313,7 +313,7 @@ def test_the_f1_threshold_follows_from_held_out_rows(larger):
 
 
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": False}], ids=str)
-def test_weight_two_is_a_repeated_row(parameters, larger):
+def test_a_sample_weight_of_two_equals_repeating_the_row(parameters, larger):
     X, y = larger
     weight = np.where(np.arange(len(y)) % 3 == 0, 2.0, 1.0)
     repeated = np.repeat(np.arange(len(y)), weight.astype(int))
@@ -338,7 +338,7 @@ def test_partial_fit_and_warm_start(rare):
 # --- schedule, parameters, copies ---
 
 
-def test_the_rate_goes_through_four_cycles():
+def test_the_learning_rate_has_four_cycles():
     schedule = CosineLog(0.04, n_steps=1500)
     rate = np.asarray(schedule(np.arange(1501)))
     ends = 1500 * (2.0 ** np.arange(5) - 1) / 15
@@ -396,7 +396,7 @@ def test_a_copy_predicts_and_goes_on_the_same(rare, tmp_path):
     assert clone(clf).get_params() == clf.get_params()
 
 
-def test_dropout_and_a_network_of_ones_own(rare):
+def test_dropout_and_a_custom_network(rare):
     X, y = rare
 
     def own(meta):
@@ -431,7 +431,7 @@ class Builder:
     ],
     ids=["partial", "partial of a partial", "wrapped", "method", "network"],
 )
-def test_what_stands_for_a_network_is_trained_as_it_is(model, rare):
+def test_wrapped_and_built_networks_are_trained(model, rare):
     X, y = rare
     clf = ImbalancedKerasClassifier(model, random_state=0, n_iter_no_change=1).fit(X, y)
     assert isinstance(clf.model_.optimizer._learning_rate, CosineLog)
@@ -439,7 +439,7 @@ def test_what_stands_for_a_network_is_trained_as_it_is(model, rare):
     assert clf.n_iter_ < 37  # epochs of the recipe
 
 
-def test_a_network_of_ones_own_says_how_it_is_trained(rare):
+def test_a_custom_network_has_a_recipe(rare):
     X, y = rare
 
     def own(meta):

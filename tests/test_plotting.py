@@ -54,7 +54,7 @@ def fitted(payments):
 # --- what is computed ---
 
 
-def test_honest_probabilities_lie_in_the_band_and_distorted_ones_do_not(payments):
+def test_calibrated_probabilities_lie_in_the_band_and_distorted_ones_do_not(payments):
     _, y, p = payments
     honest = ReliabilityDisplay.from_predictions(y, p, pos_label="fraud", n_bins=20)
     inside = (honest.prob_true >= honest.low) & (honest.prob_true <= honest.high)
@@ -131,7 +131,7 @@ def test_a_classifier_is_drawn_by_what_it_predicts(display, payments, fitted):
 
 
 @pytest.mark.parametrize("display", OF_ROWS)
-def test_probabilities_of_another_population_are_said_to_be_so(display, payments, fitted):
+def test_probabilities_of_another_population_warn(display, payments, fitted):
     X, y, _ = payments
     inside = make_pipeline(RandomOverSampler(random_state=0), clone(fitted)).fit(X[:2000], y[:2000])
     with pytest.warns(UserWarning, match="refer to a population of which 50.0% .* Set target_prior to the shares"):
@@ -225,12 +225,12 @@ def test_several_curves_share_axes_and_one_of_each_reference(display, payments):
 
 
 @pytest.mark.parametrize("display", OF_ROWS)
-def test_one_of_three_labels_is_told_from_the_others(display, rare_multiclass):
+def test_one_of_three_labels_against_the_others(display, rare_multiclass):
     X, y = rare_multiclass
     model = LogisticRegression(max_iter=2000).fit(X, y)
     drawn = display.from_estimator(model, X, y, pos_label=2)
     assert drawn.prevalence == pytest.approx(np.mean(y == 2))
-    with pytest.raises(ValueError, match="Which label is looked for"):
+    with pytest.raises(ValueError, match="Cannot tell which label is positive"):
         display.from_estimator(model, X, y)
 
 
@@ -249,7 +249,7 @@ def test_history_has_axes_for_each_score_and_marks_epochs_that_were_kept(rare):
     assert labels == ["training", "held-out rows", "kept by members (4)"]
     with pytest.raises(ValueError, match="takes one for each of"):
         display.plot(ax=pyplot.subplots()[1])
-    with pytest.raises(ValueError, match="no history of training"):
+    with pytest.raises(ValueError, match="no training history"):
         HistoryDisplay.from_estimator(LogisticRegression(max_iter=2000).fit(X, y))
 
 
@@ -263,7 +263,7 @@ def test_history_has_axes_for_each_score_and_marks_epochs_that_were_kept(rare):
         ([0, 1, 0], [0.1, 0.2, 1.3], {}, "takes probabilities, in"),
         ([0, 1, 0], [0.1, 0.2, np.nan], {}, "takes probabilities, in"),
         ([0, 1, 0], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]], {}, "the positive label alone"),
-        (["a", "b", "a"], [0.1, 0.2, 0.3], {}, "Which label is looked for"),
+        (["a", "b", "a"], [0.1, 0.2, 0.3], {}, "Cannot tell which label is positive"),
         ([0, 0, 0], [0.1, 0.2, 0.3], {}, "rows with and without it"),
         ([0, 1, 0], [0.1, 0.2, 0.3], {"pos_label": 7}, "rows with and without it"),
         ([0, 1], [0.1, 0.2, 0.3], {}, "inconsistent numbers of samples"),
@@ -303,7 +303,7 @@ def test_an_unfitted_classifier_is_refused(display, rare):
 
 
 @pytest.mark.parametrize("display", OF_ROWS)
-def test_a_label_is_no_formula(display):
+def test_labels_are_not_drawn_as_formulas(display):
     rng = np.random.default_rng(0)
     y, proba = np.array(["$\\frac$", "b"])[rng.integers(2, size=50)], rng.random(50)
     drawn = display.from_predictions(y, proba, pos_label="$\\frac$")

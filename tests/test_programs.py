@@ -183,7 +183,7 @@ def test_where_there_is_a_gpu_members_train_without_a_session(larger, monkeypatc
     np.testing.assert_allclose(proba, expected, atol=0.02)
 
 
-def test_a_function_of_what_no_session_holds_is_refused():
+def test_a_function_of_variables_outside_the_session_is_refused():
     elsewhere = tf.Variable(1.0)
     with pytest.raises(LookupError):
         compiled.InSession(lambda x: x * elsewhere, [tf.TensorSpec((), tf.float32)], [])
@@ -222,7 +222,7 @@ def test_steps_are_those_of_keras(optimizer):
 # --- blocks ---
 
 
-def test_a_few_rows_do_not_wait_for_xla(rare, monkeypatch):
+def test_few_rows_are_predicted_without_xla(rare, monkeypatch):
     """A service that has loaded a classifier answers its first row at once, as it would among many."""
     X, y = rare
     clf = ImbalancedKerasClassifier(epochs=3, ensemble=None, random_state=0).fit(X, y)
@@ -276,7 +276,7 @@ def test_networks_that_mix_rows_are_not_filled_up():
 # --- state ---
 
 
-def test_a_network_is_as_before_where_something_fails():
+def test_a_failure_leaves_the_network_unchanged():
     model = network(layers.Dense(2), layers.Dense(2))
     model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
     before, optimizer = model.get_weights(), model.optimizer
@@ -323,7 +323,7 @@ def test_threads_that_redirect_standard_error_all_restore_it():
     assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
 
 
-def test_what_onednn_says_of_old_processors_is_chatter(capfd):
+def test_messages_of_onednn_on_old_processors_are_hidden(capfd):
     with quiet():
         os.write(2, b"E0000 00:00:1 7 util.cc] oneDNN supports DT_INT32 only on platforms with AVX-512. Falling\n")
         os.write(2, b"a real problem\n")

@@ -33,7 +33,7 @@ def test_identical_rows_are_merged_and_ordered_by_content():
     assert len(Rows(X, y, w, merges=False)) == 5
 
 
-def test_a_row_is_left_out_with_all_its_copies():
+def test_a_row_is_held_out_with_all_its_copies():
     X = np.array([[1.0], [2.0], [1.0], [3.0], [1.0]], dtype=np.float32)
     rows = Rows(X, np.array([0, 1, 0, 1, 1]), np.arange(5.0), merges=True)
     out = np.flatnonzero((X[rows.index, 0] == 1) & (rows.classes == 0))
@@ -41,14 +41,14 @@ def test_a_row_is_left_out_with_all_its_copies():
     assert (X_kept[:, 0].tolist(), y_kept.tolist(), w_kept.tolist()) == ([2, 3, 1], [1, 1, 1], [1, 3, 4])
 
 
-def test_rows_of_one_hash_are_told_apart(monkeypatch):
+def test_rows_with_equal_hashes_stay_distinct(monkeypatch):
     monkeypatch.setattr("skimbalance.data.rows.hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
     X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
     rows = Rows(X, np.array([0, 0, 0]), np.ones(3), merges=True)
     assert dict(zip(X[rows.index, 0].tolist(), rows.weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}
 
 
-def test_batches_drawn_with_a_prior_show_every_row_in_turn():
+def test_balanced_batches_use_every_row_in_turn():
     X, y = np.arange(100, dtype=np.float32)[:, None], (np.arange(100) >= 90).astype(int)
     rows = training_rows(Rows(X, y, None, merges=False), np.array([0.5, 0.5]))
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_batches_are_drawn_from_the_classes_there_are(present):
     assert np.bincount(y[order], minlength=3)[present] == pytest.approx(20, abs=1)
 
 
-def test_members_have_orders_of_their_own():
+def test_each_member_has_its_own_row_order():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(100, 2)).astype(np.float32), (np.arange(100) % 10 == 0).astype(int)
     table = Rows(X, y, None, merges=True)
@@ -111,7 +111,7 @@ def test_a_table_of_copies_fills_its_epochs(n_copies, n_distinct, shown):
         np.testing.assert_array_equal(repeated.positions, weighted.positions)
 
 
-def test_few_kinds_of_rows_are_learned():
+def test_a_table_of_few_distinct_rows_is_learned():
     """As from 3,000 rows, which they are; a step an epoch would leave the network at an accuracy of .35."""
     X, y = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]], dtype=np.float32), np.array([0, 1, 2])
     X, y = np.repeat(X, 1000, axis=0), np.repeat(y, 1000)

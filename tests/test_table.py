@@ -85,7 +85,7 @@ def plain_network(meta):
     ],
     ids=lambda value: f"{type(value).__module__.split('.')[0]}-{value.dtype}" if hasattr(value, "dtype") else None,
 )
-def test_what_a_column_holds(values, kind, levels):
+def test_kind_and_categories_of_a_column(values, kind, levels):
     frame = (pl if isinstance(values, pl.Series) else pd).DataFrame({"a": values})
     columns, matrix = Columns.learn(frame)
     assert columns.kinds == [kind]
@@ -166,7 +166,7 @@ def test_numbers_are_not_moved_for_a_network_that_is_built():
 # --- levels ---
 
 
-def test_rare_and_unseen_levels_are_other():
+def test_rare_and_unknown_categories_share_one_code():
     frame, y = table()
     frame.loc[: FEW_ROWS - 2, "colour"], frame.loc[10 : 9 + FEW_ROWS, "city"] = "mauve", "kept"
     clf = classifier().fit(frame, y)
@@ -180,7 +180,7 @@ def test_rare_and_unseen_levels_are_other():
     assert np.isfinite(clf.predict_proba(new.assign(city="never seen", age=np.nan))).all()
 
 
-def test_a_name_of_the_row_is_refused_and_many_levels_are_not():
+def test_identifiers_are_refused_and_many_categories_are_accepted():
     rng = np.random.default_rng(0)
     names = pd.DataFrame({"name": [f"row {i}" for i in range(2 * MOST_LEVELS)], "x": rng.normal(size=2 * MOST_LEVELS)})
     with pytest.raises(ValueError, match="Column 'name' has 510 categories .*TargetEncoder"):
@@ -196,7 +196,7 @@ def test_a_name_of_the_row_is_refused_and_many_levels_are_not():
 # --- networks ---
 
 
-def test_indicators_see_levels_and_gaps_alone():
+def test_indicators_encode_categories_and_missing_values_only():
     """Numbers that look like what an indicator has for a gap, or for nothing, are numbers."""
     numbers = [-2.0, -1.0, np.nan, 0.0, -1.0, -2.0]
     columns, X = Columns.learn(pd.DataFrame({"x": numbers, "k": list("abcabc"), "j": list("uuuvvv")}))
@@ -212,7 +212,7 @@ def test_indicators_see_levels_and_gaps_alone():
 
 
 @pytest.mark.parametrize("model", [None, "mlp", own_network], ids=["realmlp", "mlp", "own"])
-def test_networks_learn_from_categories_and_gaps(model):
+def test_networks_learn_from_categories_and_missing_values(model):
     frame, y = table(1000)
     unseen, truth = table(2000, seed=1)
     clf = classifier(model).fit(frame, y)
@@ -234,7 +234,7 @@ def test_a_network_without_encode_is_refused():
     classifier(plain_network, epochs=1).fit(frame[["amount", "member"]], y)
 
 
-def test_frames_of_all_libraries_give_the_same():
+def test_frames_of_all_libraries_give_equal_predictions():
     frame, y = table()
     typed = frame.astype({"colour": "category", "city": pd.CategoricalDtype([*CITIES[::-1], "unused"])})
     expected = classifier(epochs=3).fit(frame, y).predict_proba(frame)
@@ -255,7 +255,7 @@ def test_a_table_of_plain_numbers_is_read_as_before():
 
 
 @pytest.mark.parametrize("columns", [["amount"], ["amount", "colour"], ["age", "amount"]], ids=str)
-def test_gaps_that_fit_has_not_seen_are_the_middle(columns):
+def test_missing_values_new_in_predict_are_replaced_by_the_median(columns):
     frame, y = table()
     frame["amount"] += 100  # so that 0 is not near the middle
     clf = classifier().fit(frame[columns], y)
@@ -284,7 +284,7 @@ def test_predict_compares_columns(change, message):
 # --- in pairs ---
 
 
-def test_weights_and_repeated_rows_are_the_same():
+def test_a_sample_weight_equals_repeating_the_row_in_a_table_of_categories():
     frame, y = table(120)
     weight = np.arange(120) % 3
     repeated = np.repeat(np.arange(120), weight)
@@ -294,7 +294,7 @@ def test_weights_and_repeated_rows_are_the_same():
 
 
 @pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
-def test_a_level_of_rows_without_weight_is_none(library):
+def test_categories_of_rows_of_weight_zero_are_ignored(library):
     frame, y = table(120)
     frame.loc[:2, "colour"], frame.loc[3:5, "city"] = "a first level", None
     weight = np.r_[np.zeros(6), np.ones(114)]
@@ -313,7 +313,7 @@ def test_a_level_of_rows_without_weight_is_none(library):
     ],
     ids=str,
 )
-def test_samplers_know_categories_and_gaps(strategy, columns):
+def test_named_samplers_handle_categories_and_missing_values(strategy, columns):
     frame, y = table()
     frame = frame[columns] if isinstance(columns, list) else frame
     seen = {}
@@ -330,7 +330,7 @@ def test_samplers_know_categories_and_gaps(strategy, columns):
     assert abs(proba.mean() - y.mean()) < 0.1
 
 
-def test_smote_makes_up_levels_and_gaps_that_exist():
+def test_smote_generates_existing_categories_and_missing_values():
     frame, y = table()
     columns, X = Columns.learn(frame)
     strategy = resolve_strategy("smote", rng=np.random.default_rng(0))
@@ -361,7 +361,7 @@ def test_smote_makes_up_levels_and_gaps_that_exist():
     ],
     ids=["SMOTE", "TomekLinks", "shrinkage", "RandomOverSampler", "SMOTENC auto", "SMOTENC names", "SMOTENC positions"],
 )
-def test_sampler_objects_on_codes(sampler, is_refused):
+def test_sampler_objects_on_a_table_with_categories(sampler, is_refused):
     frame, y = table()
     frame = frame.drop(columns="age")
     clf = classifier(strategy=sampler, epochs=1)
@@ -396,7 +396,7 @@ def test_smotenc_that_leaves_out_a_category_is_refused():
     ],
     ids=str,
 )
-def test_categories_hold_with_other_parameters(parameters):
+def test_categories_work_with_other_parameters(parameters):
     frame, y = table()
     given = {"epochs": 15, **parameters}
     clf = ImbalancedKerasClassifier(random_state=0, **given) if given.get("model") == "mlp" else classifier(**given)
@@ -406,7 +406,7 @@ def test_categories_hold_with_other_parameters(parameters):
         assert roc_auc_score(y, proba[:, 1]) > 0.75
 
 
-def test_chunks_learn_levels_and_warm_starts_read_columns_as_the_first_call():
+def test_chunks_add_categories_and_warm_starts_keep_the_columns_of_the_first_call():
     frame, y = table()
     for model in (None, "mlp"):
         clf = classifier(model)
@@ -432,14 +432,14 @@ def test_chunks_learn_levels_and_warm_starts_read_columns_as_the_first_call():
     np.testing.assert_array_equal(clf.predict_proba(frame), before)
 
 
-def test_held_out_rows_of_the_users_own_are_read_alike():
+def test_validation_data_is_encoded_like_training_data():
     frame, y = table()
     given = classifier(epochs=4, early_stopping=False).fit(frame, y, validation_data=(frame[::-1], y[::-1]))
     assert np.isfinite(given.history_["val_loss"]).all()
     assert given.history_["val_loss"][-1] < given.history_["val_loss"][0]
 
 
-def test_a_transformer_in_front_still_works():
+def test_a_transformer_before_the_classifier_works():
     frame, y = table()
     for output in ("default", "pandas"):
         encode = make_column_transformer(
@@ -449,7 +449,7 @@ def test_a_transformer_in_front_still_works():
         assert roc_auc_score(y, pipeline.predict_proba(frame)[:, 1]) > 0.8
 
 
-def test_folds_share_a_program_though_levels_differ():
+def test_folds_share_a_program_although_categories_differ():
     frame, y = table()
     texts = {
         architecture(classifier(epochs=1).fit(frame[rows], y[rows]).model_)
@@ -458,7 +458,7 @@ def test_folds_share_a_program_though_levels_differ():
     assert len(texts) == 1
 
 
-def test_verbose_says_how_columns_were_read(capsys):
+def test_verbose_prints_a_summary_of_the_columns(capsys):
     frame, y = table()
     frame.loc[0, "colour"] = "mauve"
     clf = classifier(epochs=1, verbose=2).fit(frame, y)

@@ -201,7 +201,7 @@ def test_callbacks_change_training(keras_loop, tmp_path):
 @pytest.mark.parametrize("strategy", ["auto", "ldam", "balanced_batches"])
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
 @pytest.mark.parametrize("model", ["realmlp", "mlp"])
-def test_a_callback_that_only_looks_changes_nothing(model, jit_compile, strategy):
+def test_a_passive_callback_does_not_change_training(model, jit_compile, strategy):
     """Without one, several epochs are trained in a call."""
     same = {"model": model, "strategy": strategy, "compile__jit_compile": jit_compile, "early_stopping": False}
     alone, seen = (fit_with(callback, **same) for callback in (None, keras.callbacks.Callback()))
@@ -219,7 +219,7 @@ def test_tensorboard_shows_every_epoch(model, tmp_path):
         np.testing.assert_allclose(shown, clf.history_[name], rtol=1e-6)
 
 
-def test_a_plateau_lowers_the_rate():
+def test_a_plateau_lowers_the_learning_rate():
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=1, min_delta=1e9, cooldown=9)
     clf = fit_with(plateau)
     assert clf.history_["learning_rate"][-1] == pytest.approx(0.001)
@@ -227,7 +227,7 @@ def test_a_plateau_lowers_the_rate():
 
 @pytest.mark.parametrize("callback", [None, keras.callbacks.TerminateOnNaN()], ids=["none", "TerminateOnNaN"])
 @pytest.mark.parametrize("way", [{}, {"run_eagerly": True}, {"model": "realmlp"}], ids=["program", "Keras", "members"])
-def test_training_that_diverges_says_so(callback, way):
+def test_diverged_training_raises(callback, way):
     with pytest.raises(ValueError, match="diverged in epoch [1-6]: .*lower optimizer__learning_rate, or clip"):
         fit_with(callback, optimizer="sgd", optimizer__learning_rate=1e30, **way)
 

@@ -174,7 +174,7 @@ def _position(pos_label, classes):
     positive = known_positive(pos_label, classes)
     if positive is None:
         raise ValueError(
-            f"Which label is looked for? The labels are {classes[:20]}; say so by pos_label={classes[-1]!r}, "
+            f"Cannot tell which label is positive. The labels are {classes[:20]}; set pos_label={classes[-1]!r}, "
             "for example."
         )
     return positive

@@ -58,7 +58,7 @@ def rows_of(*row, dtype=float):
 # --- answers ---
 
 
-def test_a_base_model_without_an_answer_is_named(small_table):
+def test_a_base_model_without_finite_probabilities_is_named(small_table):
     """Naive Bayes overflows far from its rows, where the network is scaled and clipped."""
     clf = fitted(small_table, [forest(), GaussianNB()])
     X = small_table[0][:6].copy()
@@ -86,12 +86,12 @@ def test_a_base_model_without_an_answer_is_named(small_table):
     ids=["one column", "one row", "no columns", "a list", "negative", "sum", "missing", "infinite"],
 )
 @pytest.mark.parametrize("early_stopping", ["auto", False], ids=["in fit", "in predict"])
-def test_what_is_no_probability_is_refused_by_name(answer, message, early_stopping, small_table):
+def test_invalid_probabilities_of_a_base_model_are_refused_by_name(answer, message, early_stopping, small_table):
     with pytest.raises(ValueError, match=f"ensemble holds Answers, .*{message}"):
         fitted(small_table, Answers(answer), early_stopping=early_stopping).predict_proba(small_table[0])
 
 
-def test_rounding_is_no_fault_and_mended(small_table):
+def test_rounding_errors_of_base_models_are_normalised(small_table):
     clf = fitted(small_table, Answers(rows_of(-1e-8, 1 + 3e-7, dtype=np.float32)))
     proba = clf.predict_proba(small_table[0])
     assert proba.min() >= 0
@@ -132,7 +132,7 @@ def test_nested_base_models_follow_random_state(base_model, small_table):
     assert all(value is None for name, value in base_model.get_params().items() if name.endswith("random_state"))
 
 
-def test_a_seed_that_was_given_stays(small_table):
+def test_given_seeds_are_kept(small_table):
     clf = fitted(small_table, [RandomForestClassifier(2, random_state=7), "forest"])
     given, own = ([grown.random_state for grown, _ in of_kind] for of_kind in clf.ensemble_.grown)
     assert set(given) == {7}
@@ -149,7 +149,7 @@ def test_a_seed_that_was_given_stays(small_table):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_never_has_probabilities_is_refused_by_name(base_model, name, small_table):
+def test_base_models_without_predict_proba_are_refused_by_name(base_model, name, small_table):
     with pytest.raises(ValueError, match=f"ensemble holds {name}, which has no predict_proba after fit"):
         fitted(small_table, base_model)
     with pytest.raises(ValueError, match="it takes 'forest', 'boosting', classifiers"):

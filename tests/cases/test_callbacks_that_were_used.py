@@ -79,7 +79,7 @@ def test_copies_and_pickles(name, small_table, tmp_path):
     assert (copied.fit(*small_table).predict_proba(small_table[0]) == proba).all()
 
 
-def test_what_a_callback_kept_is_kept(small_table):
+def test_state_of_callbacks_is_kept(small_table):
     callback = Keeps()
     fitted(callback, small_table)
     assert len(callback.seen) == 2
@@ -95,7 +95,7 @@ def test_searches_and_folds_after_a_fit(small_table, tmp_path):
     clone(clf.partial_fit(*small_table))
 
 
-def test_after_a_training_that_failed(small_table, tmp_path):
+def test_after_a_failed_training(small_table, tmp_path):
     class Fails(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise RuntimeError("stop")

@@ -41,7 +41,7 @@ def test_the_default_network(strategy, three):
     assert np.isfinite(clf.predict_proba(three[0])).all()
 
 
-def test_the_only_row_is_never_held_out_unasked(three):
+def test_the_only_row_of_a_class_is_not_held_out_by_default(three):
     clf = fitted(three)
     assert "val_loss" in clf.history_  # others are
 
@@ -61,7 +61,7 @@ def test_decisions_of_three_classes(decision, three):
 @pytest.mark.parametrize(
     "settings", [{"validation_split": 0.2}, {"early_stopping": "loss"}, {"calibration": "holdout"}], ids=str
 )
-def test_who_asks_for_held_out_rows_is_told_of_the_class(settings, three):
+def test_requested_held_out_rows_raise_for_a_class_of_one_row(settings, three):
     with pytest.raises(ValueError, match="'gold': 1.*of which \\['gold'\\] cannot be split.*hold out none"):
         fitted(three, **settings)
 

@@ -180,7 +180,7 @@ def no_fit(monkeypatch):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_wrong_is_said_before_anything_is_fitted(name, tmp_path, no_fit, capsys, monkeypatch):
+def test_wrong_input_is_refused_before_any_fit(name, tmp_path, no_fit, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content, options, message = REFUSED[name]
     prepare(tmp_path, content)
@@ -207,7 +207,7 @@ def test_nothing_of_it_imports_tensorflow_or_shows_a_traceback(tmp_path):
     assert not imported
 
 
-def test_bytes_without_a_meaning_are_refused(tmp_path, no_fit, capsys, monkeypatch):
+def test_unreadable_bytes_are_refused(tmp_path, no_fit, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     starts = [
@@ -266,7 +266,7 @@ def test_help_and_commands(capsys, monkeypatch):
     assert "need matplotlib: pip install" in capsys.readouterr().err
 
 
-def test_the_names_of_strategies_are_those_that_there_are():
+def test_command_line_strategies_equal_the_named_ones():
     from skimbalance.strategies import STRATEGIES as known
     from skimbalance.strategies import handles_multi_class
 
@@ -307,7 +307,7 @@ def hostile(folder):
     return ["compare", str(path), "--target", "<u>y&", "--folds", "2", "--out", str(folder / "page.html")]
 
 
-def test_a_terminal_that_lacks_letters_loses_nothing(answers, tmp_path):
+def test_a_terminal_without_unicode_gets_all_output(answers, tmp_path):
     """And all names and labels are text on the page."""
     written = io.BytesIO()
     answers.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
@@ -355,7 +355,7 @@ def test_a_page_that_can_no_longer_be_written_leaves_what_is_printed(answers, tm
     answers.setattr(Path, "write_text", write)
 
 
-def test_a_comparison_that_fails_as_a_whole_says_why(answers, tmp_path, capsys):
+def test_a_comparison_in_which_all_fail_prints_the_reason(answers, tmp_path, capsys):
     import skimbalance
 
     def broken(*args, **how):

@@ -74,7 +74,7 @@ def test_costs_by_label_of_three_classes(rare_multiclass):
     np.testing.assert_allclose(found.scores_["LogisticRegression"]["cost"], expected)
 
 
-def test_the_words_say_by_how_much_and_whether_folds_can_tell(rare):
+def test_the_summary_has_differences_in_cost_and_their_significance(rare):
     X, y = rare
     X = X / X.std(axis=0)
     weak = make_pipeline(StandardScaler(), LogisticRegression(C=1e-6))
@@ -109,7 +109,7 @@ def test_candidates_that_differ_in_their_decision_share_a_fit(clf, rare):
     assert "have the same in every fold" in found.in_words() or found.best() == "other"
 
 
-def test_a_rule_that_is_none_fails_alone(clf, rare):
+def test_an_invalid_decision_fails_alone(clf, rare):
     strategies = {"bad": {"decision": "f3"}, "F1": {"decision": "f1"}, "plain": {"decision": None}}
     found = compare(clf, *rare, strategies, cv=2)
     assert list(found.errors_) == ["bad"]

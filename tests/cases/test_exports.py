@@ -137,7 +137,7 @@ def test_columns_of_any_name(format, names, plain, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_that_answers_otherwise_is_not_left_behind(format, plain, tmp_path, monkeypatch):
+def test_a_file_with_other_predictions_is_removed(format, plain, tmp_path, monkeypatch):
     need(format)
     clf, _ = plain
     export(clf, tmp_path / "model", format=format)
@@ -205,7 +205,7 @@ def test_rows_that_the_classifier_refuses_are_left_out(plain, tmp_path):
     export(clf, tmp_path / "model", X=rows)
 
 
-def test_that_nothing_could_be_compared_is_said(tmp_path):
+def test_an_export_without_compared_rows_warns(tmp_path):
     """A pipeline of the user's own that refuses what it has not seen."""
     X, y = table()
 

@@ -91,7 +91,7 @@ def test_a_table_is_the_same_in_every_form(form, tmp_path):
     assert not said
 
 
-def test_decimal_commas_are_read_and_said(tmp_path):
+def test_decimal_commas_are_read_and_reported(tmp_path):
     question, said = asked(tmp_path, GOOD.replace(b",", b";").replace(b".", b","))
     pd.testing.assert_frame_equal(question.X, asked(tmp_path, GOOD)[0].X)
     assert said == ["Numbers such as 0,000 are read as having a decimal comma."]
@@ -107,7 +107,7 @@ def test_parquet_is_read_under_any_name(tmp_path):
     assert len(read_table(str(tmp_path / "T.PARQUET"), "y")[0]) == N_ROWS
 
 
-def test_windows_1252_is_read_and_said(tmp_path):
+def test_windows_1252_is_read_and_reported(tmp_path):
     content = with_column("town", lambda i: ["Lübeck", "Köln"][i % 2])
     question, said = asked(tmp_path, content.decode().encode("cp1252"))
     assert question.X["town"].unique().tolist() == ["Lübeck", "Köln"]
@@ -138,7 +138,7 @@ def test_words_for_missing_values_are_labels_unless_all_others_are_numbers(texts
     assert [type(label) for label in found] == [type(label) for label in expected]
 
 
-def test_a_label_that_pandas_takes_for_missing_stays_and_features_keep_their_gaps(tmp_path):
+def test_labels_named_na_are_kept_and_features_have_missing_values(tmp_path):
     lines = [f"{'NA' if i % 5 == 0 else i},{['None', 'mild', 'n/a'][i % 3]}" for i in range(N_ROWS)]
     question, said = asked(tmp_path, "\n".join(["size,y", *lines]).encode())
     assert set(question.y) == {"None", "mild", "n/a"}
@@ -148,7 +148,7 @@ def test_a_label_that_pandas_takes_for_missing_stays_and_features_keep_their_gap
     assert said == ["2 of 62 rows have no 'y' and are left out."]
 
 
-def test_columns_of_one_name_are_said(tmp_path):
+def test_duplicate_column_names_are_reported(tmp_path):
     rows = "".join(f"{i},{i % 3},{i % 2}\n" for i in range(N_ROWS))
     question, said = asked(tmp_path, f"a,a,y\n{rows}".encode(), "--folds", "3")
     assert list(question.X) == ["a", "a.1"]
@@ -158,7 +158,7 @@ def test_columns_of_one_name_are_said(tmp_path):
 @pytest.mark.parametrize(
     ("pos_label", "expected"), [(None, 1.0), ("1", 1.0), ("1.0", 1.0), ("0", 0.0)], ids=["rarer", "1", "1.0", "0"]
 )
-def test_the_positive_label_is_known_by_how_it_is_written(pos_label, expected, tmp_path):
+def test_the_positive_label_is_matched_by_its_text(pos_label, expected, tmp_path):
     options = [] if pos_label is None else ["--pos-label", pos_label]
     question, _ = asked(tmp_path, with_target(lambda i: f"{int(i % 4 == 0)}.0"), *options)
     assert question.pos_label == expected
@@ -172,7 +172,7 @@ def test_columns_are_left_out_by_name(tmp_path):
     assert list(asked(tmp_path, content, "--drop", " when ")[0].X) == ["size"]
 
 
-def test_dates_of_which_there_are_few_are_categories(tmp_path):
+def test_few_distinct_dates_are_categories(tmp_path):
     question, said = asked(tmp_path, with_column("month", lambda i: f"2024-0{i % 4 + 1}-01"))
     assert "month" in question.X
     assert not any("dates" in one for one in said)
@@ -185,7 +185,7 @@ def test_free_text_is_refused_with_the_option_that_helps(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["category", "number", "order of the rows", "three labels", "with gaps"])
-def test_a_column_that_tells_the_target_alone_is_said(form, tmp_path):
+def test_a_column_that_reveals_the_target_is_reported(form, tmp_path):
     rng = np.random.default_rng(0)
     y = rng.integers(3 if form == "three labels" else 2, size=400)
     y = np.sort(y) if form == "order of the rows" else y
@@ -201,7 +201,7 @@ def test_a_column_that_tells_the_target_alone_is_said(form, tmp_path):
     assert said == ["Column 'leak' alone predicts 'y': if it is known only after the target, leave it out: --drop leak"]
 
 
-def test_rows_are_drawn_by_labels():
+def test_rows_are_sampled_by_label():
     y = np.random.default_rng(0).permutation(np.repeat(["a", "b", "c"], [900, 90, 11]))
     for n_rows in (1000, 500, 100, 11):
         rows = draw(y, n_rows)

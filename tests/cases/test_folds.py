@@ -93,7 +93,7 @@ def test_a_class_without_a_row_is_left_out_of_the_mean_over_classes(weighs):
     assert scores["balanced accuracy"] == pytest.approx(recall_score(y, labels, **of))
 
 
-def test_probabilities_that_are_none_and_rows_without_weight_are_refused():
+def test_invalid_probabilities_and_folds_without_weight_are_refused():
     with pytest.raises(ValueError, match="predict_proba gives nan"):
         scores_of([0, 1, 0, 1], np.where(PROBA == 0.1, np.nan, PROBA))
     with pytest.raises(ValueError, match="No test row of the fold has a positive weight"):
@@ -124,7 +124,7 @@ class Columns(LogisticRegression):
         return super().predict(X)[:, None]
 
 
-def test_answers_that_are_of_other_labels_or_shapes_are_refused():
+def test_predictions_of_unknown_labels_or_wrong_shapes_are_refused():
     X, y, cv = table()
     models = {"codes": Encoded(), "one": OneColumn(), "column": Columns(), "plain": LogisticRegression()}
     found = compare(X, np.array(["no", "yes"])[y], models, cv)
@@ -196,7 +196,7 @@ def test_a_model_that_fails_in_most_folds_leaves_the_others_theirs():
     assert "better than 'constant'" in found.in_words()
 
 
-def test_one_fold_in_common_cannot_tell():
+def test_one_common_fold_gives_no_significance():
     X, y, cv = table(without=[1])
     found = compare(X, y, {"logistic": LogisticRegression(), "constant": DummyClassifier()}, cv[:2])
     told = found.versus("constant")
@@ -226,7 +226,7 @@ def test_no_fold_has_the_score(tmp_path):
     pyplot.close("all")
 
 
-def test_pictures_are_of_the_rows_that_all_have():
+def test_plots_use_the_rows_that_all_candidates_have():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     X, y, cv = table(without=[1])
     frail = FailsOn(rows=(cv[2][1][0],))
@@ -285,7 +285,7 @@ def fails_on_small_tables(y, labels):
     ],
     ids=["raises", "NaN"],
 )
-def test_a_scorer_without_an_answer_in_a_fold_leaves_out_that_fold(score, why):
+def test_a_fold_without_a_score_is_left_out(score, why):
     X, y, cv = table(without=[1])
     scorers = {"mine": make_scorer(score), "recall_macro": "recall_macro"}
     found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring=scorers)
@@ -297,7 +297,7 @@ def test_a_scorer_without_an_answer_in_a_fold_leaves_out_that_fold(score, why):
     assert " mine " in shown.split("fit, s")[0]
 
 
-def test_scores_of_scikit_learn_are_undefined_where_it_says_so():
+def test_scikit_learn_scores_are_undefined_where_it_warns():
     """In folds without a positive row, and not for a model that predicts none."""
     X, y, cv = table(without=[1])
     asked = ["average_precision", "recall", "f1", "precision", "roc_auc"]

@@ -34,7 +34,7 @@ STRATEGIES = {"constant": DummyClassifier(), "logistic": Impatient(), "late": Lo
 
 
 @pytest.mark.parametrize("n_fits", [0, 1, 3])
-def test_finished_fits_are_compared_and_the_others_counted(n_fits, small_table, capsys):
+def test_finished_fits_are_compared_and_unfinished_ones_counted(n_fits, small_table, capsys):
     found = compare(*small_table, n_fits, STRATEGIES, verbose=1)
     assert f"Interrupted after {4 + n_fits} of 12 fits" in capsys.readouterr().err
     assert found.interrupted_.startswith(f"Interrupted: {4 + n_fits} of 12 fits")

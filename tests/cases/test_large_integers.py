@@ -37,7 +37,7 @@ CATEGORIES = {
 
 
 @pytest.mark.parametrize("table", [*TABLES.values(), *CATEGORIES.values()], ids=[*TABLES, *CATEGORIES])
-def test_categories_are_told_apart(table):
+def test_large_integers_as_categories_stay_distinct(table):
     columns, matrix = Columns.learn(table, [0])
     assert columns.levels == [IDS]
     assert matrix.ravel().tolist() == [0, 1, 2, 3] * 5
@@ -47,7 +47,7 @@ def test_categories_are_told_apart(table):
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_numbers_are_moved_before_they_are_rounded(table):
+def test_an_offset_is_subtracted_before_rounding(table):
     columns, matrix = Columns.learn(table, None)
     assert columns.offset[0] >= 2**53
     np.testing.assert_array_equal(np.diff(matrix[:4, 0]), [1, 1, 1])
@@ -74,7 +74,7 @@ def test_missing_values_among_them(kind, categories):
     np.testing.assert_array_equal(columns.read(table), matrix)
 
 
-def test_nanoseconds_of_a_moment_are_told_apart():
+def test_close_timestamps_in_nanoseconds_stay_distinct():
     """Negative numbers, the largest ones, and a table that holds floats as well."""
     for begin in (1_700_000_000 * 10**9, -(2**63), 2**63 - 1000):
         times = np.array([begin + i for i in range(1000)])
@@ -85,7 +85,7 @@ def test_nanoseconds_of_a_moment_are_told_apart():
     np.testing.assert_allclose(Columns.learn(far)[1], far, rtol=1e-7)
 
 
-def test_decimals_that_float64_merges_are_told_apart():
+def test_decimals_that_float64_merges_stay_distinct():
     digits = "0.1000000000000000055"
     table = pd.DataFrame({"rate": [Decimal(digits + end) for end in "123"] + [Decimal("0.5"), Decimal("2.0")]})
     columns, matrix = Columns.learn(table, ["rate"])

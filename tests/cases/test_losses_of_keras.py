@@ -86,7 +86,7 @@ class OfDoublePositives(losses.BinaryCrossentropy):
     ],
     ids=lambda value: getattr(value, "name", getattr(value, "__name__", str(value))),
 )  # fmt: skip
-def test_what_a_loss_scores_is_told_by_its_values(loss, n_outputs, scope):
+def test_scope_of_a_loss(loss, n_outputs, scope):
     assert wrap_loss(loss, n_outputs, "proba", max(n_outputs, 2)).scope == scope
 
 
@@ -127,7 +127,7 @@ def test_a_loss_of_a_batch_is_calibrated(larger):
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
 
 
-def test_a_loss_of_a_batch_sees_copies_as_often_as_they_are(rare):
+def test_a_loss_of_a_batch_gets_all_copies(rare):
     """Identical rows are one row of the weight of all elsewhere; here a row of weight 2 is the row twice."""
     X, y = rare
     weight = 1.0 + (np.arange(len(y)) % 3 == 0)
@@ -212,7 +212,7 @@ def test_early_stopping_under_a_loss_without_probabilities(larger):
 
 
 @pytest.mark.parametrize("loss", ["mae", losses.Dice(), losses.Hinge()], ids=["mae", "dice", "hinge"])
-def test_too_few_rows_to_calibrate_are_said_once(loss, rare):
+def test_too_few_rows_to_calibrate_warn_once(loss, rare):
     X, y = rare
     kept = np.flatnonzero((np.arange(len(y)) < 60) | (y == 1))[:60]
     with pytest.warns(UserWarning, match=NO_PROBABILITY) as said:
@@ -325,7 +325,7 @@ def test_losses_without_a_link_need_held_out_rows(loss, outputs):
     assert wrap_loss(loss, 1, outputs).needs_calibration
 
 
-def test_a_loss_of_ones_own_is_not_taken_for_the_one_it_inherits_from_or_is_named_like():
+def test_custom_losses_are_not_treated_as_losses_of_keras():
     def binary_crossentropy(y_true, y_pred):
         return (1 + 3 * y_true) * losses.binary_crossentropy(y_true, y_pred)[:, None]
 
@@ -335,7 +335,7 @@ def test_a_loss_of_ones_own_is_not_taken_for_the_one_it_inherits_from_or_is_name
     assert wrapped.predict_proba(np.array([[0.0, np.log(q / (1 - q))]]))[0, 1] == pytest.approx(0.2, abs=1e-3)
 
 
-def test_equal_settings_of_a_loss_are_told_apart():
+def test_losses_with_different_settings_are_cached_separately():
     """Keras leaves delta out of the configuration of a Huber loss."""
     assert wrap_loss(losses.Huber(1.0), 1, "proba").meaning != wrap_loss(losses.Huber(0.1), 1, "proba").meaning
 

@@ -84,7 +84,7 @@ def test_probabilities_of_whole_numbers_are_shifted():
 
 
 @pytest.mark.parametrize("shares", [[0.7, 0.3], [0.5, 0.4, 0.1]], ids=len)
-def test_intervals_hold_the_true_shares_as_often_as_they_say(shares):
+def test_confidence_intervals_have_their_coverage(shares):
     rng = np.random.default_rng(0)
     means = 1.5 * np.eye(3)[: len(shares), :2]
     train = np.full(len(shares), 1 / len(shares))
@@ -151,7 +151,7 @@ def test_f_beta_of_any_size_has_a_threshold(beta):
 
 
 @pytest.mark.parametrize("costs", [{"fp": "a", "fn": 1}, [["a", "b"], ["c", "d"]], {"fp": None, "fn": 1}], ids=str)
-def test_costs_that_are_no_numbers_are_refused(costs):
+def test_costs_that_are_not_numbers_are_refused(costs):
     with pytest.raises(ValueError, match="costs.*(not an array of numbers|not finite)"):
         decide(P, costs=costs)
 
@@ -160,7 +160,7 @@ def test_costs_that_are_no_numbers_are_refused(costs):
 
 DISPLAYS = [GainDisplay, NetBenefitDisplay, ReliabilityDisplay, ThresholdDisplay]
 NO_ROWS = {
-    "empty": ({"y_true": [], "y_proba": []}, "hold no row"),
+    "empty": ({"y_true": [], "y_proba": []}, "have no rows"),
     "nan": ({"y_proba": np.where(P == 0.1, np.nan, P)}, "it takes probabilities"),
     "text": ({"y_proba": list("abcdef")}, "is not an array of numbers"),
     "negative weight": ({"sample_weight": [1, 1, -1, 1, 1, 1]}, "holds -1.0; .* none negative"),

@@ -276,7 +276,7 @@ def test_litert_refuses_to_scale_what_single_precision_does_not_hold(tmp_path):
     ],
     ids=lambda other: type(other).__name__,
 )
-def test_base_models_that_skl2onnx_converts_otherwise(other, tmp_path):
+def test_base_models_that_skl2onnx_converts_wrongly(other, tmp_path):
     pytest.importorskip("skl2onnx", reason="skl2onnx converts; pip install skimbalance[export]")
     X, y = table(gaps=not isinstance(other, LinearDiscriminantAnalysis))
     X = X[["a", "b c"]].to_numpy(np.float32)

@@ -65,12 +65,12 @@ def test_in_a_fit_of_three_classes():
     ],
     ids=["dict", "function", "dict of an undersampler", "list", "inside another", "function of labels"],
 )
-def test_what_is_asked_for_by_label(sampler, expected):
+def test_sampling_strategies_by_label(sampler, expected):
     found = counts_of(seeded(sampler), *table(100, 29))
     assert {label: n for label, n in found.items() if label in expected} == expected
 
 
-def test_a_label_of_no_row():
+def test_a_label_without_rows_is_refused():
     with pytest.raises(ValueError, match=r"names \['maybe'\], of which there is no training row.*\['no', 'yes'\]"):
         counts_of(SMOTE(sampling_strategy={"maybe": 50}), *table(100, 29))
 
@@ -91,7 +91,7 @@ def test_shares_that_are_whole_but_for_rounding(sampler, share, expected):
     assert counts_of(sampler(sampling_strategy=share, random_state=0), *table(100, 29)) == expected
 
 
-def test_shares_that_cannot_be():
+def test_impossible_shares_are_refused():
     for sampler in (SMOTE(sampling_strategy=0.2), RandomUnderSampler(sampling_strategy=0.2)):
         with pytest.raises(ValueError, match="'no': 100, 'yes': 29.*increase the ratio"):
             counts_of(sampler, *table(100, 29))

@@ -36,7 +36,7 @@ def clf():
 
 
 @pytest.mark.parametrize("X", ONE_DIMENSION.values(), ids=ONE_DIMENSION)
-def test_one_dimension_is_no_table(X, clf):
+def test_one_dimensional_input_is_refused(X, clf):
     calls = [
         lambda: quick().fit(X, Y),
         lambda: quick().fit(FRAME, Y, validation_data=(X, Y)),
@@ -54,7 +54,7 @@ def test_one_dimension_is_no_table(X, clf):
             call()
 
 
-def test_series_of_other_libraries_are_no_tables(clf):
+def test_series_are_refused(clf):
     polars = pytest.importorskip("polars", reason="frames of polars")
     pyarrow = pytest.importorskip("pyarrow", reason="frames of pyarrow")
     values = FRAME["age"].tolist()
@@ -68,7 +68,7 @@ def test_a_frame_of_one_row_is_a_table(clf):
     assert quick().fit(FRAME[["age"]], Y).predict(FRAME[["age"]]).shape == (120,)
 
 
-def test_a_list_of_dicts_is_no_table(clf):
+def test_a_list_of_dicts_is_refused(clf):
     with pytest.raises(TypeError, match=r"list of dicts.*pandas.DataFrame\(X\)"):
         clf.predict(FRAME.to_dict("records"))
 

@@ -50,7 +50,7 @@ def after(columns, levels):
     [("mlp", SHOPS), (None, [f"shop {i}" for i in range(12)])],
     ids=["one-hot", "embedded"],
 )
-def test_a_late_level_is_learnt_as_without_typos(model, shops):
+def test_a_late_category_is_learned_as_well_as_without_typos(model, shops):
     probe = pd.DataFrame({"shop": np.array([shops[0], "late"], dtype=object), "noise": 0.0})
     moved = []
     for typos in (0, 20):
@@ -65,7 +65,7 @@ def test_a_late_level_is_learnt_as_without_typos(model, shops):
     assert moved[0] == pytest.approx(moved[1], abs=0.3)
 
 
-def test_codes_stay_and_typos_have_none():
+def test_codes_do_not_change_and_typos_get_none():
     """A missing category, and a level that was rare in the first piece, are told apart as any other."""
     columns = settled(pd.DataFrame({"shop": [*SHOPS * 5, "rare"]}))
     assert (columns.room[0], columns.n_rare(0)) == (8, 1)
@@ -96,7 +96,7 @@ def test_more_typos_than_are_counted():
     assert columns.levels[0] == [*SHOPS, "frequent", "late"]
 
 
-def test_the_most_frequent_of_a_piece_take_the_room():
+def test_the_most_frequent_categories_of_a_chunk_get_codes_first():
     columns = settled(pd.DataFrame({"shop": SHOPS * 5}))
     levels = [f"new {i}" for i in range(9) for _ in range(3 + i % 5)]
     with pytest.warns(UserWarning, match="room for 8 categories"):
@@ -107,7 +107,7 @@ def test_the_most_frequent_of_a_piece_take_the_room():
     assert codes.tolist() == [columns.n_codes(0)] * 5 + [7]
 
 
-def test_typos_alone_fill_nothing():
+def test_typos_take_no_room():
     columns = settled(pd.DataFrame({"shop": [*SHOPS * 110, *[f"typo {k}" for k in range(300)]]}))
     assert len(columns.kept[0]) == 3
     with warnings.catch_warnings(action="error"):
@@ -145,7 +145,7 @@ def test_a_chunk_that_is_interrupted_counts_no_rows():
     np.testing.assert_array_equal(clf.predict_proba(table), straight.predict_proba(table))
 
 
-def test_typos_of_rows_without_weight_are_none():
+def test_typos_in_rows_of_weight_zero_are_ignored():
     table, y = chunk(1, [*SHOPS, "late"], 20)
     clf, other = (streamed(0, n_early=1, n_late=0) for _ in range(2))
     clf.partial_fit(table, y, sample_weight=np.r_[np.zeros(20), np.ones(280)])

@@ -47,7 +47,7 @@ def both(tables, *by_default):
 
 
 @pytest.mark.parametrize(("table", "how"), both(TELLING, "five levels", "fifteen levels"))
-def test_levels_are_told_apart(table, how):
+def test_categories_of_a_single_column_are_learned(table, how):
     clf = fitted(table, how)
     p = clf.predict_proba(table)[:, 1]
     assert p[HOT].mean() > 1.3 * p[~HOT].mean()
@@ -55,7 +55,7 @@ def test_levels_are_told_apart(table, how):
 
 
 @pytest.mark.parametrize(("table", "how"), both(SILENT, "one level", "a level a row"))
-def test_where_nothing_is_told_the_prior_is_predicted(table, how):
+def test_uninformative_columns_predict_the_class_prior(table, how):
     clf = fitted(table, how)
     p = clf.predict_proba(table)[:, 1]
     assert p == pytest.approx(np.full(N, Y.mean()), abs=0.05)

@@ -81,7 +81,7 @@ def test_constants_ids_and_times_of_a_nanosecond(table):
     assert precision(fitted(mixed, y), mixed, y) == pytest.approx(precision(fitted(X, y), X, y), abs=0.05)
 
 
-def test_numbers_that_single_precision_takes_for_zero_are_refused(table):
+def test_numbers_that_float32_rounds_to_zero_are_refused(table):
     X, y = table
     X = X * np.array([1.0, 1e-40, 1.0, 1.0])
     with pytest.raises(ValueError, match="single precision rounds to 0.*another unit") as caught:

@@ -104,7 +104,7 @@ def test_a_position_is_the_positive_label_inside_of_what_renumbers(small_table):
     ],
     ids=["plain", "nested", "imblearn", "one vs rest", "fixed", "tuned", "search", "search of fixed", "voting"],
 )
-def test_a_weight_of_two_is_a_row_twice(model, small_table):
+def test_a_sample_weight_of_two_equals_repeating_the_row(model, small_table):
     X, y = small_table
     X, weight = (X / X.std(axis=0)).astype(np.float64), np.where(y == 1, 3, 1) + (np.arange(len(y)) % 2)
     weighted = fit_weighted(clone(model), X, y, weight, {}).predict_proba(X)
@@ -123,7 +123,7 @@ def test_weights_by_routing_of_ones_own(small_table):
     np.testing.assert_allclose(fitted.predict_proba(X), LogisticRegression().fit(X, y, weight).predict_proba(X))
 
 
-def test_what_cannot_be_compared_says_so(small_table):
+def test_models_that_cannot_be_compared_raise(small_table):
     X, y = small_table
     models = {
         "sampled": of_imblearn(RandomUnderSampler(), clone(LOGISTIC)),

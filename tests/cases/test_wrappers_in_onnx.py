@@ -83,7 +83,7 @@ BINARY = {
 @pytest.mark.parametrize(
     ("case", "n_classes"), [(case, 2) for case in {**EITHER, **BINARY}] + [(case, 3) for case in list(EITHER)[:4]]
 )
-def test_a_wrapper_says_the_same(case, n_classes):
+def test_exported_wrappers_predict_equally(case, n_classes):
     X, y = rows(n_classes)
     y = np.array(["a", "c", "b"])[y] if n_classes == 3 else y
     model = {**EITHER, **BINARY}[case]().fit(X, y)
