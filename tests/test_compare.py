@@ -1,4 +1,4 @@
-"""Does a comparison give all remedies the same folds, score them honestly, and say how sure it is?"""
+"""Tests of `compare_strategies`: the folds, the scores and the significance of differences."""
 
 import keras
 import numpy as np

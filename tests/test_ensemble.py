@@ -1,4 +1,4 @@
-"""Are the base models honest posteriors of the same rows, weighed by rows that none of them knows?"""
+"""Tests of the base models beside the network, and of their blending weights."""
 
 import pickle
 import threading

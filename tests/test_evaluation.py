@@ -1,4 +1,4 @@
-"""Are the scores of an epoch those of scikit-learn, on the rows and at the prior they should be?"""
+"""Tests of the scores of an epoch against scikit-learn."""
 
 import keras
 import numpy as np

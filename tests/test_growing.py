@@ -1,4 +1,4 @@
-"""Are levels learnt that only a later chunk brings?"""
+"""Tests of categories and missing values that first occur in later chunks."""
 
 import pickle
 import warnings

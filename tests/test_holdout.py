@@ -1,4 +1,4 @@
-"""Are held-out rows honest: planned from labels alone, never the same as a row of training, scored at their prior?"""
+"""Tests of held-out rows: how they are chosen, and that they are never trained on."""
 
 import functools
 

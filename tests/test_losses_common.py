@@ -1,4 +1,4 @@
-"""Does every loss mean what it says? One battery over all of them."""
+"""Tests that every loss has to pass."""
 
 import pickle
 

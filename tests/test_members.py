@@ -1,4 +1,4 @@
-"""Do the members of the default network train apart, choose their epochs honestly, and speak with one voice?"""
+"""Tests of the members of the default network: training, their epochs and their mean."""
 
 import functools
 import pickle

@@ -1,4 +1,4 @@
-"""Do displays draw what they say: of the label that is looked for, as it is predicted, beside each other?"""
+"""Tests of the displays."""
 
 import warnings
 

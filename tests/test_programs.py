@@ -1,4 +1,4 @@
-"""Do compiled programs serve many fits, stay within bounds, and rely on nothing that an upgrade has removed?"""
+"""Tests of compiled programs: sharing between fits, bounded memory, failures."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Are identical rows one, and does every epoch show what it should?"""
+"""Tests of merged rows, and of the rows of each epoch."""
 
 import numpy as np
 import pytest

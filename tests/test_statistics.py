@@ -1,4 +1,4 @@
-"""Are the statistics of rows that arrive in pieces those of all of them?"""
+"""Tests of the statistics of columns that arrive in chunks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Is a table read as it comes: categories, gaps and numbers of every type, in the network and past it?"""
+"""Tests of tables: categories, missing values and numbers of every type."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""Does training mean what Keras' own training means, on the rows it should see?"""
+"""Tests of training against Keras' own."""
 
 import pickle
 

@@ -33,7 +33,7 @@ BAD_ROWS = [
     (lambda X, y: (X, None), "requires y to be passed"),
     (lambda X, y: (X, y, -np.ones(len(y))), "Negative values in data passed to `sample_weight`"),
     (lambda X, y: (X, y, np.zeros(len(y))), "zero"),
-    (lambda X, y: (X, y, 1.0 - y), "y has 1 class, \\[0\\], among the rows of positive weight"),
+    (lambda X, y: (X, y, 1.0 - y), "y has 1 class, \\[0\\], in the rows of positive weight"),
     (lambda X, y: (X, y, np.ones(3)), "sample_weight.shape"),
 ]
 

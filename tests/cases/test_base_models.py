@@ -1,4 +1,4 @@
-"""Are base models beside the network seeded, and refused by name where their answers are no probabilities?"""
+"""Base models are seeded, and are refused by name if their predictions are not probabilities."""
 
 import warnings
 

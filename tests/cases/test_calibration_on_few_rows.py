@@ -1,4 +1,4 @@
-"""A calibrator on a handful of held-out rows warns, and makes probabilities no surer than the network is."""
+"""A calibrator on a few held-out rows warns, and probabilities are no more extreme than the network's."""
 
 import numpy as np
 import pytest

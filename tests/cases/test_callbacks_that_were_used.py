@@ -1,4 +1,4 @@
-"""A classifier whose callbacks have seen a training is copied, pickled and searched like any other."""
+"""A classifier whose callbacks were used in training can be cloned, pickled and searched."""
 
 import copy
 import inspect

@@ -1,4 +1,4 @@
-"""A class of a single row: it is trained on, or a sentence names it and says what to do."""
+"""A class of a single row is trained on, or an error names it and what to do."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_decisions_of_three_classes(decision, three):
     "settings", [{"validation_split": 0.2}, {"early_stopping": "loss"}, {"calibration": "holdout"}], ids=str
 )
 def test_requested_held_out_rows_raise_for_a_class_of_one_row(settings, three):
-    with pytest.raises(ValueError, match="'gold': 1.*of which \\['gold'\\] cannot be split.*hold out none"):
+    with pytest.raises(ValueError, match="'gold': 1.*\\['gold'\\] cannot be split.*hold out no rows"):
         fitted(three, **settings)
 
 

@@ -1,4 +1,4 @@
-"""Does the command line answer in sentences, whatever file and options it is given?"""
+"""The command line gives plain messages for any file and options."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Is every candidate judged by what its mistakes cost, under one rule, and fitted no more often than needed?"""
+"""Candidates are compared by cost under one decision rule, and are fitted no more often than needed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Is an export never wrong in silence, and does it never destroy anything? It is read back and compared."""
+"""Exported files are compared with the classifier, and nothing but an earlier export is replaced."""
 
 import importlib
 import os
@@ -184,7 +184,7 @@ def test_a_label_that_differs_is_seen(plain, tmp_path):
         return {**found, "label": 1 - found["label"]}
 
     other.inputs = run.inputs
-    with pytest.raises(ValueError, match=r"it says \d, predict \d"):
+    with pytest.raises(ValueError, match=r"it gives \d, predict \d"):
         comparing.compare_file(other, ["X"], clf, clf.answers_, rows)
 
 

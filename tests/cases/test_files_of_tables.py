@@ -1,4 +1,4 @@
-"""Is a file read as the table that it holds, in every form that tables come in, and are its columns looked at?"""
+"""Files are read as tables in every common form, and their columns are checked."""
 
 import bz2
 import gzip

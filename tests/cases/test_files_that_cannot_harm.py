@@ -1,4 +1,4 @@
-"""A file that skops loads with `skops_types()` runs no code and changes no file, on loading and at the next fit."""
+"""Files that skops loads with `skops_types()` run no code and change no file."""
 
 import copy
 import importlib

@@ -1,4 +1,4 @@
-"""Does a fold in which a score is undefined, or a model fails, leave the other folds as they are?"""
+"""A fold with an undefined score or a failed model does not affect the other folds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Is what was finished kept, where the user interrupts a comparison?"""
+"""An interrupted comparison keeps the finished fits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Are whole numbers told apart that float64 cannot hold, as categories and as numbers, whatever table holds them?"""
+"""Integers that float64 cannot represent stay distinct, as categories and as numbers."""
 
 from decimal import Decimal
 

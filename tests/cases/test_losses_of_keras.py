@@ -1,4 +1,4 @@
-"""Losses written for Keras: those of a batch see the batch, and probabilities are those of the loss' own link."""
+"""Losses written for Keras: losses of a batch, and the link from outputs to probabilities."""
 
 import functools
 import pickle

@@ -1,4 +1,4 @@
-"""A metric that has several numbers is logged: by its name, and of more than two classes by theirs."""
+"""Metrics with one number per class are logged by class and as their mean."""
 
 import pickle
 

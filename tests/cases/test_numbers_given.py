@@ -1,4 +1,4 @@
-"""Numbers that are none of what is asked for are refused in a sentence; the largest and smallest give right answers."""
+"""Invalid numbers are refused with a plain message; very large and small ones are handled correctly."""
 
 import warnings
 

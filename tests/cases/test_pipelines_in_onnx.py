@@ -1,4 +1,4 @@
-"""Does the file of a pipeline say what the pipeline says, on rows that it has seen and on others?"""
+"""Exported pipelines predict like the pipeline, on its training rows and on others."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""Samplers of imbalanced-learn take labels of any kind, whole shares, and get advice that works."""
+"""Samplers of imbalanced-learn: labels of any kind, shares, and the advice in errors."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is no table, and what are no labels, is refused in a sentence that says what to do."""
+"""Input that is not a table, and invalid labels, are refused with advice."""
 
 import datetime
 from decimal import Decimal
@@ -120,7 +120,7 @@ def test_the_advice_works(kind):
 
 @pytest.mark.parametrize("y", GAPS.values(), ids=GAPS)
 def test_missing_labels(y):
-    with pytest.raises(ValueError, match="y contains NaN or None, 1 times, first in row 0"):
+    with pytest.raises(ValueError, match="y contains NaN or None 1 times, first in row 0"):
         quick().fit(FRAME, y)
 
 

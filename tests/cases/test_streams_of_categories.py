@@ -1,4 +1,4 @@
-"""Does the room of a column of a stream go to levels that are frequent, however many come once?"""
+"""Frequent categories of a stream get codes, no matter how many rare ones occur."""
 
 import pickle
 import warnings

@@ -1,4 +1,4 @@
-"""Tables of one column, or of none that says anything, are tables."""
+"""Tables of one column, and tables without information, can be fitted."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""A column says the same in any unit: means and spreads are no weights that have diverged."""
+"""The unit of a column does not change the result."""
 
 import numpy as np
 import pytest

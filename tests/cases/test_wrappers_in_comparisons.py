@@ -1,4 +1,4 @@
-"""Are estimators around the classifier compared as they are, with labels of any kind, weights and costs?"""
+"""Meta-estimators around the classifier are compared with any labels, weights and costs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Does what skl2onnx makes of a wrapper around the classifier say what the wrapper says?"""
+"""Meta-estimators around the classifier predict equally after conversion by skl2onnx."""
 
 import numpy as np
 import pytest
