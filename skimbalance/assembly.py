@@ -105,8 +105,8 @@ class AssemblingClassifier(SciKerasClassifier):
             class_weight=check_class_weight(class_weight, self.classes_),
             rng=rng,
         )
-        strategy.positive, strategy.columns = self._positive, self.columns_
-        self._need_positive(strategy.needs_positive)
+        strategy.positive, strategy.columns = self._positive.index, self.columns_
+        self._positive.need(strategy.needs_positive)
         return strategy
 
     def _is_auto(self):
@@ -156,7 +156,7 @@ class AssemblingClassifier(SciKerasClassifier):
         if goes_on:
             if partial and self._seen is not None:
                 self._seen = adapt_network(self.model_, applied.rows, applied.kept, self.columns_, self._seen)
-            state = self._network, self._came_with, self.model_.optimizer, self._optimizer_state
+            state = self._fitted.network, self._came_with, self.model_.optimizer, self._optimizer_state
             asked = _settings_of(self._new_optimizer(recipe))
             if self._optimizer_asked is not None and self._optimizer_asked != asked:
                 state = *state[:2], *self._optimizer_to_go_on(recipe, asked)
@@ -220,10 +220,10 @@ class AssemblingClassifier(SciKerasClassifier):
         if (
             is_same
             and are_equal(asked, self._metrics_asked)
-            and all(m.positive == self._positive for m in self._metrics)
+            and all(m.positive == self._positive.index for m in self._metrics)
         ):
             return
-        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive)
+        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive.index)
         model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)
         build_when_saved(model)
 
@@ -298,8 +298,8 @@ class AssemblingClassifier(SciKerasClassifier):
             return None, held_out
         score = "average_precision" if score is True else score
         if score == "average_precision":
-            self._need_positive(f"early_stopping={self.early_stopping!r}")
-        return EpochSelection(judged, network.members, score, self.n_iter_no_change, self._positive), held_out
+            self._positive.need(f"early_stopping={self.early_stopping!r}")
+        return EpochSelection(judged, network.members, score, self.n_iter_no_change, self._positive.index), held_out
 
 
 def is_auto(parameter):

@@ -6,24 +6,32 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
+from skimbalance.assembly import AssemblingClassifier
 from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import (
+    check_features,
+    check_prior,
     check_rows,
     check_validation_data,
     check_values,
     spawn_generators,
 )
-from skimbalance.judging import JudgingClassifier
+from skimbalance.ensemble import grow_ensemble
+from skimbalance.fitted import Fitted
+from skimbalance.judging import calibrate, choose_decision, in_words, judge, rows_of_base_models, weigh, weigh_evenly
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
 from skimbalance.networks.prepare import adapt_network, check_gaps
+from skimbalance.probability.decision import Decision
+from skimbalance.probability.positive import Positive
 from skimbalance.probability.posterior import Posterior
-from skimbalance.strategies import handles_multi_class
+from skimbalance.strategies import handles_multi_class, needs_calibration
 from skimbalance.training import (
     EpochEvaluation,
     EpochProgress,
@@ -36,7 +44,7 @@ from skimbalance.training import (
 from skimbalance.training.state import read, unchanged_on_failure
 
 
-class ImbalancedKerasClassifier(JudgingClassifier):
+class ImbalancedKerasClassifier(AssemblingClassifier):
     """Keras classifier for tables in which one class is rare.
 
     A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
@@ -173,7 +181,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         Their names, where X had string names.
     columns_ : Columns
         What each column was read as; printed, a small table.
-    answers_ : Answers
+    answers_ : Fitted
         What ``predict_proba`` and ``predict`` compute with, by the parameters as they are now; for `export`.
     model_ : keras.Model
         Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
@@ -408,6 +416,163 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         """
         return self._all_or_nothing(X, y, None, {}, goes_on=False, trains=False)
 
+    def predict_proba(self, X, **predict_params):
+        """Return class probabilities in the population that `target_prior` names: that of y, by default.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            ``batch_size`` (rows computed at once) and ``callbacks`` for this call alone, as SciKeras takes them;
+            ``verbose`` changes nothing.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            P(y | x) for the classes in the order of ``classes_``; rows sum to one.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``, or `target_prior` is no prior.
+        """
+        return self._proba(X, predict_params)[1]
+
+    def predict_log_proba(self, X, **predict_params):
+        """Return the logarithm of ``predict_proba``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples, n_classes)
+            log P(y | x), -inf where that is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X, **predict_params))
+
+    def decision_function(self, X, **predict_params):
+        """Return log-odds: above zero where ``predict_proba`` is above one half.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples,) or (n_samples, n_classes)
+            For two classes log P(y | x) of the second minus that of the first, as ``predict_proba`` gives them,
+            whatever `decision` is; for more, log P(y | x) of each. All are finite: 0 counts as the smallest number
+            above it.
+        """
+        log_proba = np.maximum(self.predict_log_proba(X, **predict_params), np.log(np.finfo(np.float64).tiny))
+        return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
+
+    def predict(self, X, **predict_params):
+        """Return the label of each row by `decision`: of two, the positive one from ``threshold_`` on.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows.
+        **predict_params : dict
+            As in ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels; one-hot rows (n_samples, n_classes), where y was given so.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``, or after a fit that failed.
+        ValueError
+            If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
+            rows.
+        """
+        fitted, proba = self._proba(X, predict_params)
+        return self._labels(self._deciding(fitted).indices(proba))
+
+    def _proba(self, X, predict_params):
+        """Return what the fit has left, by `target_prior` as it is now, and P(y | x) of rows to predict."""
+        check_is_fitted(self)
+        chunk_rows, callbacks = self._predict_settings(predict_params)
+        X, fitted = check_features(self, X), self._fitted
+        fitted = fitted.at(self._target(self._positive_now()))
+        return fitted, fitted.proba_of(X, callbacks, chunk_rows)
+
+    def _positive_now(self):
+        """Return the positive class, by `pos_label` as it is now."""
+        return Positive.of(self, before=self._fitted.decision.positive)
+
+    def _target(self, positive):
+        """Return the class shares that ``predict_proba`` refers to, as `Fitted` has them."""
+        target = self.target_prior
+        check_values(self, {"target_prior": target})  # it may have been set after fit
+        if isinstance(target, str):
+            return target
+        if isinstance(target, Real) and self.n_classes_ == 2:
+            positive.need(f"target_prior={target!r}")
+        return check_prior(target, self.classes_, positive=positive.index)
+
+    def _rule(self, positive):
+        """Return the decision rule as the parameter has it now."""
+        rule = Decision(self.decision, self.classes_, positive.index)
+        positive.need(rule.needs_positive)
+        return rule
+
+    def _deciding(self, fitted):
+        """Return what the fit has left, with the decision rule parsed anew where its parameter was changed since."""
+        rule, positive = fitted.decision, self._positive_now()
+        is_same = rule.is_of(self.decision) and rule.positive == positive.index
+        fitted = fitted if is_same else fitted.deciding(self._rule(positive))
+        if fitted.decision.needs_rows and fitted.decision.rows is None:
+            when = "has seen no rows before" if is_same else "was set after"
+            raise ValueError(
+                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
+                'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
+            )
+        return fitted
+
+    @property
+    def answers_(self):
+        """What ``predict_proba`` and ``predict`` compute with, a `Fitted`, by the parameters as they are now."""
+        if not self.initialized_:
+            raise AttributeError("answers_ exists after fit.")
+        return self._deciding(self._fitted).at(self._target(self._positive_now()))
+
+    @property
+    def ensemble_weights_(self):
+        """Weight of the network, and of each base model beside it, by name."""
+        if not self.initialized_:
+            raise AttributeError("ensemble_weights_ exists after fit.")
+        return self._fitted.weights
+
+    @property
+    def threshold_(self):
+        """Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive."""
+        try:
+            threshold = self.answers_.threshold if self.initialized_ else None
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
+        if threshold is None:
+            raise AttributeError(
+                "threshold_ exists after fit, for two classes, but not for costs that reward mistakes."
+            )
+        return threshold
+
     def _all_or_nothing(self, X, y, sample_weight, fit_params, goes_on, **how):
         """Fit a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
         start(builds=True)
@@ -441,9 +606,10 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         if not goes_on:
             self._describe(*given, X.shape)
         self._count(y, sample_weight, adds=partial and goes_on)
-        self._choose_positive(goes_on)
-        self._target_prior()
-        self._decision = self._new_decision()
+        positive = self._positive = Positive.of(self, self._fitted.decision.positive if goes_on else None)
+        if self.n_classes_ == 2:
+            self.pos_label_ = self.classes_[positive.index]
+        target, decision = self._target(positive), self._rule(positive)
         strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
         kinds = {} if partial else self._other_kinds(recipe)
         rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
@@ -467,22 +633,45 @@ class ImbalancedKerasClassifier(JudgingClassifier):
             if not goes_on:
                 adapt_network(network.model, applied.rows, applied.kept, self.columns_)
         self._compile(network, optimizer, loss, came_with)
-        self.strategy_, self.loss_, self.model_, self._network = applied.strategy, loss, network.model, network
+        self.strategy_, self.loss_, self.model_ = applied.strategy, loss, network.model
+        vars(self).pop("calibrator_", None)
         if not trains:
             self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
-            self._posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
-            self.ensemble_ = None
+            posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
+            self._keep(Fitted(self.columns_, network, None, posterior, decision, target))
             return
         shown = self._shown(applied, loss, network)
         selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
-        kept = self._train(applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
+        kept = self._train(network, applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
         train_prior = np.array([applied.train_prior(progress) for progress in kept])
-        self._posterior = Posterior(loss, train_prior, self.prior_, self._calibrator(strategy, held_out, train_prior))
-        self.train_prior_ = self._posterior.train_prior
-        of = network.model
-        check_converged(read(of.trainable_weights), read(of.non_trainable_weights), self._posterior, self.n_iter_)
-        unknown = self._ask_others(kinds, applied, plan, shown, network.members, rng_ensemble, settings["verbose"])
-        self._judge(rows, applied, held_out, selection, unknown, settings["verbose"])
+        posterior = calibrate(
+            Posterior(loss, train_prior, self.prior_), held_out, network, self.classes_,
+            is_asked=bool(self.calibration), is_rough=needs_calibration(strategy),
+        )  # fmt: skip
+        of, verbose = network.model, settings["verbose"]
+        check_converged(read(of.trainable_weights), read(of.non_trainable_weights), posterior, self.n_iter_)
+        ensemble = unknown = None
+        if kinds:
+            if verbose:
+                print(f"Growing {' and '.join(kinds)}")
+            sets, unknown = rows_of_base_models(applied, plan, shown, network.members, rng_ensemble)
+            ensemble = grow_ensemble(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng_ensemble)
+        posterior = weigh_evenly(posterior, ensemble)
+        fitted = Fitted(self.columns_, network, ensemble, posterior, decision, target)
+        is_unseen = held_out is not None or (selection is not None and posterior.calibrator is None)
+        if decision.needs_rows or verbose or (ensemble is not None and is_unseen):
+            judged = judge(fitted, rows, held_out, applied, selection, unknown)
+            posterior = weigh(posterior, judged) if ensemble is not None and is_unseen else posterior
+            fitted = replace(fitted, posterior=posterior, decision=choose_decision(decision, posterior, judged))
+            if verbose:
+                print(in_words(fitted, judged, self.best_epoch_, self.n_iter_))
+        self._keep(fitted)
+
+    def _keep(self, fitted):
+        """Keep what a fit leaves, and show its parts."""
+        self._fitted, self.ensemble_, self.train_prior_ = fitted, fitted.ensemble, fitted.posterior.train_prior
+        if fitted.posterior.calibrator is not None:
+            self.calibrator_ = fitted.posterior.calibrator
 
     def _count(self, y, sample_weight, adds):
         """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
@@ -490,7 +679,7 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         seen = np.maximum(self.class_count_, self.class_count_ == 0)
         self.prior_ = seen / seen.sum()
 
-    def _train(self, applied, shown, held_out, selection, recipe, state, settings, rng, partial):
+    def _train(self, network, applied, shown, held_out, selection, recipe, state, settings, rng, partial):
         """Train the network; add to the history; return the progress at which each member's epoch was kept."""
         n_before, batch_size = self.current_epoch, choose_batch_size(settings["batch_size"], len(shown))
         epochs = settings["epochs"]
@@ -503,14 +692,14 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         training = Training(
             batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
             posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
-            evaluate=EpochEvaluation(self._metrics, shown, held_out, self.classes_, self._positive),
+            evaluate=EpochEvaluation(self._metrics, shown, held_out, self.classes_, self._positive.index),
             selection=selection,
             rng=rng if settings["shuffle"] else None,
             run_eagerly=settings["run_eagerly"],
             jit_compile=vars(self).get("compile__jit_compile", "auto"),
             steps_before=steps_before,
         )  # fmt: skip
-        history, self._optimizer_state = train(self._network, self.loss_, shown, training, state)
+        history, self._optimizer_state = train(network, self.loss_, shown, training, state)
         self.history_ = join_histories(getattr(self, "history_", {"loss": []}), history)
         self.n_iter_ = self.current_epoch
         self._n_steps += len(history["loss"]) * -(-len(shown) // batch_size)
@@ -529,7 +718,8 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         state.pop("_metrics", None)
         if "model_" in state:
             state["model_"] = pack_network(self.model_)
-            state["_network"] = self._network.returns_proba
+            state["_network"] = self._fitted.network.returns_proba
+            state["_fitted"] = replace(self._fitted, network=None)
         return packed(state)
 
     def __reduce_ex__(self, protocol):
@@ -554,9 +744,9 @@ class ImbalancedKerasClassifier(JudgingClassifier):
         if "model_" in state:
             start(builds=True)
             loss = state["model_"][-1]
-            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_, self._positive)
+            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_, self._positive.index)
             self.model_ = unpack_network(*state["model_"], self._metrics)
-            self._network = Network(self.model_, state["_network"])
+            self._fitted = replace(self._fitted, network=Network(self.model_, state["_network"]))
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags: X may be sparse, or hold categories and, but for your own network, gaps."""

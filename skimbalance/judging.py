@@ -1,152 +1,214 @@
 """What do rows that training has not seen say? Of calibration, of the base models beside it, and of the threshold."""
 
 import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skimbalance.data.holdout import ENOUGH, at_prior, hold_out_sets, holds_enough
-from skimbalance.ensemble import grow_ensemble
-from skimbalance.prediction import PredictingClassifier
 from skimbalance.probability.decision import RowProbabilities
-from skimbalance.probability.posterior import (
-    Posterior,
-    even_weights,
-    fit_calibrator,
-    fit_intercept,
-    fit_weights,
-    shift_prior,
-)
-from skimbalance.strategies import named, needs_calibration
+from skimbalance.probability.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
+from skimbalance.strategies import named
 from skimbalance.training.evaluation import log_loss, macro_average_precision
+from skimbalance.training.forward import predict_logits
 
 
-class JudgingClassifier(PredictingClassifier):
-    """Classifier that learns from rows which its network does not know."""
+def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
+    """Return the posterior with a calibrator on held-out rows in place of the loss' link, where it takes one.
 
-    def _calibrator(self, strategy, held_out, train_prior):
-        """Return the calibrator on held-out rows that takes the place of the loss' link, or None."""
-        vars(self).pop("calibrator_", None)
-        wants = self.calibration or needs_calibration(strategy) or self.loss_.needs_calibration
-        y = np.empty(0, dtype=int) if held_out is None else held_out.y
-        missing = np.setdiff1d(np.arange(self.n_classes_), y)
-        if self.loss_.needs_calibration and not self.calibration and (len(missing) or not holds_enough(y, 1.0)):
+    Parameters
+    ----------
+    posterior : Posterior
+        Posterior by the loss' link.
+    held_out : HeldOut or None
+        Rows held out from all of training.
+    network : Network
+        Trained network.
+    classes : ndarray of shape (n_classes,)
+        Labels, for messages.
+    is_asked : bool
+        Whether the user asks for it (``calibration="holdout"``).
+    is_rough : bool
+        Whether the strategy's link is approximate, so that a calibrator is better where there are enough rows.
+
+    Returns
+    -------
+    Posterior
+        Posterior.
+
+    Raises
+    ------
+    ValueError
+        If the user asks for it, and a class has no held-out row.
+    """
+    needs = posterior.loss.needs_calibration
+    y = np.empty(0, dtype=int) if held_out is None else held_out.y
+    missing = np.setdiff1d(np.arange(len(classes)), y)
+    if not is_asked and (len(missing) or not holds_enough(y, 1.0)):
+        if needs:
             warnings.warn(
-                f"The optimum of the loss {named(self.loss_)} is no probability, and too few rows are held out to "
+                f"The optimum of the loss {named(posterior.loss)} is no probability, and too few rows are held out to "
                 "calibrate it: predict_proba orders rows, but its numbers are none to rely on; hold out five rows or "
                 "more outside the largest class (validation_split), or take another loss.",
                 UserWarning,
                 stacklevel=5,
             )
-            return None
-        if held_out is None or not wants or not (self.calibration or holds_enough(held_out.y, 1.0)):
-            return None
-        if len(missing) and not self.calibration:
-            return None
-        if len(missing):
-            raise ValueError(
-                f'calibration="holdout" needs held-out rows of every class, and has none yet of '
-                f"{self.classes_[missing].tolist()}; let the first chunks hold two rows or more of each, or set "
-                "calibration=None."
-            )
-        counts = np.bincount(y)
-        if counts.min() < ENOUGH:
-            warnings.warn(
-                f"The calibrator has {len(y)} held-out rows, {counts.min()} of them of class "
-                f"{self.classes_.tolist()[counts.argmin()]!r}, which is too few to tell how sure the network may be: "
-                f"hold out {ENOUGH} or more of each class (by validation_split, or from more rows), or set "
-                "calibration=None.",
-                UserWarning,
-                stacklevel=5,
-            )
-        weights, logits = at_prior(held_out.y, held_out.sample_weight, self.prior_), self._logits_of(held_out.X)
-        by_link = None
-        if not (self.loss_.needs_calibration or needs_calibration(strategy)):
-            by_link = Posterior(self.loss_, train_prior, self.prior_).at(self.prior_, logits)
-        self.calibrator_ = fit_calibrator(logits, held_out.y, weights, by_link)
-        return self.calibrator_
+        return posterior
+    if held_out is None or not (is_asked or is_rough or needs):
+        return posterior
+    if len(missing):
+        raise ValueError(
+            f'calibration="holdout" needs held-out rows of every class, and has none yet of '
+            f"{classes[missing].tolist()}; let the first chunks hold two rows or more of each, or set "
+            "calibration=None."
+        )
+    counts = np.bincount(y)
+    if counts.min() < ENOUGH:
+        warnings.warn(
+            f"The calibrator has {len(y)} held-out rows, {counts.min()} of them of class "
+            f"{classes.tolist()[counts.argmin()]!r}, which is too few to tell how sure the network may be: "
+            f"hold out {ENOUGH} or more of each class (by validation_split, or from more rows), or set "
+            "calibration=None.",
+            UserWarning,
+            stacklevel=5,
+        )
+    weight, logits = at_prior(y, held_out.sample_weight, posterior.data_prior), predict_logits(network, held_out.X)
+    by_link = None if needs or is_rough else posterior.at(posterior.data_prior, logits)
+    return replace(posterior, calibrator=fit_calibrator(logits, y, weight, by_link))
 
-    def _ask_others(self, kinds, applied, plan, shown, members, rng, verbose):
-        """Grow base models; return the distinct rows that each set of them does not know, where they are its own.
 
-        Each is grown on the rows that a pair of members is trained on; where all members see the same rows, on three of
-        four quarters.
-        """
-        self.ensemble_ = unknown = None
-        if not kinds:
-            return None
-        if verbose:
-            print(f"Growing {' and '.join(kinds)}")
-        if plan.own_share:
-            sets = shown.of_pairs(members)
-        else:
-            sets, unknown = (applied.kept[of] for of in hold_out_sets(applied.classes, 4, 0.25, rng))
-        self.ensemble_ = grow_ensemble(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng)
-        return unknown
+def rows_of_base_models(applied, plan, shown, members, rng):
+    """Choose the distinct rows that each base model of a kind is grown on: those of a pair of members.
 
-    def _judge(self, rows, applied, held_out, selection, unknown, verbose):
-        """Weigh the network and the base models, give the decision rule the rows it needs, and say how good all is.
+    Where all members see the same rows, each is grown on three of four quarters.
 
-        All take held-out rows where there are any. Without, the network weighs as much as all others together, and the
-        rule takes rows of training.
-        """
-        posterior, ensemble = self._posterior, self.ensemble_
-        judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
-        is_unseen = judges_pairs or held_out is not None
-        weighs = is_unseen and ensemble is not None
-        if ensemble is not None:
-            posterior.weights = even_weights(len(ensemble.names))
-        if not (weighs or verbose or self._decision.needs_rows):
-            return
-        if judges_pairs:
-            proba, y, weight = selection.judge(posterior, ensemble)
-        elif is_unseen:
-            others = [] if ensemble is None else ensemble.proba(held_out.X)
-            proba = np.stack([posterior.at(self.prior_, self._logits_of(held_out.X)), *others])
-            y, weight = held_out.y, held_out.sample_weight
-        else:
-            proba, y, weight = self._judge_training(rows, applied, unknown)
-        weight = at_prior(y, weight, self.prior_)
-        if weighs:
-            posterior.weights = fit_weights(proba, y, weight)
-            posterior.intercept = fit_intercept(posterior.mean(proba[0], proba[1:]), y, weight)
-        proba = posterior.mean(proba[0], proba[1:])
-        if self._decision.needs_rows:
-            self._decision = self._decision.with_rows(RowProbabilities.of(proba, weight, self.prior_))
-        if verbose:
-            print(self._in_words(proba, y, weight, is_unseen))
+    Returns
+    -------
+    sets : ndarray of int, shape (n_rows, n_sets)
+        Rows of each.
+    unknown : ndarray of int, shape (n_others, n_sets), or None
+        Rows of training that each does not know, where they are not those held out from a pair.
+    """
+    if plan.own_share:
+        return shown.of_pairs(members), None
+    return tuple(applied.kept[of] for of in hold_out_sets(applied.classes, 4, 0.25, rng))
 
-    def _in_words(self, proba, y, weight, is_unseen):
-        """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule.
 
-        The rows stand for the population of y, and so do their probabilities, (n_rows, n_classes).
-        """
-        kept = np.unique(self.best_epoch_)
-        kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
-        scores = "No rows were held out"
-        if is_unseen:
-            loss = float(log_loss(y, proba, weight))
-            precision = float(macro_average_precision(y, proba, weight, self._positive))
-            scores = f"Held-out rows: log-loss {loss:.3f}, average precision {precision:.3f}"
-        answers = self.answers_
-        labels = answers.indices(shift_prior(proba, self.prior_, answers.target_prior))
-        predicted, classes = np.bincount(labels, weight, self.n_classes_) / weight.sum(), self.classes_.tolist()
-        rule, shown = f"by {answers.decision}", range(self.n_classes_)
-        if self.n_classes_ == 2:
-            shown = [self._positive]
-            if answers.threshold is not None:
-                rule = f"where P >= {answers.threshold:.3g}: {answers.decision}"
-        shares = ", ".join(f"{classes[c]!r} for {predicted[c]:.1%} of rows ({self.prior_[c]:.1%} of y)" for c in shown)
-        return f"Kept {kept} of {self.n_iter_}. {scores}. Predicts {shares} {rule}."
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the network and the base models say of rows.
 
-    def _judge_training(self, rows, applied, unknown):
-        """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
+    Attributes
+    ----------
+    proba : ndarray of shape (1 + n_base_models, n_rows, n_classes)
+        P(y | x) under the prior of the data.
+    y : ndarray of int, shape (n_rows,)
+        Class indices.
+    weight : ndarray of shape (n_rows,)
+        Weights under which the rows stand for the population of the data.
+    is_unseen : bool
+        Whether training has not seen the rows.
+    """
 
-        Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
-        """
-        if self.ensemble_ is None or applied.rows is not rows or not unknown.size:
-            network = self._posterior.at(self.prior_, self._logits_of(rows.X))
-            return np.stack([network] * len(self._posterior.weights)), rows.y, rows.sample_weight
-        index = rows.index[unknown.T]
-        network = self._posterior.at(self.prior_, self._logits_of(rows.X[index.ravel()]))
-        proba = np.stack([network, *self.ensemble_.proba_of_sets(rows.X, index)])
-        return proba, rows.y[index.ravel()], rows.weight[unknown.T.ravel()]
+    proba: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    is_unseen: bool
+
+
+def judge(fitted, rows, held_out, applied, selection, unknown):
+    """Return what a network and its base models say of held-out rows; where there are none, of rows of training.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Network and base models, not weighed yet.
+    rows : Rows
+        Rows of the table.
+    held_out : HeldOut or None
+        Rows held out from all of training.
+    applied : AppliedStrategy
+        Rows of training.
+    selection : EpochSelection or None
+        What chose the epoch that each member keeps.
+    unknown : ndarray of int or None
+        As `rows_of_base_models` returned it.
+
+    Returns
+    -------
+    Judged
+        What they say.
+    """
+    posterior, ensemble = fitted.posterior, fitted.ensemble
+    judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
+    if judges_pairs:
+        proba, y, weight = selection.judge(posterior, ensemble)
+    elif held_out is not None:
+        others = [] if ensemble is None else ensemble.proba(held_out.X)
+        proba = np.stack([_of_network(fitted, held_out.X), *others])
+        y, weight = held_out.y, held_out.sample_weight
+    else:
+        proba, y, weight = _judge_training(fitted, rows, applied, unknown)
+    is_unseen = judges_pairs or held_out is not None
+    return Judged(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
+
+
+def _judge_training(fitted, rows, applied, unknown):
+    """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
+
+    Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
+    """
+    if fitted.ensemble is None or applied.rows is not rows or not unknown.size:
+        network = _of_network(fitted, rows.X)
+        return np.stack([network] * len(fitted.posterior.weights)), rows.y, rows.sample_weight
+    index = rows.index[unknown.T]
+    network = _of_network(fitted, rows.X[index.ravel()])
+    proba = np.stack([network, *fitted.ensemble.proba_of_sets(rows.X, index)])
+    return proba, rows.y[index.ravel()], rows.weight[unknown.T.ravel()]
+
+
+def _of_network(fitted, X):
+    """Return P(y | x) of the network alone, under the prior of the data."""
+    return fitted.posterior.at(fitted.posterior.data_prior, fitted.logits(X))
+
+
+def weigh_evenly(posterior, ensemble):
+    """Return the posterior in which the network weighs as much as all base models together."""
+    return posterior if ensemble is None else replace(posterior, weights=even_weights(len(ensemble.names)))
+
+
+def weigh(posterior, judged):
+    """Return the posterior with the weights and the intercept under which rows held out from all are most likely."""
+    posterior = replace(posterior, weights=fit_weights(judged.proba, judged.y, judged.weight))
+    proba = posterior.mean(judged.proba[0], judged.proba[1:])
+    return replace(posterior, intercept=fit_intercept(proba, judged.y, judged.weight))
+
+
+def choose_decision(decision, posterior, judged):
+    """Return the decision rule with the rows that it looks at, where it looks at any."""
+    if not decision.needs_rows:
+        return decision
+    proba = posterior.mean(judged.proba[0], judged.proba[1:])
+    return decision.with_rows(RowProbabilities.of(proba, judged.weight, posterior.data_prior))
+
+
+def in_words(fitted, judged, best_epoch, n_epochs):
+    """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule."""
+    kept = np.unique(best_epoch)
+    kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
+    prior, y, weight = fitted.posterior.data_prior, judged.y, judged.weight
+    proba = fitted.posterior.mean(judged.proba[0], judged.proba[1:])
+    scores, positive = "No rows were held out", fitted.decision.positive
+    if judged.is_unseen:
+        loss = float(log_loss(y, proba, weight))
+        precision = float(macro_average_precision(y, proba, weight, positive))
+        scores = f"Held-out rows: log-loss {loss:.3f}, average precision {precision:.3f}"
+    labels = fitted.indices(shift_prior(proba, prior, fitted.target_prior))
+    predicted, classes = np.bincount(labels, weight, len(prior)) / weight.sum(), fitted.classes.tolist()
+    rule, shown = f"by {fitted.decision}", range(len(prior))
+    if len(prior) == 2:
+        shown = [positive]
+        if fitted.threshold is not None:
+            rule = f"where P >= {fitted.threshold:.3g}: {fitted.decision}"
+    shares = ", ".join(f"{classes[c]!r} for {predicted[c]:.1%} of rows ({prior[c]:.1%} of y)" for c in shown)
+    return f"Kept {kept} of {n_epochs}. {scores}. Predicts {shares} {rule}."

@@ -631,7 +631,7 @@ def test_a_fit_that_fails_changes_nothing(how, fails, rare):
     clf = quick(warm_start=how == "warm fit", epochs=3, decision="f1", optimizer__learning_rate=0.1)
     call = clf.partial_fit if how == "partial_fit" else clf.fit
     call(X, y)
-    before = {name: copy.deepcopy(value) for name, value in vars(clf).items() if name not in ("model_", "_network")}
+    before = {name: copy.deepcopy(value) for name, value in vars(clf).items() if name not in ("model_", "_fitted")}
     expected, weights = clf.predict_proba(X), clf.model_.get_weights()
 
     def fail(epoch, logs):
@@ -650,7 +650,7 @@ def test_a_fit_that_fails_changes_nothing(how, fails, rare):
     np.testing.assert_array_equal(clf.predict_proba(X), expected)
     for a, b in zip(clf.model_.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    after = {name: value for name, value in vars(clf).items() if name not in ("model_", "_network")}
+    after = {name: value for name, value in vars(clf).items() if name not in ("model_", "_fitted")}
     assert after.keys() == before.keys()
     for name in ("class_count_", "prior_", "train_prior_", "history_", "n_iter_", "_optimizer_state"):
         assert repr(after[name]) == repr(before[name])

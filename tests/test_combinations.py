@@ -229,7 +229,7 @@ def test_pairs(case, trained):
     if held_out is not None:
         no_row_of_training_is_held_out(rows, held_out)
         if not held_out.is_own and np.ndim(clf.best_epoch_) == 0 and strategy != "ldam" and not clf.calibration:
-            kept = clf._posterior.at(held_out.prior, clf._logits_of(held_out.X))
+            kept = clf.answers_.posterior.at(held_out.prior, clf.answers_.logits(held_out.X))
             expected = log_loss(held_out.y, kept, sample_weight=held_out.sample_weight)
             if clf.early_stopping != "auto":
                 assert clf.history_["val_loss"][clf.best_epoch_ - 1] == pytest.approx(expected, rel=1e-3)

@@ -224,11 +224,11 @@ def test_probabilities_are_the_blend_at_the_class_prior_of_the_data(strategy, la
     """Whatever the strategy shows the network: the forest's mean probability is that of the class all the same."""
     X, y = larger
     clf = quick(strategy=strategy, ensemble="forest").fit(X, y)
-    network = clf._posterior.at(clf.prior_, clf._logits_of(X))
+    network = clf.answers_.posterior.at(clf.prior_, clf.answers_.logits(X))
     weights = clf.ensemble_weights_
     mean = weights["network"] * network + weights["forest"] * clf.ensemble_.proba(X)[0]
-    assert 0 < np.abs(clf._posterior.intercept).max() < 0.5
-    mean = shift_prior(mean, np.ones(2), np.exp(clf._posterior.intercept))
+    assert 0 < np.abs(clf.answers_.posterior.intercept).max() < 0.5
+    mean = shift_prior(mean, np.ones(2), np.exp(clf.answers_.posterior.intercept))
     np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
     np.testing.assert_allclose(clf.ensemble_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
     clf.set_params(target_prior="train")
@@ -257,7 +257,7 @@ def test_chunks_use_the_network_alone_and_a_warm_start_refits_base_models(larger
     clf.partial_fit(X[:300], y[:300])
     assert clf.ensemble_ is None
     assert clf.ensemble_weights_ == {"network": 1.0}
-    np.testing.assert_allclose(clf.predict_proba(X), clf._posterior.at(clf.prior_, clf._logits_of(X)))
+    np.testing.assert_allclose(clf.predict_proba(X), clf.answers_.posterior.at(clf.prior_, clf.answers_.logits(X)))
 
 
 def test_base_models_of_large_tables_are_fitted_on_a_sample(larger, monkeypatch):

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from skimbalance.answers import Answers
 from skimbalance.deployment.graph import leaf_values, logits_of, tensors
 from skimbalance.deployment.table import inputs_of, matrix_of, told_apart
 from skimbalance.ensemble.trees import TreeClassifier
+from skimbalance.fitted import Fitted
 from skimbalance.probability.posterior import shift_prior
 
 
@@ -18,7 +18,7 @@ class Answering:
 
     Attributes
     ----------
-    answers : Answers
+    answers : Fitted
         What the classifier computes with.
     floatx : {"float32", "float64"}
         Type of number in which probabilities are computed.
@@ -30,7 +30,7 @@ class Answering:
         ``others(classifier, rows)``, the probabilities of another classifier, where there is a way to them.
     """
 
-    answers: Answers
+    answers: Fitted
     floatx: str
     look_up: Any
     sums: Any = None

@@ -35,7 +35,7 @@ def compare_file(run, names, estimator, answers, rows):
         be a matrix.
     estimator : ImbalancedKerasClassifier or Pipeline
         The exported estimator.
-    answers : Answers
+    answers : Fitted
         The fitted state of its classifier.
     rows : ndarray or dataframe
         Rows of a table, as ``predict_proba`` takes them. Rows for which it raises are left out.

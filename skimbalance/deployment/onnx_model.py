@@ -64,7 +64,7 @@ class OnnxAnswers:
 
     Parameters
     ----------
-    answers : Answers
+    answers : Fitted
         What it computes with.
     """
 

@@ -28,7 +28,7 @@ def probe_rows(answers):
 
     Parameters
     ----------
-    answers : Answers
+    answers : Fitted
         What a fitted classifier computes with.
 
     Returns
@@ -60,7 +60,7 @@ def probe_pipeline(steps, answers, is_exact=True):
     ----------
     steps : list of tuple (str, transformer)
         Fitted steps before the classifier.
-    answers : Answers
+    answers : Fitted
         What the classifier computes with.
     is_exact : bool, default=True
         Whether numbers next to thresholds are tried.

@@ -17,9 +17,9 @@ _OURS = (
     "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.holdout.Reservoir",
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
-    "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees",
+    "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",
     "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.decision.RowProbabilities",
-    "probability.posterior.Posterior",
+    "probability.positive.Positive", "probability.posterior.Posterior",
 )  # fmt: skip
 #: Callbacks that look at scores and change the training alone: others write, delete, send, or call functions.
 _CALLBACKS = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")

@@ -15,7 +15,8 @@ from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.words import INTERRUPTED
-from skimbalance.probability.decision import cost_matrix, known_positive
+from skimbalance.probability.decision import cost_matrix
+from skimbalance.probability.positive import known_positive
 
 #: Strategies compared by default.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._nesting import has_strategy, inner_classifier
 from skimbalance.data.numbers_given import as_numbers, check_weights
-from skimbalance.probability.decision import known_positive
+from skimbalance.probability.positive import known_positive
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, and line styles for further curves.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -1,13 +1,14 @@
 """Which label does a probability call for? The decision rule, in closed form from calibrated probabilities."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
 
 from skimbalance.data.numbers_given import as_numbers, check_proba
 from skimbalance.probability.links import NUMPY
+from skimbalance.probability.positive import known_positive
 from skimbalance.probability.posterior import shift_prior
 
 _BY_ROWS = ("fbeta", "mcc")
@@ -20,6 +21,7 @@ _ALLOWED = (
 )
 
 
+@dataclass(frozen=True, eq=False)
 class Decision:
     """A rule that turns probabilities into labels.
 
@@ -29,7 +31,7 @@ class Decision:
 
     Parameters
     ----------
-    decision : None, float, str, tuple, dict or array-like
+    given : None, float, str, tuple, dict or array-like
         What the user asked for.
     classes : ndarray of shape (n_classes,)
         Labels.
@@ -51,36 +53,44 @@ class Decision:
         For anything that is no rule, and for rules of two classes where there are more.
     """
 
-    def __init__(self, decision, classes, positive=1, rows=None):
-        self.n_classes, self.positive, self.rows = len(classes), positive, rows
-        self._given = copy.deepcopy(decision)  # the user may change a list or a dict of theirs
-        self.kind, self.value = _parse(decision, classes, positive)
+    given: object
+    classes: np.ndarray
+    positive: int = 1
+    rows: "RowProbabilities | None" = None
+    kind: str = field(init=False)
+    value: object = field(init=False)
+
+    def __post_init__(self):
+        """Parse what is given."""
+        kind, value = _parse(self.given, self.classes, self.positive)
+        given = copy.deepcopy(self.given)  # the user may change a list or a dict of theirs
+        for name, of in {"given": given, "classes": np.asarray(self.classes), "kind": kind, "value": value}.items():
+            object.__setattr__(self, name, of)
+
+    @property
+    def n_classes(self):
+        """Number of classes."""
+        return len(self.classes)
 
     def __getstate__(self):
         """Return the state for pickling: costs by pairs of labels as a list, which skops writes as well."""
-        pairs = list(self._given.items()) if isinstance(self._given, dict) else None
-        return {**vars(self), "pairs": pairs, "_given": self._given if pairs is None else None}
+        pairs = list(self.given.items()) if isinstance(self.given, dict) else None
+        return {**vars(self), "pairs": pairs, "given": self.given if pairs is None else None}
 
     def __setstate__(self, state):
         """Restore the state."""
-        pairs = state["pairs"]
-        vars(self).update({name: value for name, value in state.items() if name != "pairs"})
-        if pairs is not None:
-            self._given = dict(pairs)
+        given = state["given"] if state["pairs"] is None else dict(state["pairs"])
+        vars(self).update({name: value for name, value in state.items() if name != "pairs"}, given=given)
 
     def with_rows(self, rows):
         """Return the same rule, with other rows to look at."""
-        decision = copy.copy(self)
-        decision.rows = rows
-        return decision
+        return replace(self, rows=rows)
 
     @property
     def needs_positive(self):
         """What of the rule depends on which class is positive, or None."""
-        asks = self.kind in ("threshold", "fbeta") or (
-            isinstance(self._given, dict) and set(self._given) == {"fp", "fn"}
-        )
-        return f"decision={self._given!r}" if asks else None
+        asks = self.kind in ("threshold", "fbeta") or (isinstance(self.given, dict) and set(self.given) == {"fp", "fn"})
+        return f"decision={self.given!r}" if asks else None
 
     @property
     def needs_rows(self):
@@ -89,9 +99,9 @@ class Decision:
 
     def is_of(self, decision):
         """Whether the rule was parsed from this parameter."""
-        if type(decision) is not type(self._given):
+        if type(decision) is not type(self.given):
             return False
-        return np.array_equal(np.asarray(self._given, dtype=object), np.asarray(decision, dtype=object))
+        return np.array_equal(np.asarray(self.given, dtype=object), np.asarray(decision, dtype=object))
 
     def __str__(self):
         """Return the rule in words."""
@@ -100,7 +110,7 @@ class Decision:
             "threshold": "the threshold given",
             "mcc": "best expected Matthews correlation",
             "balanced_accuracy": "best expected balanced accuracy",
-            "costs": "best expected accuracy" if isinstance(self._given, str) else "least expected cost",
+            "costs": "best expected accuracy" if isinstance(self.given, str) else "least expected cost",
         }
         if self.kind == "fbeta":
             return "best expected F1" if self.value == 1 else f"best expected F-beta, beta={self.value:g}"
@@ -435,33 +445,6 @@ def _cost_matrices(costs, n_samples, n_classes, positive):
     if not np.all(np.isfinite(matrices)):
         raise ValueError("costs holds a number that is not finite.")
     return matrices
-
-
-def known_positive(pos_label, classes):
-    """Return the position of the positive class of two, or None where nobody has said which it is.
-
-    Parameters
-    ----------
-    pos_label : label or None
-        What the user said.
-    classes : ndarray of shape (n_classes,)
-        Labels, sorted.
-
-    Raises
-    ------
-    ValueError
-        If `pos_label` is none of the labels, or there are not two.
-    """
-    labels = np.asarray(classes).tolist()
-    if pos_label is not None:
-        if len(labels) != 2 or pos_label not in labels:
-            raise ValueError(
-                f"pos_label={pos_label!r} names the positive of two labels, but y has {labels}"
-                + ("." if len(labels) == 2 else "; leave it out for more than two classes.")
-            )
-        return labels.index(pos_label)
-    is_number = all(isinstance(label, Real) for label in labels)
-    return 1 if is_number and labels in ([0, 1], [-1, 1]) else None
 
 
 def threshold_from_rows(kind, value, positive, sample_weight=None):

@@ -1,5 +1,7 @@
 """What does a probability mean under another class prior, and which prior do unlabelled rows have?"""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2
@@ -85,36 +87,52 @@ def _check_shift(proba, train_prior, target_prior):
     return proba
 
 
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """What the logits of a trained network say of P(y | x), in a population of any class prior.
 
     Parameters
     ----------
     loss : LogitsLoss
-        Loss whose link gives the posterior under `train_prior`.
-    train_prior : ndarray of shape (n_classes,) or (n_members, n_classes)
+        Loss whose link gives the posterior under the prior that training showed.
+    member_priors : array-like of shape (n_classes,) or (n_members, n_classes)
         Class shares that training showed the network, or each of its members, in the epoch that was kept.
-    data_prior : ndarray of shape (n_classes,)
+    data_prior : array-like of shape (n_classes,)
         Class shares of the data, under which members are averaged: that keeps the mean of their probabilities.
         Averaged under another prior and shifted then, rows that members disagree about would get too small a share of
         the rare class.
     calibrator : LogisticRegression, default=None
         What `fit_calibrator` returned; it takes the place of the link.
-    weights : ndarray of shape (1 + n_base_models,), default=(1,)
+    weights : array-like of shape (1 + n_base_models,), default=(1,)
         Weights of the network and of the base models beside it, in their mean under the prior of the data; their sum
         is one.
-
-    Attributes
-    ----------
-    intercept : ndarray of shape (n_classes,)
-        What is added to the logarithms of that mean, by `fit_intercept`.
+    intercept : array-like of shape (n_classes,), default=None
+        What is added to the logarithms of that mean, as `fit_intercept` returned it. None is zero.
     """
 
-    def __init__(self, loss, train_prior, data_prior, calibrator=None, weights=(1.0,)):
-        self.loss, self.data_prior, self.calibrator = loss, np.asarray(data_prior), calibrator
-        self.weights, self.intercept = np.asarray(weights), np.zeros(len(self.data_prior))
-        self._of_members = np.atleast_2d(train_prior)
-        self.train_prior = self._of_members.mean(axis=0)
+    loss: object
+    member_priors: np.ndarray
+    data_prior: np.ndarray
+    calibrator: LogisticRegression | None = None
+    weights: np.ndarray = (1.0,)
+    intercept: np.ndarray | None = None
+
+    def __post_init__(self):
+        """Turn what is given into arrays."""
+        n_classes = len(self.data_prior)
+        arrays = {
+            "member_priors": np.atleast_2d(self.member_priors),
+            "data_prior": np.asarray(self.data_prior),
+            "weights": np.asarray(self.weights),
+            "intercept": np.zeros(n_classes) if self.intercept is None else np.asarray(self.intercept),
+        }
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
+
+    @property
+    def train_prior(self):
+        """Class shares, (n_classes,), that training showed: the mean over members that keep different epochs."""
+        return self.member_priors.mean(axis=0)
 
     def at(self, prior, logits, others=None, ops=NUMPY):
         """Return P(y | x) in a population with class shares `prior`.
@@ -153,9 +171,9 @@ class Posterior:
             return shift_prior(_calibrated(self.calibrator, logits, ops), self.data_prior, prior, ops)
         proba = self._under_shown_prior(ops.reshape(ops.cast(logits, ops.floatx), (-1, n_classes)), ops)
         if n_members == 1:
-            return shift_prior(proba, self._of_members[0], prior, ops)
+            return shift_prior(proba, self.member_priors[0], prior, ops)
         proba = ops.reshape(proba, (-1, n_members, n_classes))
-        proba = ops.mean(shift_prior(proba, self._of_members, self.data_prior, ops), axis=1)
+        proba = ops.mean(shift_prior(proba, self.member_priors, self.data_prior, ops), axis=1)
         return shift_prior(proba, self.data_prior, prior, ops)
 
     def _under_shown_prior(self, logits, ops):
@@ -183,7 +201,7 @@ class Posterior:
         """
         if not self.loss.decides_by_outputs:
             return self.train_prior
-        zeros = np.zeros((1, len(self._of_members), len(self.data_prior)))
+        zeros = np.zeros((1, len(self.member_priors), len(self.data_prior)))
         at_zero = self.at(self.train_prior, zeros)
         shares = self.train_prior / np.maximum(at_zero[0], 1e-12)
         return shares / shares.sum()
@@ -195,12 +213,11 @@ class Posterior:
         if len(np.unique(held_out.y)) < len(self.data_prior) or not np.isfinite(logits).all():
             return self
         weight = at_prior(held_out.y, held_out.sample_weight, self.data_prior)
-        calibrator = fit_calibrator(logits, held_out.y, weight)
-        return Posterior(self.loss, self._of_members, self.data_prior, calibrator)
+        return replace(self.of(slice(None)), calibrator=fit_calibrator(logits, held_out.y, weight))
 
     def of(self, members):
         """Return the posterior of some members alone, by their positions."""
-        chosen = self._of_members if len(self._of_members) == 1 else self._of_members[members]
+        chosen = self.member_priors if len(self.member_priors) == 1 else self.member_priors[members]
         return Posterior(self.loss, chosen, self.data_prior)
 
 

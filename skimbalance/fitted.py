@@ -1,0 +1,106 @@
+"""What does a fit leave? A value that holds all between a table and its probabilities and labels."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skimbalance.data.table import Columns
+from skimbalance.data.validation import check_finite
+from skimbalance.ensemble import Ensemble
+from skimbalance.networks.network import Network
+from skimbalance.networks.prepare import check_gaps
+from skimbalance.probability.decision import Decision
+from skimbalance.probability.links import NUMPY
+from skimbalance.probability.posterior import Posterior
+from skimbalance.training.forward import predict_logits
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What ``predict_proba`` and ``predict`` compute with.
+
+    Attributes
+    ----------
+    columns : Columns
+        What the columns of a table hold.
+    network : Network
+        Trained network.
+    ensemble : Ensemble or None
+        Base models beside the network.
+    posterior : Posterior
+        What the network's logits, and the base models, say of P(y | x).
+    decision : Decision
+        Rule of ``predict``.
+    target : {"fit", "train"} or ndarray of shape (n_classes,), default="fit"
+        Class shares that ``predict_proba`` refers to: those of the data, those that training showed, or these.
+    """
+
+    columns: Columns
+    network: Network
+    ensemble: Ensemble | None
+    posterior: Posterior
+    decision: Decision
+    target: str | np.ndarray = "fit"
+
+    def at(self, target):
+        """Return the same, with probabilities that refer to other class shares."""
+        return replace(self, target=target)
+
+    def deciding(self, decision):
+        """Return the same, with another rule, which looks at the rows that the one of the fit looked at."""
+        return replace(self, decision=decision.with_rows(self.decision.rows))
+
+    @property
+    def classes(self):
+        """Labels, (n_classes,)."""
+        return self.decision.classes
+
+    @property
+    def target_prior(self):
+        """Class shares, (n_classes,), that ``predict_proba`` refers to."""
+        if isinstance(self.target, str):
+            return self.posterior.data_prior if self.target == "fit" else self.posterior.train_prior
+        return self.target
+
+    @property
+    def decision_prior(self):
+        """Class shares, (n_classes,), of the population that the rule holds in."""
+        if self.decision.kind == "argmax":
+            return self.posterior.rule_prior
+        return self.posterior.data_prior if isinstance(self.target, str) else self.target
+
+    @property
+    def threshold(self):
+        """Probability of the positive class of two, as `proba` shows it, from which ``predict`` says positive."""
+        return self.decision.threshold(self.decision_prior, self.target_prior)
+
+    @property
+    def weights(self):
+        """Weight of the network, and of each base model, by name."""
+        names = ["network"] if self.ensemble is None else ["network", *self.ensemble.names]
+        return dict(zip(names, self.posterior.weights.tolist(), strict=True))
+
+    def logits(self, X, callbacks=(), chunk_rows=None):
+        """Return the network's logits of rows, (n_samples, n_members, n_classes): see `predict_logits`."""
+        return predict_logits(self.network, X, chunk_rows, callbacks)
+
+    def proba(self, logits, others=None, ops=NUMPY):
+        """Return what ``predict_proba`` shows, (n_samples, n_classes): see `Posterior.at`."""
+        return self.posterior.at(self.target_prior, logits, others, ops)
+
+    def proba_of(self, X, callbacks=(), chunk_rows=None):
+        """Return what ``predict_proba`` shows of rows of float32, missing values as NaN.
+
+        Raises
+        ------
+        ValueError
+            If a column has its first missing values here, of which the network makes nothing, or the network gives no
+            finite output.
+        """
+        check_gaps(self.network.model, X, self.columns)
+        logits = check_finite(self.logits(X, callbacks, chunk_rows))
+        return self.proba(logits, None if self.ensemble is None else self.ensemble.proba(X))
+
+    def indices(self, proba, ops=NUMPY):
+        """Return the class index that ``predict`` gives each row, (n_samples,), from what `proba` returned."""
+        return self.decision.labels(proba, self.decision_prior, self.target_prior, ops)

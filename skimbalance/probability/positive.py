@@ -1,0 +1,82 @@
+"""Which of two labels is positive, and has anybody said so?"""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Positive:
+    """The positive one of two labels; of more, nothing that anyone asks for.
+
+    Attributes
+    ----------
+    index : int
+        Position of the positive class.
+    is_known : bool
+        Whether the user, or the labels themselves, say so.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    prior : ndarray of shape (n_classes,)
+        Class shares of the data, for the error message.
+    asks : str
+        Name of the estimator that takes ``pos_label``, for the error message.
+    """
+
+    index: int
+    is_known: bool
+    classes: np.ndarray
+    prior: np.ndarray
+    asks: str
+
+    @classmethod
+    def of(cls, estimator, before=None):
+        """Return the positive class of an estimator whose ``classes_`` and ``prior_`` are known.
+
+        Where neither ``pos_label`` nor the labels say it, it is what it was `before`, else the rarer class.
+        """
+        classes, prior = estimator.classes_, estimator.prior_
+        known = known_positive(estimator.pos_label, classes)
+        rarer = 0 if len(classes) == 2 and prior[0] < prior[1] else 1
+        index = known if known is not None else rarer if before is None else before
+        return cls(index, known is not None, classes, prior, type(estimator).__name__)
+
+    def need(self, what):
+        """Refuse `what` depends on which of two labels is positive, where nobody has said so; None depends on none."""
+        if what is None or len(self.classes) != 2 or self.is_known:
+            return
+        rarer = int(self.prior[0] >= self.prior[1])
+        labels = self.classes.tolist()
+        raise ValueError(
+            f"{what} depends on which label is positive, and nobody has said whether it is {labels[0]!r} or "
+            f"{labels[1]!r} ({labels[rarer]!r} is rarer: {self.prior[rarer]:.1%} of the rows). Say so: "
+            f"{self.asks}(pos_label={labels[rarer]!r}, ...)."
+        )
+
+
+def known_positive(pos_label, classes):
+    """Return the position of the positive class of two, or None where nobody has said which it is.
+
+    Parameters
+    ----------
+    pos_label : label or None
+        What the user said.
+    classes : ndarray of shape (n_classes,)
+        Labels, sorted.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is none of the labels, or there are not two.
+    """
+    labels = np.asarray(classes).tolist()
+    if pos_label is not None:
+        if len(labels) != 2 or pos_label not in labels:
+            raise ValueError(
+                f"pos_label={pos_label!r} names the positive of two labels, but y has {labels}"
+                + ("." if len(labels) == 2 else "; leave it out for more than two classes.")
+            )
+        return labels.index(pos_label)
+    is_number = all(isinstance(label, Real) for label in labels)
+    return 1 if is_number and labels in ([0, 1], [-1, 1]) else None
