@@ -8,10 +8,9 @@ import numpy as np
 from skimbalance._keras.keras_internals import decays_of, metrics_of
 from skimbalance._keras.packing import packed, unpacked
 from skimbalance._keras.startup import keep_python_random, keras
-from skimbalance._scikeras import SciKerasClassifier, named_metrics
+from skimbalance._scikeras import named_metrics
 from skimbalance.data.holdout import Reservoir, plan_hold_out
 from skimbalance.data.validation import check_class_weight
-from skimbalance.ensemble import resolve_ensemble
 from skimbalance.networks.builders import NETWORKS, realmlp
 from skimbalance.networks.copying import build_when_saved, copy_network, copy_optimizer, set_decays
 from skimbalance.networks.members import Members
@@ -22,7 +21,6 @@ from skimbalance.networks.recipe import Recipe, recipe_of
 from skimbalance.strategies import (
     CrossEntropy,
     LogitsLoss,
-    apply_strategy,
     is_from_keras,
     named,
     needs_calibration,
@@ -34,7 +32,7 @@ from skimbalance.training import EpochSelection, TrainingRows
 from skimbalance.training.optimizers import constant_rate
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class CameWith:
     """What a network came with, or returns.
 
@@ -83,223 +81,70 @@ class CameWith:
         return wrap_loss(loss, self.n_outputs, self.outputs, self.n_classes, self.is_free)
 
 
-class AssemblingClassifier(SciKerasClassifier):
-    """Classifier that makes the parts of a fit from its parameters, anew for every fit."""
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """What a later call goes on from, beside the `Fitted` that this one leaves.
 
-    def _new_strategy(self, rng, class_weight, has_loss=None):
-        """Return the strategy of this fit with all parameters that are meant for it.
+    Attributes
+    ----------
+    came_with : CameWith
+        What the network came with.
+    asked_optimizer : tuple of (class, dict) or None
+        Class and settings of the optimizer that the parameters asked for; None where the network brought its own.
+    optimizer_state : list of ndarray or None
+        State of the optimizer after the last epoch.
+    seen : dict or None
+        What each layer knows of all chunks so far: see `adapt_network`.
+    reservoir : Reservoir or None
+        Rows held out from all chunks so far.
+    n_steps : int
+        Gradient steps so far.
+    asked_metrics : dict
+        Metrics to log, by their names.
+    metrics : list of MetricOnOutputs
+        The same, as the network is compiled with them; made anew when a pickle is loaded.
+    """
 
-        "auto" depends on whether weights, or a Keras loss, are given: to the classifier, or by a network that is
-        compiled already. Who brings a loss has said what to train for; nothing is added unasked.
-        """
-        strategy = self.strategy
-        if self._is_auto():
-            if has_loss is None:
-                model = self._users_builder()
-                has_loss = self._setting("loss", "compile") is not None or getattr(model, "loss", None) is not None
-            strategy = "class_weight" if class_weight is not None else None if has_loss else "logit_adjustment"
-        strategy = resolve_strategy(
-            strategy,
-            nested=self._routed("strategy"),
-            flat={"gamma": self.gamma, "alpha": self.alpha},
-            class_weight=check_class_weight(class_weight, self.classes_),
-            rng=rng,
-        )
-        strategy.positive, strategy.columns = self._positive.index, self.columns_
-        self._positive.need(strategy.needs_positive)
-        return strategy
+    came_with: CameWith | None = None
+    asked_optimizer: tuple | None = None
+    optimizer_state: list | None = None
+    seen: dict | None = None
+    reservoir: Reservoir | None = None
+    n_steps: int = 0
+    asked_metrics: dict = field(default_factory=dict)
+    metrics: list | None = None
 
-    def _is_auto(self):
-        """Whether the strategy is left to the classifier."""
-        return is_auto(self.strategy)
+    def __getstate__(self):
+        """Return the state for pickling, Keras' objects in plain parts, metrics left out."""
+        return packed({**vars(self), "metrics": None})
 
-    def _recipe(self):
-        """Return how the network says it wants to be trained."""
-        builder = self._builder(NETWORKS)
-        said = recipe_of(builder)
-        if said is None and isinstance(builder, keras.Model) and Members(builder).are_layers:
-            said = realmlp.recipe
-        return said or Recipe()
+    def __setstate__(self, state):
+        """Restore the state."""
+        vars(self).update(unpacked(state))
 
-    def _new_model(self, applied):
-        """Build the network; return it, what it came compiled with, and its optimizer."""
-        first_loss = applied.loss or self._first_loss()
-        meta = {name: value for name, value in vars(self).items() if name.endswith("_") and name[0] != "_"}
-        meta |= {"output_bias_": first_loss.initial_logits(applied.train_prior(0.0)), "X_shape_": applied.rows.X.shape}
-        with keep_python_random():
-            model = self._build_model(NETWORKS, meta)
-            if Members(model).are_layers and self._recipe() == Recipe():
-                warnings.warn(
-                    f"model={self._users_builder()!r} returns a network of members, but does not say how it is "
-                    "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
-                    "function.",
-                    UserWarning,
-                    stacklevel=5,
-                )
-            came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
-            optimizer = self._optimizer_of_fit(model)
-            if model is self._users_builder():
-                decays = decays_of(optimizer, model.trainable_variables)
-                model = copy_network(model)
-                set_decays(optimizer, model.trainable_variables, decays)
-        return model, came_with, optimizer
 
-    def _first_loss(self):
-        """Return the loss on logits as far as it is known before the network is: what the first output bias is of."""
-        loss = self._new_loss()
-        if not (isinstance(loss, LogitsLoss) or is_from_keras(loss)):
-            return CrossEntropy()
-        return wrap_loss(loss, self.n_classes_, "proba", self.n_classes_, is_free=True)
+def new_strategy(estimator, positive, class_weight, rng, has_loss=None):
+    """Return the strategy of this fit with all parameters that are meant for it.
 
-    def _network_of_fit(self, applied, recipe, rng, goes_on, partial):
-        """Return the network, what it came with, its optimizer, and the optimizer's state."""
-        if goes_on:
-            if partial and self._seen is not None:
-                self._seen = adapt_network(self.model_, applied.rows, applied.kept, self.columns_, self._seen)
-            state = self._fitted.network, self._came_with, self.model_.optimizer, self._optimizer_state
-            asked = _settings_of(self._new_optimizer(recipe))
-            if self._optimizer_asked is not None and self._optimizer_asked != asked:
-                state = *state[:2], *self._optimizer_to_go_on(recipe, asked)
-                self._optimizer_asked = asked
-            return state
-        model, self._came_with, optimizer = self._new_model(applied)
-        with keep_python_random():
-            network, *outputs = prepare_network(model, self.n_features_in_, self.n_classes_, rng)
-            self._seen = adapt_network(model, applied.rows, applied.kept, self.columns_, {} if partial else None)
-        self._came_with.n_outputs, self._came_with.outputs = outputs
-        is_ours = any(recipe is builder.recipe for builder in NETWORKS.values())
-        self._came_with.n_classes, self._came_with.is_free = self.n_classes_, is_ours and not model.compiled
-        self._optimizer_asked = None if self._came_with.compiled else _settings_of(optimizer)
-        return network, self._came_with, optimizer, None
-
-    def _loss_of_fit(self, loss, came_with):
-        """Return the loss on logits: that of the strategy, or the user's, or cross-entropy."""
-        users_loss = self._new_loss()
-        if loss is None:
-            users_loss = users_loss or came_with.loss
-            return CrossEntropy() if users_loss is None else came_with.wrap(users_loss)
-        if users_loss is not None or came_with.is_other_loss:
-            raise ValueError(
-                f"loss={users_loss or came_with.loss!r} was given together with strategy={self.strategy!r}, which "
-                f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
-                'strategy="class_weight", which brings none.'
-            )
-        return loss
-
-    def _shown(self, applied, loss, network):
-        """Return what training shows; where the loss scores a whole batch, rows as often as they weigh."""
-        rows = applied.rows, applied.kept, applied.class_weight, applied.batch_prior
-        if not loss.is_of_batch:
-            return TrainingRows(*rows)
-        name = named(loss)
-        if network.members.are_layers:
-            raise ValueError(
-                f"The loss {name} scores a batch as a whole, which the default network of members cannot learn from; "
-                'take one network (model="mlp", or your own), or a loss of rows.'
-            )
-        weight = applied.rows.weight[applied.kept]
-        copies = weight / weight.min()
-        whole = np.round(copies)
-        costs = np.array([applied.class_weight(progress) for progress in (0.0, 0.5, 1.0)])
-        if np.ptp(costs, axis=1).max() > 1e-9 * costs.max() or np.abs(copies - whole).max() > 1e-6:
-            raise ValueError(
-                f"The loss {name} scores a batch as a whole, in which no row or class has a weight of its own; leave "
-                "out class_weight, a strategy that weighs, and any sample_weight but whole multiples of the smallest "
-                '(each a row that many times), or change the rows: strategy="balanced_batches" or "random_oversample".'
-            )
-        return TrainingRows(*rows, copies=whole.astype(np.intp))
-
-    def _compile(self, network, optimizer, loss, came_with):
-        """Compile a network, unless it is compiled so: what users find in ``model_``.
-
-        Keras traces a network anew after every compilation.
-        """
-        model, loss = network.model, LossOnOutputs(loss, network.returns_proba)
-        asked = {**came_with.metrics, **self._new_metrics()}
-        is_same = model.compiled and model.optimizer is optimizer and loss.is_like(model.loss)
-        if (
-            is_same
-            and are_equal(asked, self._metrics_asked)
-            and all(m.positive == self._positive.index for m in self._metrics)
-        ):
-            return
-        self._metrics_asked, self._metrics = asked, metrics_on(loss, asked, self.n_classes_, self._positive.index)
-        model.compile(optimizer=optimizer, loss=loss, metrics=self._metrics, jit_compile=False)
-        build_when_saved(model)
-
-    def _optimizer_of_fit(self, model):
-        """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
-        if not model.compiled:
-            return self._new_optimizer(self._recipe())
-        if self._routed("optimizer") and not self._builder_takes("compile_kwargs"):
-            name = next(iter(self._routed("optimizer")))
-            raise ValueError(
-                f"The parameter 'optimizer__{name}' reaches nothing: the network comes compiled, with an optimizer of "
-                "its own. Let the builder take compile_kwargs and call model.compile(**compile_kwargs), or not compile."
-            )
-        return copy_optimizer(model.optimizer)
-
-    def _optimizer_to_go_on(self, recipe, asked):
-        """Return a new optimizer and its state; that of the one before where it differs in nothing but its rate."""
-        optimizer, before = self._new_optimizer(recipe), self.model_.optimizer
-        alike = [(of, {**settings, "learning_rate": None}) for of, settings in (self._optimizer_asked, asked)]
-        keeps = alike[0] == alike[1] and (constant_rate(optimizer) is None) == (constant_rate(before) is None)
-        return optimizer, self._optimizer_state if keeps else None
-
-    def _plan_hold_out(self, rows, strategy, recipe, settings, given, rng, partial, calibrates=False):
-        """Decide which rows are held out, before anything is done with them."""
-        if partial:
-            return self._plan_piece(rows, recipe, settings["validation_split"], rng)
-        stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(self.early_stopping, True)
-        needs = bool(self.calibration) or ("auto" if calibrates or needs_calibration(strategy) else False)
-        return plan_hold_out(
-            rows, self.classes_, self.prior_, split=settings["validation_split"], stops=stops, needs=needs,
-            share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy), most=recipe.most_rows or np.inf,
-            given=given, rng=rng,
-        )  # fmt: skip
-
-    def _plan_piece(self, rows, recipe, share, rng):
-        """Hold out a share of the rows of a piece, where that is asked for; all those so far are scored."""
-        share = share or (recipe.hold_out if self.calibration else 0.0)
-        plan = plan_hold_out(rows, self.classes_, self.prior_)
-        if not share:
-            self._reservoir = None
-            return plan
-        before = self._reservoir
-        if before is None or before.share != share:
-            before = Reservoir(share, rng)
-        self._reservoir, out = before.with_piece(rows)
-        return replace(plan, out=out, given=self._reservoir.held_out(self.prior_))
-
-    def _apply(self, strategy, plan, settings, partial):
-        """Let the strategy change the rows that are not held out, and say what training shows."""
-        class_counts = self.class_count_ if partial else None
-        return apply_strategy(strategy, plan, self.classes_, settings["shuffle"], class_counts, given=self.strategy)
-
-    def _other_kinds(self, recipe):
-        """Return the classifiers that are to be asked beside the network, by name."""
-        return resolve_ensemble(recipe.ensemble if is_auto(self.ensemble) else self.ensemble)
-
-    def _selection(self, plan, shown, network, recipe, rng, partial):
-        """Return what chooses the epoch that each member keeps, or None, and the rows held out from all, or None."""
-        held_out = judged = plan.held_out()
-        if plan.own_share:
-            if not network.members.are_layers:
-                raise ValueError(
-                    "The recipe of the network says that its members hold out rows of their own (own_rows=True), but "
-                    "it is not made of member layers; say own_rows=False."
-                )
-            positions, judged = plan.draw_own(network.members, rng)
-            shown.give_to_members(network.members, positions)
-        elif network.members.are_layers:
-            shown.give_to_members(network.members)
-        score = recipe.early_stopping if self.early_stopping == "auto" else self.early_stopping
-        if partial or not score or judged is None:
-            return None, held_out
-        score = "average_precision" if score is True else score
-        if score == "average_precision":
-            self._positive.need(f"early_stopping={self.early_stopping!r}")
-        return EpochSelection(judged, network.members, score, self.n_iter_no_change, self._positive.index), held_out
+    "auto" depends on whether weights, or a Keras loss, are given: to the classifier, or by a network that is compiled
+    already. If a loss is passed, no strategy is added.
+    """
+    strategy = estimator.strategy
+    if is_auto(strategy):
+        if has_loss is None:
+            model = estimator._users_builder()
+            has_loss = estimator._setting("loss", "compile") is not None or getattr(model, "loss", None) is not None
+        strategy = "class_weight" if class_weight is not None else None if has_loss else "logit_adjustment"
+    strategy = resolve_strategy(
+        strategy,
+        nested=estimator._routed("strategy"),
+        flat={"gamma": estimator.gamma, "alpha": estimator.alpha},
+        class_weight=check_class_weight(class_weight, estimator.classes_),
+        rng=rng,
+    )
+    strategy.positive, strategy.columns = positive.index, estimator.columns_
+    positive.need(strategy.needs_positive)
+    return strategy
 
 
 def is_auto(parameter):
@@ -307,6 +152,228 @@ def is_auto(parameter):
     return isinstance(parameter, str) and parameter == "auto"
 
 
+def new_recipe(estimator):
+    """Return how the network says it wants to be trained."""
+    builder = estimator._builder(NETWORKS)
+    said = recipe_of(builder)
+    if said is None and isinstance(builder, keras.Model) and Members(builder).are_layers:
+        said = realmlp.recipe
+    return said or Recipe()
+
+
+def plan_rows(estimator, rows, strategy, recipe, share, rng, calibrates=False):
+    """Decide which rows are held out, before anything is done with them.
+
+    Parameters
+    ----------
+    estimator : ImbalancedKerasClassifier
+        Its parameters, classes and prior.
+    rows : Rows
+        Rows of the table.
+    strategy : Strategy
+        Strategy.
+    recipe : Recipe
+        How the network wants to be trained.
+    share : float
+        ``validation_split``.
+    rng : numpy.random.Generator
+        Source of the split.
+    calibrates : bool, default=False
+        Whether the loss needs a calibrator.
+    """
+    stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(estimator.early_stopping, True)
+    needs = bool(estimator.calibration) or ("auto" if calibrates or needs_calibration(strategy) else False)
+    return plan_hold_out(
+        rows, estimator.classes_, estimator.prior_, split=share, stops=stops, needs=needs,
+        share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy), most=recipe.most_rows or np.inf,
+        rng=rng,
+    )  # fmt: skip
+
+
+def plan_chunk(estimator, rows, reservoir, share, rng):
+    """Hold out a share of the rows of a chunk; all those so far are scored.
+
+    Returns
+    -------
+    HoldOutPlan
+        Plan.
+    Reservoir or None
+        Rows held out so far, where a share is.
+    """
+    plan = plan_hold_out(rows, estimator.classes_, estimator.prior_)
+    if not share:
+        return plan, None
+    if reservoir is None or reservoir.share != share:
+        reservoir = Reservoir(share, rng)
+    reservoir, out = reservoir.with_piece(rows)
+    return replace(plan, out=out, given=reservoir.held_out(estimator.prior_)), reservoir
+
+
+def first_network(estimator, applied, recipe, rng, seen):
+    """Return a new network, its optimizer, and the state of training before the first step.
+
+    `seen` is what layers know of chunks so far, {}; None where there are none.
+    """
+    model, came_with, optimizer = _new_model(estimator, applied)
+    with keep_python_random():
+        network, n_outputs, outputs = prepare_network(model, estimator.n_features_in_, estimator.n_classes_, rng)
+        seen = adapt_network(model, applied.rows, applied.kept, estimator.columns_, seen)
+    is_ours = any(recipe is builder.recipe for builder in NETWORKS.values())
+    came_with = replace(
+        came_with, n_outputs=n_outputs, outputs=outputs, is_free=is_ours and not model.compiled,
+        n_classes=estimator.n_classes_,
+    )  # fmt: skip
+    asked = None if came_with.compiled else _settings_of(optimizer)
+    return network, optimizer, TrainingState(came_with, asked, seen=seen)
+
+
+def _new_model(estimator, applied):
+    """Build the network; return it, what it came compiled with, and its optimizer."""
+    first_loss = applied.loss or _first_loss(estimator)
+    meta = {name: value for name, value in vars(estimator).items() if name.endswith("_") and name[0] != "_"}
+    meta |= {"output_bias_": first_loss.initial_logits(applied.train_prior(0.0)), "X_shape_": applied.rows.X.shape}
+    users = estimator._users_builder()
+    with keep_python_random():
+        model = estimator._build_model(NETWORKS, meta)
+        if Members(model).are_layers and new_recipe(estimator) == Recipe():
+            warnings.warn(
+                f"model={users!r} returns a network of members, but does not say how it is "
+                "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
+                "function.",
+                UserWarning,
+                stacklevel=6,
+            )
+        came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
+        optimizer = _first_optimizer(estimator, model)
+        if model is users:
+            decays = decays_of(optimizer, model.trainable_variables)
+            model = copy_network(model)
+            set_decays(optimizer, model.trainable_variables, decays)
+    return model, came_with, optimizer
+
+
+def _first_loss(estimator):
+    """Return the loss on logits as far as it is known before the network is: what the first output bias is of."""
+    loss = estimator._new_loss()
+    if not (isinstance(loss, LogitsLoss) or is_from_keras(loss)):
+        return CrossEntropy()
+    return wrap_loss(loss, estimator.n_classes_, "proba", estimator.n_classes_, is_free=True)
+
+
+def _first_optimizer(estimator, model):
+    """Return a fresh optimizer: that of a compiled network, else the one of the parameters."""
+    if not model.compiled:
+        return estimator._new_optimizer(new_recipe(estimator))
+    if estimator._routed("optimizer") and not estimator._builder_takes("compile_kwargs"):
+        name = next(iter(estimator._routed("optimizer")))
+        raise ValueError(
+            f"The parameter 'optimizer__{name}' reaches nothing: the network comes compiled, with an optimizer of "
+            "its own. Let the builder take compile_kwargs and call model.compile(**compile_kwargs), or not compile."
+        )
+    return copy_optimizer(model.optimizer)
+
+
+def optimizer_to_go_on(estimator, before, recipe, state):
+    """Return the optimizer that training goes on with, and the state of training.
+
+    Where the parameters ask for another one than before, it is new, and goes on from the state of the one `before` if
+    it differs in nothing but its rate.
+    """
+    asked = _settings_of(estimator._new_optimizer(recipe))
+    if state.asked_optimizer is None or state.asked_optimizer == asked:
+        return before, state
+    optimizer = estimator._new_optimizer(recipe)
+    alike = [(of, {**settings, "learning_rate": None}) for of, settings in (state.asked_optimizer, asked)]
+    keeps = alike[0] == alike[1] and (constant_rate(optimizer) is None) == (constant_rate(before) is None)
+    return optimizer, replace(state, asked_optimizer=asked, optimizer_state=state.optimizer_state if keeps else None)
+
+
 def _settings_of(optimizer):
     """Return the class and the settings of an optimizer, without its name, which Keras numbers."""
     return type(optimizer), {name: value for name, value in optimizer.get_config().items() if name != "name"}
+
+
+def loss_of_fit(estimator, loss, came_with):
+    """Return the loss on logits: that of the strategy, or the user's, or cross-entropy."""
+    users_loss = estimator._new_loss()
+    if loss is None:
+        users_loss = users_loss or came_with.loss
+        return CrossEntropy() if users_loss is None else came_with.wrap(users_loss)
+    if users_loss is not None or came_with.is_other_loss:
+        raise ValueError(
+            f"loss={users_loss or came_with.loss!r} was given together with strategy={estimator.strategy!r}, which "
+            f"brings a loss of its own ({type(loss).__name__}); leave one of them out, or take "
+            'strategy="class_weight", which brings none.'
+        )
+    return loss
+
+
+def compile_network(estimator, network, optimizer, loss, positive, state):
+    """Compile a network, unless it is compiled so: what users find in ``model_``. Return the state of training.
+
+    Keras traces a network anew after every compilation.
+    """
+    model, loss = network.model, LossOnOutputs(loss, network.returns_proba)
+    asked = {**state.came_with.metrics, **estimator._new_metrics()}
+    is_same = model.compiled and model.optimizer is optimizer and loss.is_like(model.loss)
+    if (
+        is_same
+        and are_equal(asked, state.asked_metrics)
+        and all(metric.positive == positive.index for metric in state.metrics)
+    ):
+        return state
+    metrics = metrics_on(loss, asked, estimator.n_classes_, positive.index)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    build_when_saved(model)
+    return replace(state, asked_metrics=asked, metrics=metrics)
+
+
+def shown_rows(applied, loss, network):
+    """Return what training shows; where the loss scores a whole batch, rows as often as they weigh."""
+    rows = applied.rows, applied.kept, applied.class_weight, applied.batch_prior
+    if not loss.is_of_batch:
+        return TrainingRows(*rows)
+    name = named(loss)
+    if network.members.are_layers:
+        raise ValueError(
+            f"The loss {name} scores a batch as a whole, which the default network of members cannot learn from; "
+            'take one network (model="mlp", or your own), or a loss of rows.'
+        )
+    weight = applied.rows.weight[applied.kept]
+    copies = weight / weight.min()
+    whole = np.round(copies)
+    costs = np.array([applied.class_weight(progress) for progress in (0.0, 0.5, 1.0)])
+    if np.ptp(costs, axis=1).max() > 1e-9 * costs.max() or np.abs(copies - whole).max() > 1e-6:
+        raise ValueError(
+            f"The loss {name} scores a batch as a whole, in which no row or class has a weight of its own; leave "
+            "out class_weight, a strategy that weighs, and any sample_weight but whole multiples of the smallest "
+            '(each a row that many times), or change the rows: strategy="balanced_batches" or "random_oversample".'
+        )
+    return TrainingRows(*rows, copies=whole.astype(np.intp))
+
+
+def give_to_members(plan, shown, members, rng):
+    """Give members their rows of training; return the held-out rows that epochs are chosen by, or None."""
+    if plan.own_share:
+        if not members.are_layers:
+            raise ValueError(
+                "The recipe of the network says that its members hold out rows of their own (own_rows=True), but "
+                "it is not made of member layers; say own_rows=False."
+            )
+        positions, held_out = plan.draw_own(members, rng)
+        shown.give_to_members(members, positions)
+        return held_out
+    if members.are_layers:
+        shown.give_to_members(members)
+    return plan.held_out()
+
+
+def new_selection(estimator, recipe, held_out, members, positive):
+    """Return what chooses the epoch that each member keeps, or None."""
+    score = recipe.early_stopping if is_auto(estimator.early_stopping) else estimator.early_stopping
+    if not score or held_out is None:
+        return None
+    score = "average_precision" if score is True else score
+    if score == "average_precision":
+        positive.need(f"early_stopping={estimator.early_stopping!r}")
+    return EpochSelection(held_out, members, score, estimator.n_iter_no_change, positive.index)

@@ -1,6 +1,6 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -11,40 +11,22 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
-from skimbalance.assembly import AssemblingClassifier
-from skimbalance.data.rows import Rows, weighted_counts
-from skimbalance.data.validation import (
-    check_features,
-    check_prior,
-    check_rows,
-    check_validation_data,
-    check_values,
-    spawn_generators,
-)
-from skimbalance.ensemble import grow_ensemble
-from skimbalance.fitted import Fitted
-from skimbalance.judging import calibrate, choose_decision, in_words, judge, rows_of_base_models, weigh, weigh_evenly
+from skimbalance._scikeras import SciKerasClassifier
+from skimbalance.data.validation import check_features, check_prior, check_values
+from skimbalance.fitting import Call, fit, initialize
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
-from skimbalance.networks.prepare import adapt_network, check_gaps
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
-from skimbalance.probability.posterior import Posterior
-from skimbalance.strategies import handles_multi_class, needs_calibration
-from skimbalance.training import (
-    EpochEvaluation,
-    EpochProgress,
-    Training,
-    check_converged,
-    choose_batch_size,
-    join_histories,
-    train,
-)
-from skimbalance.training.state import read, unchanged_on_failure
+from skimbalance.strategies import handles_multi_class
+from skimbalance.training.state import unchanged_on_failure
+
+#: Private attributes that a fit leaves: all that predicts, and what a later call goes on from.
+_LEFT_BY_FIT = ("_fitted", "_training", "_network")
 
 
-class ImbalancedKerasClassifier(AssemblingClassifier):
+class ImbalancedKerasClassifier(SciKerasClassifier):
     """Keras classifier for tables in which one class is rare.
 
     A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
@@ -348,7 +330,10 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
             In a process forked after TensorFlow had run, or in the scope of a ``tf.distribute`` strategy.
         """
         goes_on = self.warm_start and self.initialized_
-        return self._all_or_nothing(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
+        call = Call(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
+        with self._all_or_nothing(goes_on) as draft:
+            draft._keep(fit(draft, call))
+        return self
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
         """Train for one more epoch on a chunk of rows.
@@ -396,8 +381,11 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         """
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
-        settings = {**fit_params, "epochs": 1}
-        return self._all_or_nothing(X, y, sample_weight, settings, self.initialized_, classes=classes, partial=True)
+        goes_on = self.initialized_
+        call = Call(X, y, sample_weight, {**fit_params, "epochs": 1}, goes_on, is_chunk=True, classes=classes)
+        with self._all_or_nothing(goes_on) as draft:
+            draft._keep(fit(draft, call))
+        return self
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.
@@ -414,7 +402,9 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         self : ImbalancedKerasClassifier
             Estimator with an untrained network, or with the weights of the network passed as ``model``.
         """
-        return self._all_or_nothing(X, y, None, {}, goes_on=False, trains=False)
+        with self._all_or_nothing() as draft:
+            draft._keep(initialize(draft, Call(X, y, None, {})))
+        return self
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities in the population that `target_prior` names: that of y, by default.
@@ -573,140 +563,39 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
             )
         return threshold
 
-    def _all_or_nothing(self, X, y, sample_weight, fit_params, goes_on, **how):
-        """Fit a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
+    @contextmanager
+    def _all_or_nothing(self, goes_on=False):
+        """Hand out a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
         start(builds=True)
         draft = object.__new__(type(self))
         vars(draft).update(vars(self) if goes_on else self._unfitted())
         with unchanged_on_failure(self.model_) if goes_on else nullcontext():
-            draft._fit(X, y, sample_weight, fit_params, goes_on, **how)
+            yield draft
         vars(self).clear()
         vars(self).update(vars(draft))
-        return self
 
     def _unfitted(self):
         """Return the attributes without those of an earlier fit."""
-        return {name: value for name, value in vars(self).items() if name.startswith("_") or not name.endswith("_")}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _LEFT_BY_FIT and (name.startswith("_") or not name.endswith("_"))
+        }
 
-    def _fit(
-        self, X, y, sample_weight, fit_params, goes_on, *,
-        classes=None, partial=False, trains=True, validation_data=None,
-    ):  # fmt: skip
-        """Run the data flow of this library, a line a step."""
-        settings = self._fit_settings(fit_params)
-        check_values(self, {**self.get_params(deep=False), **settings})
-        self._check_routing()
-        if not (partial and goes_on):
-            self._reservoir = None
-        if not goes_on:
-            self._n_steps = 0
-        rng_split, rng_sampler, rng_weights, rng_order, rng_ensemble = spawn_generators(self.random_state, 5)
-        given = X, y
-        X, y, sample_weight = check_rows(self, X, y, sample_weight, classes, goes_on, partial)
-        if not goes_on:
-            self._describe(*given, X.shape)
-        self._count(y, sample_weight, adds=partial and goes_on)
-        positive = self._positive = Positive.of(self, self._fitted.decision.positive if goes_on else None)
-        if self.n_classes_ == 2:
-            self.pos_label_ = self.classes_[positive.index]
-        target, decision = self._target(positive), self._rule(positive)
-        strategy, recipe = self._new_strategy(rng_sampler, settings["class_weight"]), self._recipe()
-        kinds = {} if partial else self._other_kinds(recipe)
-        rows = Rows(X, y, sample_weight, merges=settings["shuffle"])
-        if not goes_on or (partial and self._seen is not None):
-            self.columns_.settle(rows.X, rows.index, rows.weight)
-            if settings["verbose"] and not goes_on:
-                print(self.columns_.summary())
-        given = None if validation_data is None else check_validation_data(self, validation_data)
-        plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial)
-        applied = self._apply(strategy, plan, settings, partial)
-        network, came_with, optimizer, state = self._network_of_fit(applied, recipe, rng_weights, goes_on, partial)
-        for seen in (rows, given) if given is not None else (rows,):
-            check_gaps(network.model, seen.X, self.columns_)
-        if self._is_auto() and applied.loss is not None and came_with.loss is not None:
-            strategy = self._new_strategy(rng_sampler, settings["class_weight"], has_loss=True)
-            applied = self._apply(strategy, plan, settings, partial)
-        loss = applied.loss = self._loss_of_fit(applied.loss, came_with)
-        if loss.needs_calibration and not partial and plan.held_out() is None:
-            plan = self._plan_hold_out(rows, strategy, recipe, settings, given, rng_split, partial, calibrates=True)
-            applied = replace(self._apply(strategy, plan, settings, partial), loss=loss)
-            if not goes_on:
-                adapt_network(network.model, applied.rows, applied.kept, self.columns_)
-        self._compile(network, optimizer, loss, came_with)
-        self.strategy_, self.loss_, self.model_ = applied.strategy, loss, network.model
-        vars(self).pop("calibrator_", None)
-        if not trains:
-            self.history_, self.train_prior_ = {"loss": []}, applied.train_prior(0.0)
-            posterior, self._optimizer_state = Posterior(loss, self.train_prior_, self.prior_), state
-            self._keep(Fitted(self.columns_, network, None, posterior, decision, target))
-            return
-        shown = self._shown(applied, loss, network)
-        selection, held_out = self._selection(plan, shown, network, recipe, rng_split, partial)
-        kept = self._train(network, applied, shown, held_out, selection, recipe, state, settings, rng_order, partial)
-        train_prior = np.array([applied.train_prior(progress) for progress in kept])
-        posterior = calibrate(
-            Posterior(loss, train_prior, self.prior_), held_out, network, self.classes_,
-            is_asked=bool(self.calibration), is_rough=needs_calibration(strategy),
-        )  # fmt: skip
-        of, verbose = network.model, settings["verbose"]
-        check_converged(read(of.trainable_weights), read(of.non_trainable_weights), posterior, self.n_iter_)
-        ensemble = unknown = None
-        if kinds:
-            if verbose:
-                print(f"Growing {' and '.join(kinds)}")
-            sets, unknown = rows_of_base_models(applied, plan, shown, network.members, rng_ensemble)
-            ensemble = grow_ensemble(kinds, applied.rows, applied.kept, sets, self.columns_, self.prior_, rng_ensemble)
-        posterior = weigh_evenly(posterior, ensemble)
-        fitted = Fitted(self.columns_, network, ensemble, posterior, decision, target)
-        is_unseen = held_out is not None or (selection is not None and posterior.calibrator is None)
-        if decision.needs_rows or verbose or (ensemble is not None and is_unseen):
-            judged = judge(fitted, rows, held_out, applied, selection, unknown)
-            posterior = weigh(posterior, judged) if ensemble is not None and is_unseen else posterior
-            fitted = replace(fitted, posterior=posterior, decision=choose_decision(decision, posterior, judged))
-            if verbose:
-                print(in_words(fitted, judged, self.best_epoch_, self.n_iter_))
-        self._keep(fitted)
-
-    def _keep(self, fitted):
+    def _keep(self, outcome):
         """Keep what a fit leaves, and show its parts."""
-        self._fitted, self.ensemble_, self.train_prior_ = fitted, fitted.ensemble, fitted.posterior.train_prior
+        fitted = outcome.fitted
+        self._fitted, self._training, self.strategy_, self.history_ = (
+            fitted, outcome.state, outcome.strategy, outcome.history
+        )  # fmt: skip
+        self.model_, self.loss_, self.ensemble_ = fitted.network.model, fitted.posterior.loss, fitted.ensemble
+        self.train_prior_ = fitted.posterior.train_prior
+        vars(self).pop("calibrator_", None)
         if fitted.posterior.calibrator is not None:
             self.calibrator_ = fitted.posterior.calibrator
-
-    def _count(self, y, sample_weight, adds):
-        """Set the class counts and the prior of all rows given to fit, or to the calls of partial_fit so far."""
-        self.class_count_ = weighted_counts(y, sample_weight, self.n_classes_) + (self.class_count_ if adds else 0)
-        seen = np.maximum(self.class_count_, self.class_count_ == 0)
-        self.prior_ = seen / seen.sum()
-
-    def _train(self, network, applied, shown, held_out, selection, recipe, state, settings, rng, partial):
-        """Train the network; add to the history; return the progress at which each member's epoch was kept."""
-        n_before, batch_size = self.current_epoch, choose_batch_size(settings["batch_size"], len(shown))
-        epochs = settings["epochs"]
-        if epochs == "auto":
-            epochs = recipe.choose_epochs(-(-len(shown) // batch_size))
-        steps_before = self._n_steps if partial else 0
-        callbacks = self._new_callbacks("fit", settings["callbacks"])
-        if settings["verbose"]:
-            callbacks.append(EpochProgress(settings["verbose"]))
-        training = Training(
-            batch_size, epochs, n_before if partial else settings["initial_epoch"], callbacks,
-            posterior_at=lambda progress: Posterior(self.loss_, applied.train_prior(progress), self.prior_),
-            evaluate=EpochEvaluation(self._metrics, shown, held_out, self.classes_, self._positive.index),
-            selection=selection,
-            rng=rng if settings["shuffle"] else None,
-            run_eagerly=settings["run_eagerly"],
-            jit_compile=vars(self).get("compile__jit_compile", "auto"),
-            steps_before=steps_before,
-        )  # fmt: skip
-        history, self._optimizer_state = train(network, self.loss_, shown, training, state)
-        self.history_ = join_histories(getattr(self, "history_", {"loss": []}), history)
-        self.n_iter_ = self.current_epoch
-        self._n_steps += len(history["loss"]) * -(-len(shown) // batch_size)
-        kept = training.kept_epochs(len(history["loss"]))
-        best = n_before + kept - training.initial_epoch + 1
-        self.best_epoch_ = best if len(best) > 1 else int(best[0])
-        return [training.progress(epoch) for epoch in kept]
+        best = outcome.best_epoch
+        if best is not None:
+            self.n_iter_, self.best_epoch_ = self.current_epoch, best if len(best) > 1 else int(best[0])
 
     def __sklearn_is_fitted__(self):
         """Whether the estimator can predict (line 1497 upstream sets ``classes_`` before it could)."""
@@ -715,7 +604,6 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
     def __getstate__(self):
         """Return the state for pickling, the network as bytes."""
         state = dict(super().__getstate__())
-        state.pop("_metrics", None)
         if "model_" in state:
             state["model_"] = pack_network(self.model_)
             state["_network"] = self._fitted.network.returns_proba
@@ -738,15 +626,20 @@ class ImbalancedKerasClassifier(AssemblingClassifier):
         else:
             check_loaded(state)
         if "model_" in state and is_forked():
-            state = {name: value for name, value in state.items() if name[0] == "_" or name[-1] != "_"}
+            state = {
+                name: value
+                for name, value in state.items()
+                if name not in _LEFT_BY_FIT and (name[0] == "_" or name[-1] != "_")
+            }
         state = unpacked(state)
         super().__setstate__({name: value for name, value in state.items() if name not in ("model_", "_network")})
         if "model_" in state:
             start(builds=True)
-            loss = state["model_"][-1]
-            self._metrics = metrics_on(loss, self._metrics_asked, self.n_classes_, self._positive.index)
-            self.model_ = unpack_network(*state["model_"], self._metrics)
-            self._fitted = replace(self._fitted, network=Network(self.model_, state["_network"]))
+            fitted, training = self._fitted, self._training
+            metrics = metrics_on(state["model_"][-1], training.asked_metrics, self.n_classes_, fitted.decision.positive)
+            self.model_ = unpack_network(*state["model_"], metrics)
+            self._fitted = replace(fitted, network=Network(self.model_, state["_network"]))
+            self._training = replace(training, metrics=metrics)
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags: X may be sparse, or hold categories and, but for your own network, gaps."""

@@ -140,8 +140,7 @@ def judge(fitted, rows, held_out, applied, selection, unknown):
         What they say.
     """
     posterior, ensemble = fitted.posterior, fitted.ensemble
-    judges_pairs = selection is not None and selection.held_out.is_own and posterior.calibrator is None
-    if judges_pairs:
+    if _judges_pairs(posterior, selection):
         proba, y, weight = selection.judge(posterior, ensemble)
     elif held_out is not None:
         others = [] if ensemble is None else ensemble.proba(held_out.X)
@@ -149,8 +148,18 @@ def judge(fitted, rows, held_out, applied, selection, unknown):
         y, weight = held_out.y, held_out.sample_weight
     else:
         proba, y, weight = _judge_training(fitted, rows, applied, unknown)
-    is_unseen = judges_pairs or held_out is not None
+    is_unseen = is_judged_by_unseen(posterior, held_out, selection)
     return Judged(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
+
+
+def is_judged_by_unseen(posterior, held_out, selection):
+    """Whether there are rows that training has not seen: held out from all, or by each pair of members."""
+    return held_out is not None or _judges_pairs(posterior, selection)
+
+
+def _judges_pairs(posterior, selection):
+    """Whether each pair of members is judged by the rows that it held out itself."""
+    return selection is not None and selection.held_out.is_own and posterior.calibrator is None
 
 
 def _judge_training(fitted, rows, applied, unknown):

@@ -631,8 +631,12 @@ def test_a_fit_that_fails_changes_nothing(how, fails, rare):
     clf = quick(warm_start=how == "warm fit", epochs=3, decision="f1", optimizer__learning_rate=0.1)
     call = clf.partial_fit if how == "partial_fit" else clf.fit
     call(X, y)
-    before = {name: copy.deepcopy(value) for name, value in vars(clf).items() if name not in ("model_", "_fitted")}
-    expected, weights = clf.predict_proba(X), clf.model_.get_weights()
+    before = {
+        name: copy.deepcopy(value)
+        for name, value in vars(clf).items()
+        if name not in ("model_", "_fitted", "_training")
+    }
+    expected, weights, left = clf.predict_proba(X), clf.model_.get_weights(), (clf._fitted, clf._training)
 
     def fail(epoch, logs):
         raise {"interrupted": KeyboardInterrupt}.get(fails, RuntimeError)
@@ -650,10 +654,11 @@ def test_a_fit_that_fails_changes_nothing(how, fails, rare):
     np.testing.assert_array_equal(clf.predict_proba(X), expected)
     for a, b in zip(clf.model_.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    after = {name: value for name, value in vars(clf).items() if name not in ("model_", "_fitted")}
+    after = {name: value for name, value in vars(clf).items() if name not in ("model_", "_fitted", "_training")}
     assert after.keys() == before.keys()
-    for name in ("class_count_", "prior_", "train_prior_", "history_", "n_iter_", "_optimizer_state"):
+    for name in ("class_count_", "prior_", "train_prior_", "history_", "n_iter_"):
         assert repr(after[name]) == repr(before[name])
+    assert (clf._fitted, clf._training) == left
     assert call(X, y).n_iter_ >= 1
 
 

@@ -69,7 +69,7 @@ def test_held_out_rows_are_scored_and_never_trained_on(model):
         # Every chunk repeats rows of the one before.
         rows = slice(max(begin - 100, 0), begin + 500)
         clf.partial_fit(X[rows], y[rows], classes=[0, 1])
-        held_out = clf._reservoir.held_out(clf.prior_)
+        held_out = clf._training.reservoir.held_out(clf.prior_)
         out = set(map(bytes, held_out.X))
         shown |= set(map(bytes, X[rows])) - out
         assert shown.isdisjoint(out)
@@ -108,10 +108,10 @@ def test_calibration_asks_for_held_out_rows_of_every_class(rare):
 def test_a_fit_forgets_what_chunks_held_out(rare):
     X, y = rare
     clf = ImbalancedKerasClassifier("mlp", validation_split=0.2, epochs=1, random_state=0).partial_fit(X, y)
-    assert clf._reservoir is not None
-    assert clf.fit(X, y)._reservoir is None
+    assert clf._training.reservoir is not None
+    assert clf.fit(X, y)._training.reservoir is None
     clf.partial_fit(X, y)
-    assert clf.set_params(validation_split=0.0).partial_fit(X, y)._reservoir is None
+    assert clf.set_params(validation_split=0.0).partial_fit(X, y)._training.reservoir is None
 
 
 class Interrupts(keras.callbacks.Callback):
@@ -136,7 +136,7 @@ def test_a_chunk_that_is_interrupted_was_never_there(model):
         return ImbalancedKerasClassifier(model, validation_split=0.2, decision="f1", random_state=0)
 
     def says(clf):
-        n_held_out, late = len(clf._reservoir.held_out(None).y), clf.columns_.late_gaps
+        n_held_out, late = len(clf._training.reservoir.held_out(None).y), clf.columns_.late_gaps
         return clf.predict_proba(X), clf.threshold_, clf.history_["val_loss"], n_held_out, late
 
     clf, straight = classifier(), classifier()

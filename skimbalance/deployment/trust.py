@@ -14,12 +14,13 @@ from skimbalance._keras.startup import keras
 #: What the state of a classifier consists of, beside its strategy and its loss: none of it reaches a file.
 _OURS = (
     "_keras.packing.Packed", "_keras.packing.PackedModel", "_keras.packing.Pairs", "assembly.CameWith",
+    "assembly.TrainingState",
     "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.holdout.Reservoir",
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
     "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",
     "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.decision.RowProbabilities",
-    "probability.positive.Positive", "probability.posterior.Posterior",
+    "probability.posterior.Posterior",
 )  # fmt: skip
 #: Callbacks that look at scores and change the training alone: others write, delete, send, or call functions.
 _CALLBACKS = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")
