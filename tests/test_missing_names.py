@@ -97,8 +97,8 @@ def test_no_other_private_name_is_used():
                     used.add(name)
                 case ast.ImportFrom(module=str(module)) if module.partition(".")[0] in ("keras", "tensorflow"):
                     assert not any("src" in part or "python" in part for part in module.split(".")), (file, module)
-    texts = {"_0123456789", "_double", "_draw_", "_initializer", "_mask"}
-    assert used - own - texts <= {*LOOKED_FOR, *OTHERS, *OF_OTHER_LIBRARIES}
+    of_python = {"_fields", "_0123456789", "_double", "_draw_", "_initializer", "_mask"}  # and texts
+    assert used - own - of_python <= {*LOOKED_FOR, *OTHERS, *OF_OTHER_LIBRARIES}
     assert {*LOOKED_FOR, *OTHERS} - {"_model"} <= used - own
 
 
