@@ -21,38 +21,38 @@ def inner_classifier(model):
         The innermost one.
     """
     inner = _deciding(model)
-    while hasattr(inner, "estimator_") and not hasattr(inner, "estimators_"):  # a threshold's, and not an ensemble's
+    while hasattr(inner, "estimator_") and not hasattr(inner, "estimators_"):  # a threshold classifier, no ensemble
         inner = _deciding(inner.estimator_)
     return inner
 
 
 def _deciding(model):
-    """Return the model inside of pipelines and searches, whose labels are theirs."""
+    """Return the model inside pipelines and searches, whose ``predict`` is that of this model."""
     if hasattr(model, "best_estimator_"):
         return _deciding(model.best_estimator_)
     return _deciding(model.steps[-1][1]) if getattr(model, "steps", None) else model
 
 
 def used_threshold(model, positive, proba, predict):
-    """Return from which probability on a fitted model says one of two labels.
+    """Return the probability from which a fitted model predicts one of two labels.
 
     Parameters
     ----------
     model : estimator
         Fitted classifier, or any estimator around one.
     positive : int
-        Position of the label among ``classes_``; where the model's own positive label is the other one, what it does
-        not call so is this one.
+        Position of the label among ``classes_``; if the model's own positive label is the other one, its threshold is
+        converted.
     proba : ndarray of shape (n_samples, n_classes)
-        What it says of some rows.
+        Its probabilities of some rows.
     predict : callable
-        Returns its labels of these rows. It is called for models of other packages alone, of which a threshold is
-        believed only if it explains the labels.
+        Returns its labels of these rows. It is called only for models of other packages, whose threshold is accepted
+        only if it explains the labels.
 
     Returns
     -------
     float or None
-        None for more classes, and where no threshold gives the labels.
+        None for more classes, and if no threshold explains the labels.
     """
     decides = _deciding(model)
     if len(model.classes_) != 2:
@@ -81,13 +81,13 @@ def _of_the_other(threshold):
 
 
 def own_positive(classifier):
-    """Return the position of the label that a fitted classifier of two takes for the positive one."""
+    """Return the position of the positive label of a fitted classifier of two."""
     label = getattr(classifier, "pos_label_", None)
     return 1 if label is None else classifier.classes_.tolist().index(label)
 
 
 def prefix_of_classifier(estimator):
-    """Return what parameters of the classifier that an estimator ends in are preceded by.
+    """Return the prefix of the parameters of the classifier that an estimator ends in.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def prefix_of_classifier(estimator):
     Returns
     -------
     str or None
-        Such as ``"estimator__imbalancedkerasclassifier__"``; empty for the classifier itself, and None where there is
-        none with a strategy.
+        Such as ``"estimator__imbalancedkerasclassifier__"``; empty for the classifier itself, and None if no classifier
+        in it has a strategy.
     """
     if has_strategy(estimator):
         return ""
@@ -113,7 +113,7 @@ def prefix_of_classifier(estimator):
 
 
 def renumbers_labels(estimator):
-    """Return whether an estimator around a classifier of this package shows it positions among the labels."""
+    """Return whether an estimator around a classifier of this package passes class indices as labels to it."""
     while not has_strategy(estimator):
         if isinstance(estimator, BaggingClassifier | OneVsRestClassifier):
             return True
@@ -123,14 +123,15 @@ def renumbers_labels(estimator):
 
 
 def has_strategy(estimator):
-    """Return whether an estimator is a classifier of this package, by what it offers."""
+    """Return whether an estimator is a classifier of this package, by its parameters."""
     return hasattr(estimator, "strategy") and hasattr(estimator, "target_prior")
 
 
 def decides_after_fit(model):
     """Return whether a model is a classifier of this package, or a pipeline that ends in one.
 
-    A search chooses its parameters by labels, and other wrappers fit copies: a decision that is set later misses these.
+    A search selects parameters by labels, and other meta-estimators fit copies: a decision that is set later does not
+    apply to them.
     """
     while getattr(model, "steps", None):
         model = model.steps[-1][1]

@@ -114,7 +114,7 @@ def metrics_of(model):
 
 
 def point(metric, direction):
-    """Tell callbacks whether more of a metric is better ("up") or less ("down"); None says nothing.
+    """Set for callbacks whether greater ("up") or smaller ("down") values of a metric are better; None sets nothing.
 
     Keras 3.10 to 3.15: ``MonitorCallback`` reads ``_direction`` of the metrics that a network is compiled with, where
     ``mode="auto"``. Without it, a callback needs its ``mode``.

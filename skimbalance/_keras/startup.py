@@ -32,7 +32,7 @@ _redirecting = threading.RLock()
 
 @contextmanager
 def quiet():
-    """Keep start-up chatter from the user's terminal; all else on standard error is passed on afterwards.
+    """Hide start-up messages of TensorFlow; everything else on standard error is passed on afterwards.
 
     The messages precede every logger, so that only ``TF_CPP_MIN_LOG_LEVEL`` would stop them. That variable is
     the user's, and would silence TensorFlow's warnings for the rest of the process as well.
@@ -42,7 +42,7 @@ def quiet():
 
 
 def _redirected():
-    """Send standard error to a file while the caller goes on, and pass on what is no chatter."""
+    """Redirect standard error to a file in a context, and pass on everything but start-up messages."""
     try:
         sys.stderr.flush()
         original = os.dup(2)
@@ -64,7 +64,7 @@ def _redirected():
 
 @contextmanager
 def keep_python_random():
-    """Leave Python's global generator as it was: Keras draws a seed from it for every layer it builds."""
+    """Restore Python's global generator afterwards, as Keras draws a seed from it for every layer it builds."""
     state = random.getstate()
     try:
         yield
@@ -90,7 +90,7 @@ _state = {"forked": False, "started": False}
 
 
 def _note_fork():
-    """Remember, in the child, that its parent had TensorFlow's threads, which a fork does not copy."""
+    """Record, in a forked child, that its parent had TensorFlow's threads, which a fork does not copy."""
     _state["forked"] = _state["forked"] or is_running(_state["started"])
 
 
@@ -99,7 +99,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_forked():
-    """Whether this process was forked after TensorFlow had run in its parent, so that nothing can run here."""
+    """Whether this process was forked after TensorFlow ran in its parent, so that TensorFlow cannot run here."""
     return _state["forked"]
 
 
@@ -144,16 +144,16 @@ def _refuse_several_devices():
 
 
 def _say_what_onednn_lacks():
-    """Run a first graph of integers, of which TensorFlow says once a process that oneDNN needs AVX-512 for them.
+    """Run a graph of integers, so that TensorFlow's message on oneDNN and AVX-512 is printed now, and hidden.
 
-    Every loop over steps counts in integers, so that the sentence would come in the middle of the first fit.
+    Every loop over steps counts in integers, so that the message would otherwise appear in the first fit.
     """
     tf.function(lambda i: tf.transpose(i[None] + i[:, None]) * i, autograph=False)(tf.range(2))
 
 
 @functools.cache
 def start_sessions():
-    """Have XLA say what it says of itself on the first compilation of a process, before ours."""
+    """Let XLA print its messages of the first compilation of a process now, so that they are hidden."""
     with quiet(), tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, ())  # a constant would be folded before XLA saw it
         result = tf.function(tf.exp, jit_compile=True, autograph=False)(x)
@@ -162,7 +162,7 @@ def start_sessions():
 
 @functools.cache
 def start_generators():
-    """Have TensorFlow say what it says of the first data set from a generator, before Keras' loop makes one."""
+    """Let TensorFlow print its message on the first data set from a generator now, so that it is hidden."""
     with quiet():
         list(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec((), tf.int32)))
 
@@ -179,7 +179,7 @@ def new_session(graph):
 
 
 def _take_share_of_threads():
-    """In a worker process, keep to the share of cores that joblib, Dask or Ray gives it.
+    """In a worker process, use only the share of cores that joblib, Dask or Ray assigns to it.
 
     They tell their workers in OMP_NUM_THREADS, which TensorFlow does not read: each worker would start as many
     threads as there are cores. A process of the user's own, and settings they made, are left alone.
@@ -194,7 +194,7 @@ def _take_share_of_threads():
 
 
 def _is_worker():
-    """Whether others started this process to share out work; Ray's workers, alone, bear no name that says so."""
+    """Whether this is a worker process; Ray's workers alone cannot be recognised by their name."""
     ray = sys.modules.get("ray")
     if getattr(ray, "is_initialized", bool)() and ray.get_runtime_context().get_task_id() is not None:
         return True

@@ -13,7 +13,7 @@ _RUN_CODE = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchMod
 #: Modules whose functions are mathematics, apart from those that would read a configuration of their own.
 _FUNCTIONS = frozenset({"builtins", "keras.activations", "keras.initializers", "keras.losses", "keras.metrics"})
 _READ = frozenset({"deserialize", "get", "serialize"})
-#: Values that Keras writes down in the form of a class.
+#: Values that Keras serializes in the form of a class.
 _VALUES = frozenset({"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"})
 #: Packages that Keras imports modules of where a file names them; of others, it takes registered classes alone.
 _IMPORTED = frozenset({"keras", "keras_cv", "keras_hub", "keras_nlp"})
@@ -46,7 +46,7 @@ def forbidden_in(config):
 
 
 def _name_of(config):
-    """Return what an entry of a configuration names."""
+    """Return the name of the class or function in an entry of a configuration."""
     name = config["config"] if config["class_name"] == "function" else config["class_name"]
     return f"{config.get('module')}.{name!s:.60}"
 
@@ -75,7 +75,7 @@ def _is_harmless(config):
 
 
 def check_config(config, what):
-    """Refuse a configuration that names anything which may run code or reach files."""
+    """Raise for a configuration that names anything that may run code or access files."""
     names = forbidden_in(config)
     if names:
         raise ValueError(

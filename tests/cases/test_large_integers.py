@@ -149,7 +149,7 @@ def test_they_reach_the_network_by_fit_predict_and_partial_fit(categories):
 @pytest.mark.parametrize("categories", [[0], None], ids=["categories", "numbers"])
 def test_a_graph_of_double_precision_refuses_them(categories):
     columns, _ = Columns.learn(TABLES["frame"], categories)
-    with pytest.raises(ValueError, match="Double precision, .* the values of column 'id' apart: .* as text"):
+    with pytest.raises(ValueError, match="Double precision, .* the values of column 'id': .* as text"):
         inputs_of(columns, "float64")
     columns, _ = Columns.learn(TABLES["frame"] - 2**52, categories)
     assert [one.name for one in inputs_of(columns, "float64")] == ["id"]
