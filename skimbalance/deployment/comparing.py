@@ -144,7 +144,7 @@ def load_file(format, path):
 
 
 def _answers_of(estimator, rows):
-    """Return what an estimator says of rows, a few at a time, and which of them it answers."""
+    """Return probabilities and labels of rows, predicted a few at a time, and a mask of rows without an error."""
     kept, proba, labels = np.zeros(len(rows), dtype=bool), [], []
 
     def ask(begin, end):

@@ -48,7 +48,7 @@ class Translation:
         Raises
         ------
         ValueError
-            If an operation is not known here.
+            If an operation is not supported.
         """
         needed = set(wanted)
         for operation in reversed(operations):

@@ -146,7 +146,7 @@ class Steps:
 
     @staticmethod
     def column_of_text(tensor, is_filled):
-        """Return the column of a tensor of text; where it is filled, the empty text in the table was a gap."""
+        """Return the column of a tensor of text; if it is imputed, the empty text in the table was a missing value."""
         return Column(tensor, 0, 1, holds="filled text" if is_filled else "text")
 
     def refuse(self, flags):
@@ -313,7 +313,7 @@ def _weighted(steps, step, columns, weight):
     return steps.columns_of(made, len(columns), columns)
 
 
-#: What takes gaps, or is made of steps that say so themselves.
+#: Transformers that accept missing values, or consist of steps that are checked themselves.
 _TAKE_GAPS = (encode, _apply, _by_columns, _beside)
 _WRITERS = {
     StandardScaler: _centre,

@@ -34,25 +34,25 @@ def model_of(classifier, n_features):
     # scikit-learn divides by the scale, and skl2onnx multiplies by its inverse, to another last bit.
     options = {StandardScaler: {"div": "div"}, id(classifier): {"zipmap": False}}
     register_wrappers()
-    remedy = "Fit without it (ensemble), or deploy by pickle."
-    return _converted(classifier, inputs, remedy, options=options, custom_conversion_functions=CONVERTERS)
+    advice = "Fit without it (ensemble), or deploy by pickle."
+    return _converted(classifier, inputs, advice, options=options, custom_conversion_functions=CONVERTERS)
 
 
 def model_of_step(step, n_features, dtype):
     """Return a transformer of one matrix of a type, (n_rows, n_features), as a model of ONNX."""
     inputs = [("X", (DoubleTensorType if dtype is np.float64 else FloatTensorType)([None, n_features]))]
-    remedy = "Give the classifier the raw table, which it encodes itself, or deploy by pickle."
-    return _converted(step, inputs, remedy)
+    advice = "Fit the classifier on the raw table, which it encodes itself, or deploy by pickle."
+    return _converted(step, inputs, advice)
 
 
-def _converted(estimator, inputs, remedy, **how):
+def _converted(estimator, inputs, advice, **how):
     """Return what skl2onnx makes of an estimator."""
     try:
         return skl2onnx.convert_sklearn(estimator, "skimbalance", inputs, target_opset=OPSETS, **how)
     except Exception as error:  # skl2onnx raises all kinds of errors for what it does not know
         raise ValueError(
             f"skl2onnx does not turn {type(estimator).__name__} into ONNX: "
-            f"{(str(error).strip() or repr(error)).splitlines()[0]:.300} {remedy}"
+            f"{(str(error).strip() or repr(error)).splitlines()[0]:.300} {advice}"
         ) from error
 
 
@@ -88,7 +88,7 @@ def _convert(scope, operator, container):
 
 
 def _decision_function(nodes, proba, n_classes):
-    """Return what ``decision_function`` says, (n_rows, n_classes): of two classes d, as skl2onnx has it, [-d, d]."""
+    """Return ``decision_function``, (n_rows, n_classes): of two classes d, as skl2onnx has it, [-d, d]."""
     log_proba = nodes.add("Log", nodes.add("Max", proba, nodes.constant(np.finfo(np.float64).tiny)))
     if n_classes > 2:
         return log_proba

@@ -20,8 +20,8 @@ def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
     Parameters
     ----------
     meta : dict
-        What the classifier knows when it builds a network: ``n_features_in_`` and ``n_classes_`` are used here,
-        and ``output_bias_``, the logits of the class prior that training shows, where training starts.
+        The classifier's fitted attributes when it builds a network: ``n_features_in_`` and ``n_classes_`` are used
+        here, and ``output_bias_``, the logits of the class prior of training, at which training starts.
     hidden_layer_sizes : tuple of int, default=(64, 32)
         Units of each hidden layer; empty for logistic regression.
     activation : str, default="relu"
@@ -64,7 +64,7 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
     Parameters
     ----------
     meta : dict
-        What the classifier knows when it builds a network, as for `mlp`.
+        The classifier's fitted attributes when it builds a network, as for `mlp`.
     hidden_layer_sizes : tuple of int, default=(64, 64, 64)
         Units of each hidden layer.
     n_members : int, default=8
@@ -114,7 +114,7 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
 
 
 def _is_plain(meta):
-    """Whether the columns are numbers without gaps, now and later, as far as the builder is told."""
+    """Whether the columns are numbers without missing values, also in later chunks, as far as ``meta`` tells."""
     return "columns_" not in meta or (meta["columns_"].are_plain and not meta["columns_"].room_for_gaps)
 
 

@@ -44,7 +44,7 @@ def copy_optimizer(optimizer, **settings):
 
 
 def set_decays(optimizer, variables, decays):
-    """Let an optimizer spare the variables from weight decay that `decays` says False of; return it."""
+    """Exclude the variables whose entry in `decays` is False from an optimizer's weight decay; return it."""
     spared = [v for v, decay in zip(variables, decays, strict=True) if not decay]
     getattr(optimizer, "inner_optimizer", optimizer).exclude_from_weight_decay(spared)
     return optimizer

@@ -63,14 +63,14 @@ class Encode(AdaptedLayer):
 
     @classmethod
     def of(cls, meta, embeds=False, **kwargs):
-        """Return the layer for the table that a builder is told of.
+        """Return the layer for the table in a builder's ``meta``.
 
         Parameters
         ----------
         meta : dict
-            What the classifier knows when it builds a network; ``columns_`` is used here.
+            The classifier's fitted attributes when it builds a network; ``columns_`` is used here.
         embeds : bool, default=False
-            Whether categories of more than eight levels are passed on as codes, to be embedded.
+            Whether columns of more than eight categories are passed on as codes, to be embedded.
         **kwargs : dict
             Arguments of ``keras.layers.Layer``.
         """
@@ -87,7 +87,7 @@ class Encode(AdaptedLayer):
         return self.n_numbers + self.n_indicators
 
     def build(self, input_shape):
-        """Create the places of columns and levels, and what gaps are filled with."""
+        """Create the variables for columns, codes and the medians that replace missing values."""
 
         def whole(name, *shape):
             return self.add_weight(name=name, shape=shape, dtype="int32", initializer="zeros", trainable=False)
@@ -103,7 +103,7 @@ class Encode(AdaptedLayer):
             self.place_of = whole("place_of", self.n_codes * (self.n_levels + 1))
 
     def adapt(self, X, columns, sample_weight=None, index=None, seen=None):
-        """Learn which columns and levels there are, and the medians of training rows.
+        """Learn the columns and their categories, and the medians of training rows.
 
         Parameters
         ----------
@@ -116,13 +116,13 @@ class Encode(AdaptedLayer):
         index : ndarray of shape (n_rows,), default=None
             Which rows to take; None takes all.
         seen : list, default=None
-            What an earlier call returned, for rows that arrive in pieces: medians are those of all of them then. Empty
+            Result of the previous call, if the rows are a chunk: medians are then those of all chunks. Empty
             for the first piece; None forgets.
 
         Returns
         -------
         list or None
-            What is known of each column that has gaps, in bounded size; None where `seen` is.
+            Statistics of each column with missing values, in bounded size; None if `seen` is.
         """
         numbers, indicators, codes = _plan(columns, bool(self.n_codes))
         if not self.built:

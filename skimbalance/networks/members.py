@@ -55,7 +55,7 @@ class Members:
         return np.arange(self.n).reshape(self.n_pairs, self.in_pair)
 
     def of_pairs(self, values):
-        """Return for each member what was said of its pair."""
+        """Return for each member the value of its pair."""
         return np.repeat(values, self.in_pair)
 
     def rows_to_layers(self, model):

@@ -48,7 +48,7 @@ class Forward:
         X : ndarray of shape (n_table, n_features)
             Rows.
         index : ndarray of int, shape (n_rows, n_members), default=None
-            Which of them each member is asked about; None asks all about all.
+            Which of them each member predicts; None predicts all rows by all members.
         """
         n_rows, fill_up = len(X if index is None else index), to_block if self._xla else to_multiple
         function = self._function(index is not None, n_rows > FEW_ROWS)

@@ -34,14 +34,14 @@ def with_constant_rate(optimizer):
 
 
 def fresh_copy(optimizer, variables, decays):
-    """Return a fresh optimizer of the same settings, built on variables; `decays` says which of them decay."""
+    """Return a new optimizer with the same settings, built on variables; `decays` marks those with weight decay."""
     copy = set_decays(type(optimizer).from_config(optimizer.get_config()), variables, decays)
     copy.build(variables)
     return copy
 
 
 def apply_gradients(optimizer, gradients, variables, decays):
-    """Trace a step of an optimizer, as its ``apply`` does; `decays` says to which variables weight decay applies.
+    """Trace a step of an optimizer, as its ``apply`` does; `decays` marks the variables with weight decay.
 
     Keras' ``apply`` sums gradients over devices by a function with a gradient of its own, and TensorFlow keeps every
     graph with such a function for the rest of the process, 4 MB each. So a step that only updates variables is written

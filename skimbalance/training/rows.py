@@ -28,7 +28,7 @@ class TrainingRows:
     Attributes
     ----------
     X, y : ndarray
-        The table, of which `index` says what is trained on.
+        The table; `index` selects its training rows.
     index : ndarray of int, shape (n_kept,)
         Rows of the table.
     weight : ndarray of shape (n_kept,)

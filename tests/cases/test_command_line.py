@@ -94,7 +94,7 @@ REFUSED = {
     "many labels": (with_target(lambda i: f"label {i}"), "", "holds 60 labels; it takes 2 to 20"),
     "dates as labels": (parquet(y=pd.date_range("2024", periods=N_ROWS)), "", "has values such as"),
     "labels of two types": (parquet(y=pd.Series(ZEROS).map({True: b"a", False: b"b"})), "", "values such as b"),
-    "a label of one row": (with_target(lambda i: ["a", "b"][i > 0]), "", "'a' (1) has not"),
+    "a label of one row": (with_target(lambda i: ["a", "b"][i > 0]), "", "there are too few of 'a' (1)"),
     "dates": (with_column("when", lambda i: f"2024-{i % 12 + 1:02}-{i // 3 + 1:02}"), "", "--drop when"),
     "dates and times": (with_column("at", lambda i: f"{i % 28 + 1}.1.2024 {i % 24}:15"), "", "--drop at"),
     "two that are none": (
@@ -115,7 +115,7 @@ REFUSED = {
     "costs of zero": (GOOD, "--costs fp=0,fn=2", "fp=0 is not a cost"),
     "endless costs": (GOOD, "--costs fp=1,fn=inf", "fn=inf is not a cost"),
     "one number": (GOOD, "--costs 25", "are not costs; write them as fp=1,fn=25"),
-    "costs twice": (GOOD, "--costs fp=1,fn=2,fn=3", "are no costs"),
+    "costs twice": (GOOD, "--costs fp=1,fn=2,fn=3", "are not costs"),
     "costs of three labels": (with_target(lambda i: i % 3), "--costs fp=1,fn=2", "'y' has 0, 1, 2"),
     "positive of three labels": (with_target(lambda i: "abc"[i % 3]), "--pos-label a", "'y' has 'a', 'b', 'c'"),
     "no such label": (GOOD, "--pos-label maybe", "No row has the label 'maybe'; the labels are 0, 1."),
