@@ -89,7 +89,7 @@ LABELS = {
     "days": (as_objects([datetime.date(2024, 1, 1 + of) for of in Y]), r"y.astype\(str\)"),
     "a column of objects": (as_objects(Y.tolist())[:, None], r"y.astype\(bool\)"),
     "a series": (pd.Series(Y, dtype=object), r"y.astype\(bool\)"),
-    "texts and numbers": (as_objects(["yes" if of else 0 for of in Y]), r"mixes labels.*y.astype\(str\)"),
+    "texts and numbers": (as_objects(["yes" if of else 0 for of in Y]), r"mixes text labels.*y.astype\(str\)"),
 }
 GAPS = {
     "None": as_objects([None, *Y[1:].tolist()]),
