@@ -229,7 +229,9 @@ def test_networks_learn_from_categories_and_missing_values(model):
 
 def test_a_network_without_encode_is_refused():
     frame, y = table()
-    with pytest.raises(ValueError, match="categories in columns 'colour', 'city' and missing values .* in column 'age'.*Encode"):
+    with pytest.raises(
+        ValueError, match="categories in columns 'colour', 'city' and missing values .* in column 'age'.*Encode"
+    ):
         classifier(plain_network).fit(frame, y)
     classifier(plain_network, epochs=1).fit(frame[["amount", "member"]], y)
 
