@@ -385,7 +385,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             warnings.warn(
                 "``build_fn`` will be renamed to ``model`` in a future release, as SciKeras has it; pass model=.",
                 UserWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
         if isinstance(builder, keras.Model):
             if self._routed("model"):

@@ -241,7 +241,7 @@ def _new_model(estimator, applied):
                 "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
                 "function.",
                 UserWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
         came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
         optimizer = _first_optimizer(estimator, model)
