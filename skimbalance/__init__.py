@@ -15,15 +15,15 @@ _PUBLIC = {
     "StrategyComparison": "evaluation",
     "ThresholdDisplay": "plotting",
     "compare_strategies": "evaluation",
-    "decide": "probability.decision",
+    "decide": "probability.costs",
     "deployment": None,
-    "estimate_prior": "probability.posterior",
+    "estimate_prior": "probability.prior",
     "export": "deployment",
     "mlp": "networks",
     "networks": None,
     "ensemble": None,
     "realmlp": "networks",
-    "shift_prior": "probability.posterior",
+    "shift_prior": "probability.prior",
     "strategies": None,
 }
 

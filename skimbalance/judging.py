@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skimbalance.data.holdout import ENOUGH, at_prior, hold_out_sets, holds_enough
-from skimbalance.probability.decision import RowProbabilities
-from skimbalance.probability.posterior import even_weights, fit_calibrator, fit_intercept, fit_weights, shift_prior
+from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
+from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.thresholds import RowProbabilities
 from skimbalance.strategies import named
 from skimbalance.training.evaluation import log_loss, macro_average_precision
 from skimbalance.training.forward import predict_logits

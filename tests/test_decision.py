@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
 
 from skimbalance import ImbalancedKerasClassifier, decide
-from skimbalance.probability.decision import Decision, RowProbabilities, threshold_from_rows
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.decision import Decision
+from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.thresholds import RowProbabilities, threshold_from_rows
 from skimbalance.strategies import STRATEGIES
 
 

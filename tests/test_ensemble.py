@@ -20,7 +20,8 @@ from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble import BASE_MODELS, Boosting, Forest
 from skimbalance.ensemble.boosting import _edges
 from skimbalance.ensemble.threads import side_by_side
-from skimbalance.probability.posterior import even_weights, fit_intercept, fit_weights, shift_prior
+from skimbalance.probability.calibration import even_weights, fit_intercept, fit_weights
+from skimbalance.probability.prior import shift_prior
 
 
 def quick(**parameters):

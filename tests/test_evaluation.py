@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.prior import shift_prior
 from skimbalance.training.evaluation import average_precision, log_loss, macro_average_precision
 
 

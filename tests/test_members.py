@@ -27,7 +27,8 @@ from skimbalance.networks import (
 from skimbalance.networks.members import Members
 from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs
-from skimbalance.probability.posterior import Posterior, shift_prior
+from skimbalance.probability.posterior import Posterior
+from skimbalance.probability.prior import shift_prior
 from skimbalance.strategies import CrossEntropy
 from skimbalance.training import Training, TrainingRows, train
 from skimbalance.training.forward import forward_of
@@ -303,7 +304,7 @@ def test_members_trained_at_different_priors_agree_at_any_prior():
 
 
 def test_the_f1_threshold_follows_from_held_out_rows(larger):
-    from skimbalance.probability.decision import threshold_from_rows
+    from skimbalance.probability.thresholds import threshold_from_rows
 
     X, y = larger
     clf = quick(decision="f1").fit(X, y)

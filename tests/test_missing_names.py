@@ -108,7 +108,7 @@ def test_numbers_alone_do_not_import_tensorflow():
         "import sys, numpy as np\n"
         "sys.modules['keras'] = sys.modules['tensorflow'] = sys.modules['scikeras'] = None\n"
         "from skimbalance import ThresholdDisplay, compare_strategies, decide, estimate_prior\n"
-        "from skimbalance.probability.posterior import shift_prior\n"
+        "from skimbalance.probability.prior import shift_prior\n"
         "p = np.linspace(0.01, 0.6, 50); P = np.c_[1 - p, p]\n"
         "decide(shift_prior(P, [0.9, 0.1], [0.8, 0.2]), costs=[[0, 1], [9, 0]]); estimate_prior(P, [0.9, 0.1])"
     )

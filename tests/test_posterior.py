@@ -7,7 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.metrics import log_loss
 
 from skimbalance import ImbalancedKerasClassifier, estimate_prior
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.prior import shift_prior
 from skimbalance.strategies import STRATEGIES, LogitAdjustment
 
 

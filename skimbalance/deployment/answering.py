@@ -9,7 +9,7 @@ from skimbalance.deployment.graph import leaf_values, logits_of, tensors
 from skimbalance.deployment.table import inputs_of, matrix_of, told_apart
 from skimbalance.ensemble.trees import TreeClassifier
 from skimbalance.fitted import Fitted
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.prior import shift_prior
 
 
 @dataclass

@@ -19,7 +19,7 @@ _OURS = (
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
     "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",
-    "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.decision.RowProbabilities",
+    "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.thresholds.RowProbabilities",
     "probability.posterior.Posterior",
 )  # fmt: skip
 #: Callbacks that look at scores and change the training alone: others write, delete, send, or call functions.

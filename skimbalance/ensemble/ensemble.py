@@ -14,7 +14,7 @@ from skimbalance.ensemble.checked import checked_answer, checked_classifier
 from skimbalance.ensemble.forest import Forest
 from skimbalance.ensemble.threads import side_by_side
 from skimbalance.ensemble.trees import TreeClassifier
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.prior import shift_prior
 
 #: Name of each base model that ``ensemble`` takes -> its classifier; a copy is fitted on each set of rows.
 BASE_MODELS = {"forest": Forest(), "boosting": Boosting()}

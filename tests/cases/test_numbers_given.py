@@ -18,8 +18,9 @@ from skimbalance import (
     estimate_prior,
 )
 from skimbalance.evaluation.scores import score_fold
-from skimbalance.probability.decision import Decision, RowProbabilities
-from skimbalance.probability.posterior import shift_prior
+from skimbalance.probability.decision import Decision
+from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.thresholds import RowProbabilities
 
 Y, P = np.array([0, 1, 0, 1, 0, 0]), np.array([0.1, 0.8, 0.3, 0.4, 0.2, 0.6])
 BOTH = np.stack([1 - P, P], axis=1)

@@ -1,0 +1,142 @@
+"""Which label is the least expensive? Costs of mistakes, by label, by a matrix, or for each row."""
+
+from numbers import Real
+
+import numpy as np
+
+from skimbalance.data.numbers_given import as_numbers, check_proba
+from skimbalance.probability.positive import known_positive
+
+
+def decide(proba, *, costs, classes=None, pos_label=None):
+    """Return the labels of least expected cost, for costs that differ from row to row.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_samples, n_classes), or (n_samples,)
+        Calibrated probabilities in the population decided about, such as ``predict_proba`` gives with
+        ``target_prior="fit"``; of the positive class alone, for two classes.
+    costs : dict or array-like of shape (n_classes, n_classes) or (n_samples, n_classes, n_classes)
+        For two classes ``{"fp": cost, "fn": cost}``, what a false alarm and a miss cost: numbers, or one a row (the
+        amount that a missed fraud loses). For any number of classes a matrix [true class, predicted class], or one a
+        row. Negative costs are gains.
+    classes : array-like of shape (n_classes,), default=None
+        Labels, in the order of the columns of `proba`; None numbers them.
+    pos_label : label, default=None
+        Positive label of two. None is 1 or True among {0, 1}, {-1, 1} and booleans; other labels need it, where
+        `costs` is a dict or `proba` of one column.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Labels.
+
+    Raises
+    ------
+    ValueError
+        If `proba` holds no probabilities, shapes do not fit, a cost is not finite, or it is not said which label is
+        positive.
+
+    References
+    ----------
+    .. [1] C. Elkan (2001), "The Foundations of Cost-Sensitive Learning", IJCAI.
+
+    Examples
+    --------
+    A miss costs the amount of a payment, an alarm 5:
+
+    >>> import numpy as np
+    >>> from skimbalance import decide
+    >>> decide([0.1, 0.1], costs={"fp": 5.0, "fn": np.array([20.0, 200.0])})
+    array([0, 1])
+    """
+    proba = check_proba(proba, alone=True)
+    n_classes = 2 if proba.ndim == 1 else proba.shape[1]
+    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if classes.shape != (n_classes,):
+        raise ValueError(f"classes has shape {classes.shape}, but proba is of {n_classes} classes.")
+    positive = 1
+    if proba.ndim == 1 or isinstance(costs, dict):
+        if n_classes != 2:
+            raise ValueError(f"costs={costs!r:.80} are of two classes, but proba is of {n_classes}; give a matrix.")
+        positive = known_positive(pos_label, classes)
+        if positive is None:
+            raise ValueError(
+                f"Which label is positive? The labels are {classes.tolist()}; say so by pos_label="
+                f"{classes.tolist()[1]!r}, for example."
+            )
+    if proba.ndim == 1:
+        proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
+    expected = np.einsum("nt,ntp->np", proba, of_size_one(_cost_matrices(costs, len(proba), n_classes, positive)))
+    return classes[expected.argmin(axis=1)]
+
+
+def _cost_matrices(costs, n_samples, n_classes, positive):
+    """Return costs as one matrix [true class, predicted class] a row."""
+    if isinstance(costs, dict):
+        if set(costs) != {"fp", "fn"}:
+            raise ValueError(f"costs has the keys {list(costs)}; it takes 'fp' and 'fn', or is a matrix.")
+        matrices = np.zeros((n_samples, 2, 2))
+        for name, true, predicted in (("fp", 1 - positive, positive), ("fn", positive, 1 - positive)):
+            cost = as_numbers(costs[name], f"costs[{name!r}]")
+            if cost.shape not in ((), (n_samples,)):
+                raise ValueError(
+                    f"costs[{name!r}] has shape {cost.shape}; it takes a number, or one for each of {n_samples} rows."
+                )
+            matrices[:, true, predicted] = cost
+    else:
+        matrices = as_numbers(costs, "costs")
+        if matrices.shape not in ((n_classes, n_classes), (n_samples, n_classes, n_classes)):
+            raise ValueError(
+                f"costs has shape {matrices.shape}; it takes {(n_classes, n_classes)}, [true class, predicted class], "
+                f"or {(n_samples, n_classes, n_classes)}."
+            )
+        matrices = np.broadcast_to(matrices, (n_samples, n_classes, n_classes))
+    if not np.all(np.isfinite(matrices)):
+        raise ValueError("costs holds a number that is not finite.")
+    return matrices
+
+
+def costs_by_label(costs, classes):
+    """Return costs by (true label, predicted label) as a matrix; what is not named costs nothing."""
+    labels = np.asarray(classes).tolist()
+    matrix = np.zeros((len(labels), len(labels)))
+    for pair, cost in costs.items():
+        unknown = [label for label in pair if label not in labels]
+        if unknown or not isinstance(cost, Real) or not np.isfinite(cost):
+            problem = f"names {unknown[0]!r}, which is none of the labels {labels}" if unknown else f"costs {cost!r}"
+            raise ValueError(
+                f"decision has the entry {pair!r}, which {problem}; it takes finite costs by (true label, predicted "
+                "label)."
+            )
+        matrix[labels.index(pair[0]), labels.index(pair[1])] = cost
+    return matrix
+
+
+def parse_matrix(decision, n_classes):
+    """Return a matrix of costs, or refuse its shape or an entry."""
+    try:
+        costs = np.asarray(decision, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    if costs.shape != (n_classes, n_classes):
+        raise ValueError(
+            f"decision is a matrix of costs of shape {costs.shape}, but y has {n_classes} classes; it takes finite "
+            f"costs [true class, predicted class] of shape {(n_classes, n_classes)}."
+        )
+    if not np.all(np.isfinite(costs)):
+        true, predicted = np.argwhere(~np.isfinite(costs))[0].tolist()
+        raise ValueError(
+            f"decision is a matrix of costs whose entry [true class {true}, predicted class {predicted}] is "
+            f"{costs[true, predicted]}; it takes finite costs."
+        )
+    return "costs", costs
+
+
+def of_size_one(costs):
+    """Return costs over a power of two, so that sums and differences of the largest numbers there are do not overflow.
+
+    The largest of each matrix, (..., n_classes, n_classes), is below one then; single precision holds it as well.
+    """
+    exponents = np.frexp(np.abs(costs).max(axis=(-2, -1), keepdims=True))[1]
+    return np.ldexp(costs, -exponents)
