@@ -200,7 +200,7 @@ def _read(estimator, call):
     settings = estimator._fit_settings(call.fit_params)
     check_values(estimator, {**estimator.get_params(deep=False), **settings})
     estimator._check_routing()
-    rng = Generators(*spawn_generators(estimator.random_state, len(Generators._fields)))
+    rng = Generators(*spawn_generators(estimator.random_state, 5))
     X, y, weight = check_rows(estimator, call.X, call.y, call.sample_weight, call.classes, call.goes_on, call.is_chunk)
     if not call.goes_on:
         estimator._describe(call.X, call.y, X.shape)
