@@ -185,7 +185,7 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.fixture
 def trained(monkeypatch):
     """What `train` was given, fit by fit: rows, how to train, and the rows held out."""
-    import skimbalance.classifier as room
+    import skimbalance.fitting as room
 
     calls, train = [], room.train
 

@@ -200,8 +200,9 @@ def test_layers_inside_layers_are_found_once():
 
 
 @pytest.mark.parametrize("optimizer", [
-    keras.optimizers.SGD(0.1, momentum=0.5), keras.optimizers.AdamW(0.1, weight_decay=0.2), keras.optimizers.Lion(0.1),
-    keras.optimizers.Adam(0.1, clipnorm=0.5), keras.optimizers.Adam(0.1, use_ema=True),
+    keras.optimizers.SGD(0.1, momentum=0.5), keras.optimizers.AdamW(0.1, weight_decay=0.2),
+    keras.optimizers.Adam(0.1, clipnorm=0.5), keras.optimizers.Adam(0.1, use_ema=True), keras.optimizers.Nadam(0.1),
+    *(of(0.1, weight_decay=0.1) for of in optimizers._PLAIN),
 ], ids=lambda optimizer: optimizer.name)  # fmt: skip
 def test_steps_are_those_of_keras(optimizer):
     ends = []

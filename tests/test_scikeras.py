@@ -248,7 +248,7 @@ def test_build_fn_is_model(rare):
 
 # --- callbacks ---
 
-WAYS = pytest.mark.parametrize("way", [{}, {"run_eagerly": True}], ids=["program", "Keras' loop"])
+WAYS = pytest.mark.parametrize("way", [{}, {"run_eagerly": True}], ids=["program", "eagerly"])
 
 
 class Recorder(keras.callbacks.Callback):

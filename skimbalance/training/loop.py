@@ -157,7 +157,12 @@ def _train(network, loss, rows, training, optimizer_state):
 
     with programs.lend(key, build) as program:
         program.load(model, optimizer_state, constant_rate(optimizer), loss)
+        loss_on_outputs = model.loss
         _run_program(program, network, rows, training, log, rates)
+        if program.model is model:  # which callbacks saw, compiled for them
+            model.optimizer = optimizer
+            if training.evaluate is not None:
+                model.compile(optimizer, loss_on_outputs, metrics=training.evaluate.metrics, jit_compile=False)
         return log.history, program.store(model)
 
 

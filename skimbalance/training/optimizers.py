@@ -4,6 +4,12 @@ from skimbalance._keras.startup import keras
 from skimbalance.networks.copying import set_decays
 from skimbalance.networks.schedule import CosineLog
 
+#: Optimizers of which `update_step` is the whole step: that of Nadam, say, is not.
+_PLAIN = tuple(
+    getattr(keras.optimizers, name)
+    for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adamax", "Adagrad", "Adadelta", "Lion", "Ftrl")
+)
+
 
 def schedule_of(optimizer):
     """Return a schedule equal to the one of ours that an optimizer's rate follows from step to step, or None."""
@@ -62,8 +68,7 @@ def apply_gradients(optimizer, gradients, variables, decays):
 
 
 def _only_updates(optimizer):
-    """Whether a step of an optimizer of Keras updates variables by gradients as they are, and does nothing else."""
+    """Whether all that a step of an optimizer does is to update variables by gradients as they are."""
     names = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "loss_scale_factor", "gradient_accumulation_steps")
-    is_kerass = type(optimizer).__module__.partition(".")[0] == "keras"
-    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    return is_kerass and not scales and not any(getattr(optimizer, name, True) for name in names)
+    is_plain = type(optimizer) in _PLAIN
+    return is_plain and not any(getattr(optimizer, name, True) for name in names)
