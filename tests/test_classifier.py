@@ -688,7 +688,7 @@ def test_partial_fit_over_chunks(rare):
     np.testing.assert_array_equal(clf.classes_, ["no", "yes"])
     np.testing.assert_array_equal(clf.class_count_, [360, 40])
     assert clf.current_epoch == 4
-    with pytest.raises(ValueError, match="differ from those of the first call"):
+    with pytest.raises(ValueError, match="differs from the classes of the first call"):
         clf.partial_fit(X, y, classes=["no", "maybe"])
     with pytest.raises(TypeError, match="one epoch"):
         clf.partial_fit(X, y, epochs=3)
@@ -744,7 +744,7 @@ def test_progress_is_shown_when_asked_for(rare, capsys):
     assert capsys.readouterr().out == ""
     quick(epochs=2, verbose=2).fit(*rare)
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "4 columns: 4 numbers"
+    assert said[0] == "4 columns: 4 numeric"
     assert said[2].startswith("Epoch 2/2 - loss: ")
     quick(epochs=2, verbose=1).fit(*rare)
     assert "2/2" in capsys.readouterr().out
@@ -776,7 +776,7 @@ def test_the_bar_says_at_once_and_all_along_what_is_being_done(rare, monkeypatch
     network = {"model__n_members": 2, "model__hidden_layer_sizes": (9,), "epochs": 3, "ensemble": "forest"}
     clf = ImbalancedKerasClassifier(early_stopping="loss", random_state=0, verbose=1, **network).fit(*rare)
     shown = sys.stdout.getvalue()
-    assert shown.index("4 numbers") < shown.index("0/3") < shown.index("compiling") < shown.index("1/3")
+    assert shown.index("4 numeric") < shown.index("0/3") < shown.index("compiling") < shown.index("1/3")
     assert shown.count("scoring") == len(clf.history_["loss"])
     assert [line.split(" ")[0] for line in shown.splitlines()[-2:]] == ["Growing", "Kept"]
     for what in (" compiling", " scoring"):  # taken back before the bar is drawn anew
