@@ -156,7 +156,7 @@ def test_ever_new_architectures_level_off(model, monkeypatch):
     monkeypatch.setattr(compiled, "new_session", recording)
     X, y = table()
     kept = []
-    for width in range(3, 8):
+    for width in range(3, 7):
         clf = ImbalancedKerasClassifier(
             model, epochs=1, model__hidden_layer_sizes=(width,), early_stopping=False, ensemble=None
         )
