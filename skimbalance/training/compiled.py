@@ -71,16 +71,10 @@ class InSession:
         start_sessions()
         compiled = tf.function(lambda *arguments: function(*arguments), autograph=False, jit_compile=xla)
         traced = compiled.get_concrete_function(*specs)
-        held = {id(variable.value.handle) for variable in variables}
-        if any(of.dtype == tf.resource and id(of) not in held for of in traced.captured_inputs):
-            raise LookupError("The function uses what no session holds.")
         with tf.Graph().as_default() as graph:
             copies = [self._add(traced, [variable.value for variable in variables], name) for name in range(n_copies)]
-        self._inputs, self._results, self._slots, self._given, self._assignments, self._values = (
-            list(parts) for parts in zip(*copies, strict=True)
-        )
-        with graph.as_default():
-            self._write = tf.group(*tf.nest.flatten(self._assignments))
+            self._inputs, self._results, self._given, assignments, self._values = map(list, zip(*copies, strict=True))
+            self._write = tf.group(*_flat(assignments))
         self._session = new_session(graph)
         # A single function of XLA runs in the caller's own thread.
         alone = xla and n_copies == 1
@@ -88,7 +82,7 @@ class InSession:
 
     @staticmethod
     def _add(traced, variables, name):
-        """Add a copy of a traced function to the graph; return its arguments, result, and variables."""
+        """Add a copy of a function to the graph; return its arguments and result, and what sets and reads its state."""
         slots = [
             tf.raw_ops.VarHandleOp(dtype=v.dtype, shape=v.shape, shared_name=f"{name}/{i}")
             for i, v in enumerate(variables)
@@ -99,14 +93,15 @@ class InSession:
         ]
         values = [tf.raw_ops.ReadVariableOp(resource=s, dtype=v.dtype) for s, v in zip(slots, variables, strict=True)]
         places = {id(v.handle): slot for v, slot in zip(variables, slots, strict=True)}
-        captured = [places.get(id(of), of) for of in traced.captured_inputs]
-        captured = [tf.constant(of.numpy()) if tf.is_tensor(of) and hasattr(of, "numpy") else of for of in captured]
+        if any(of.dtype == tf.resource and id(of) not in places for of in traced.captured_inputs):
+            raise LookupError("The function uses what no session holds.")
+        captured = [places[id(of)] if id(of) in places else tf.constant(of.numpy()) for of in traced.captured_inputs]
         arguments = traced.inputs[: len(traced.inputs) - len(captured)]
         inputs = [tf.compat.v1.placeholder(argument.dtype, argument.shape) for argument in arguments]
         result = tf.raw_ops.StatefulPartitionedCall(
             args=[*inputs, *captured], Tout=[traced.outputs[0].dtype], f=traced
         )[0]
-        return inputs, result, slots, given, assignments, values
+        return inputs, result, given, assignments, values
 
     def write(self, values):
         """Set the variables of each copy: a list of arrays for each."""

@@ -1,7 +1,7 @@
 """Copy an optimizer, apply its steps and read its learning rate."""
 
 from skimbalance._keras.startup import keras
-from skimbalance.networks.copying import set_decays
+from skimbalance.networks.copying import copy_optimizer, set_decays
 from skimbalance.networks.schedule import CosineLog
 
 #: Optimizers of which `update_step` is the whole step: that of Nadam, say, is not.
@@ -33,15 +33,13 @@ def constant_rate(optimizer):
 
 def with_constant_rate(optimizer):
     """Return a fresh optimizer of the same settings, its rate a number where it follows a schedule of ours."""
-    config, schedule = optimizer.get_config(), schedule_of(optimizer)
-    if schedule is not None:
-        config["learning_rate"] = schedule.learning_rate
-    return type(optimizer).from_config(config)
+    schedule = schedule_of(optimizer)
+    return copy_optimizer(optimizer, **({} if schedule is None else {"learning_rate": schedule.learning_rate}))
 
 
 def fresh_copy(optimizer, variables, decays):
     """Return a new optimizer with the same settings, built on variables; `decays` marks those with weight decay."""
-    copy = set_decays(type(optimizer).from_config(optimizer.get_config()), variables, decays)
+    copy = set_decays(copy_optimizer(optimizer), variables, decays)
     copy.build(variables)
     return copy
 

@@ -83,7 +83,7 @@ class Program:
         write(self.optimizer.variables, optimizer_state or self._fresh_optimizer)
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
-        self._hyperparameters = [tf.constant(getattr(loss, name), tf.float32) for name in loss.hyperparameters]
+        self._hyperparameters = [np.asarray(getattr(loss, name), np.float32) for name in loss.hyperparameters]
         self._is_ahead, self._is_behind = False, True
 
     def finish(self):
