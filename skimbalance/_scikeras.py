@@ -4,8 +4,6 @@ Line numbers are those of scikeras/wrappers.py 0.13.0, whose last commit is of A
 """
 
 import inspect
-import re
-import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -17,6 +15,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder
 
 from skimbalance._keras.startup import keras
+from skimbalance._routing import PREFIXES, class_of_name, flatten, is_routed, named_metrics, reachable, reaches_nothing
+from skimbalance._warnings import warn
 from skimbalance.networks.copying import copy_optimizer
 
 if "__sklearn_tags__" not in vars(BaseWrapper):
@@ -58,7 +58,6 @@ _UNUSED = {
     "target_encoder": "encode y before fit, where labels of any kind are taken as they are",
     "scorer": "override score, or name a score where it is asked for (scoring=)",
 }
-_PREFIXES = ("model", "optimizer", "loss", "metrics", "callbacks", "fit", "predict", "compile", "strategy")
 
 
 class _ClassifierMixinFirst(type):
@@ -115,7 +114,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
                 names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
                 if not any(p.kind is p.VAR_KEYWORD for p in parameters):
                     break
-        return sorted(name for name in names if not _is_routed(name))
+        return sorted(name for name in names if not is_routed(name))
 
     def _assign(self, parameters, others):
         """Assign the constructor's parameters, its ``locals()``, and its other keywords.
@@ -133,9 +132,9 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         if "build_fn" in others:
             self.build_fn = others["build_fn"]
         for name in others:
-            if not (_is_routed(name) or name == "build_fn" or name in known or self._builder_takes(name)):
+            if not (is_routed(name) or name == "build_fn" or name in known or self._builder_takes(name)):
                 raise error(sentence(name) + self._nearest(name) + then)
-        arguments = {*known, *(name for name in others if not _is_routed(name))}
+        arguments = {*known, *(name for name in others if not is_routed(name))}
         if arguments:
             self._arguments = tuple(sorted(arguments))
         vars(self).update(others)
@@ -166,7 +165,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _routed(self, prefix=None):
         """Return the routed parameters, or those of one prefix with the prefix removed."""
-        names = [name for name in vars(self) if _is_routed(name)]
+        names = [name for name in vars(self) if is_routed(name)]
         if prefix is None:
             return {name: vars(self)[name] for name in names}
         return route_params({n: vars(self)[n] for n in names}, destination=prefix, pass_filter=set())
@@ -215,7 +214,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         super(BaseWrapper, self).set_params(**{n: v for n, v in params.items() if n not in others})
         self._assign_others(
             others, ValueError, lambda name: f"Invalid parameter {name!r} for estimator {type(self).__name__}.",
-            f" Valid parameters are: {names}, and routed ones ({', '.join(p + '__*' for p in _PREFIXES)}).",
+            f" Valid parameters are: {names}, and routed ones ({', '.join(p + '__*' for p in PREFIXES)}).",
         )  # fmt: skip
         return self
 
@@ -284,19 +283,19 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         for prefix, names in (("fit", _FIT_NAMES), ("predict", _PREDICT_NAMES), ("compile", _COMPILE_NAMES)):
             for name in self._routed(prefix):
                 if name.partition("__")[0] not in names:
-                    raise _reaches_nothing(f"{prefix}__{name}", sorted(names), _DONE_OTHERWISE.get(name))
+                    raise reaches_nothing(f"{prefix}__{name}", sorted(names), _DONE_OTHERWISE.get(name))
         for prefix in ("optimizer", "loss", "metrics", "callbacks"):
             target = {
                 "optimizer": self._optimizer_class, "loss": self._loss_class,
                 "metrics": self._metric_classes, "callbacks": lambda: self.callbacks,
             }[prefix]()  # fmt: skip
             for name in self._routed(prefix):
-                allowed = _reachable(target, name.split("__"))
+                allowed = reachable(target, name.split("__"))
                 if allowed is not True:
                     what = None
                     if target is not None and not allowed:
                         what = f"{target!r} does not accept parameters because it's not a class"
-                    raise _reaches_nothing(f"{prefix}__{name}", allowed, what)
+                    raise reaches_nothing(f"{prefix}__{name}", allowed, what)
 
     def _optimizer_class(self):
         """Return the class of the optimizer, or what the user gave if it is not a name."""
@@ -305,7 +304,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             return keras.optimizers.Adam
         if not isinstance(optimizer, str):
             return optimizer
-        return _class_of_name(optimizer, keras.optimizers, keras.optimizers.Optimizer)
+        return class_of_name(optimizer, keras.optimizers, keras.optimizers.Optimizer)
 
     def _new_optimizer(self, recipe=None):
         """Build a fresh optimizer; the user's own instance stays as it is (upstream, the second fit fails on it).
@@ -322,7 +321,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     def _loss_class(self):
         """Return the class of a loss given by name, so that it takes parameters (line 377 finds functions)."""
         loss = self._setting("loss", "compile")
-        return _class_of_name(loss, keras.losses, keras.losses.Loss) if isinstance(loss, str) else loss
+        return class_of_name(loss, keras.losses, keras.losses.Loss) if isinstance(loss, str) else loss
 
     def _new_loss(self):
         """Build the user's loss, or return None."""
@@ -334,7 +333,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
         def find(metric):
             if isinstance(metric, str) and metric not in ("acc", "accuracy", "ce", "crossentropy"):
-                return _class_of_name(metric, keras.metrics, keras.metrics.Metric)
+                return class_of_name(metric, keras.metrics, keras.metrics.Metric)
             if isinstance(metric, list | tuple):
                 return [find(part) for part in metric]
             return {key: find(part) for key, part in metric.items()} if isinstance(metric, Mapping) else metric
@@ -352,7 +351,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         callbacks = []
         for given in (self.callbacks, vars(self).get(f"{destination}__callbacks"), given_in_call):
             settings = self._routed("callbacks") if given is self.callbacks else {}
-            callbacks += _flatten(unflatten_params(given, settings)) if given is not None else []
+            callbacks += flatten(unflatten_params(given, settings)) if given is not None else []
         for callback in callbacks:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise TypeError(
@@ -382,11 +381,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         """Call the builder with the arguments that it names."""
         builder = self._builder(named)
         if vars(self).get("build_fn") is not None:
-            warnings.warn(
-                "``build_fn`` will be renamed to ``model`` in a future release, as SciKeras has it; pass model=.",
-                UserWarning,
-                stacklevel=8,
-            )
+            warn("``build_fn`` will be renamed to ``model`` in a future release, as SciKeras has it; pass model=.")
         if isinstance(builder, keras.Model):
             if self._routed("model"):
                 name = next(iter(self._routed("model")))
@@ -407,7 +402,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         for name in [*self._routed("model"), *unrouted]:
             if name not in parameters and not takes_any:
                 allowed = [n for n in parameters if n not in ("meta", "compile_kwargs", "params")]
-                raise _reaches_nothing(f"model__{name}", allowed)
+                raise reaches_nothing(f"model__{name}", allowed)
         arguments = {**unrouted, **self._routed("model")}
         offered = {
             "meta": lambda: meta,
@@ -432,99 +427,3 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             or None,
             "run_eagerly": self._setting("run_eagerly", "compile"),
         }
-
-
-def named_metrics(metrics):
-    """Return metrics under names that do not change from one fit to the next.
-
-    Keras numbers the names of equal metrics over the whole process (auc, auc_1, ...).
-
-    Parameters
-    ----------
-    metrics : list or dict of str, callable or keras.metrics.Metric
-        Metrics, possibly in lists of their own.
-
-    Returns
-    -------
-    dict of str to str, callable or tuple of (class, dict)
-        Names and functions as they are, metrics as their class and configuration.
-    """
-    named = {}
-    for metric in _flatten(metrics):
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if isinstance(metric, keras.metrics.Metric):
-            default, name = _snake_case(type(metric).__name__), metric.name
-            if name.startswith(default) and name[len(default) :].lstrip("_").isdigit():
-                name = default
-            metric = type(metric), {**metric.get_config(), "name": name}
-        taken = sum(other.rstrip("_0123456789") == name.rstrip("_0123456789") for other in named)
-        named[f"{name}_{taken}" if name in named else name] = metric
-    return named
-
-
-def _is_routed(name):
-    """Whether a name is of the form ``prefix__rest``."""
-    prefix, separator, rest = name.partition("__")
-    return bool(separator and rest) and prefix in _PREFIXES
-
-
-def _reaches_nothing(name, allowed, instead=None):
-    """Return the error for a routed parameter without a target."""
-    prefix, _, rest = name.partition("__")
-    near = get_close_matches(rest, allowed, n=1, cutoff=0.5)
-    hint = f" Did you mean {prefix + '__' + near[0]!r}?" if near else ""
-    hint = f" {instead[0].upper()}{instead[1:]}." if instead else hint
-    return UnreachableParameterError(
-        f"The parameter {name!r} reaches nothing; {prefix}__* takes {list(allowed) or 'nothing'}.{hint}"
-    )
-
-
-class UnreachableParameterError(ValueError, TypeError):
-    """A routed parameter that nothing takes: a ValueError, as in scikit-learn, and a TypeError, as in SciKeras."""
-
-
-def _reachable(target, path):
-    """Return True if a routed name finds a parameter below `target`, else the names it could have had."""
-    if isinstance(target, Mapping | list | tuple):
-        parts = target if isinstance(target, Mapping) else {str(i): part for i, part in enumerate(target)}
-        if path[0] in parts:
-            return _reachable(parts[path[0]], path[1:]) if path[1:] else list(parts)
-        found = [_reachable(part, path) for part in parts.values()]
-        return next((names for names in found if names is not True), True if found else list(parts))
-    if isinstance(target, keras.optimizers.Optimizer):
-        target = type(target)
-    if not isinstance(target, type):
-        return []
-    parameters = {}
-    if issubclass(target, keras.callbacks.Callback):
-        taken = {p.kind for p in inspect.signature(target).parameters.values()}
-        if inspect.Parameter.VAR_KEYWORD in taken:
-            return True
-    for parent in target.__mro__:
-        parameters |= dict(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else {}
-    names = [n for n, p in parameters.items() if n != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return True if path[0] in names or path[0].isdigit() else names
-
-
-def _class_of_name(name, module, base):
-    """Return the class that a name means in Keras ("AUC", "binary_crossentropy"), or what Keras finds for it."""
-    for found in vars(module).values():
-        if isinstance(found, type) and issubclass(found, base):
-            snake = _snake_case(found.__name__)
-            if name in (found.__name__, snake, snake.replace("_", "")):
-                return found
-    return module.get(name)
-
-
-def _snake_case(name):
-    """Return the name that Keras gives an object of a class: BinaryAccuracy -> binary_accuracy."""
-    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()
-
-
-def _flatten(given):
-    """Return an object, or nested lists and dicts of them, as one list."""
-    if isinstance(given, Mapping):
-        given = list(given.values())
-    if not isinstance(given, list | tuple):
-        return [given]
-    return [one for part in given for one in _flatten(part)]

@@ -1,6 +1,5 @@
 """What do the parameters make? A strategy, a plan of held-out rows, a network, its loss and optimizer."""
 
-import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy as np
 from skimbalance._keras.keras_internals import decays_of, metrics_of
 from skimbalance._keras.packing import packed, unpacked
 from skimbalance._keras.startup import keep_python_random, keras
-from skimbalance._scikeras import named_metrics
+from skimbalance._routing import named_metrics
+from skimbalance._warnings import warn
 from skimbalance.data.holdout import Reservoir, plan_hold_out
 from skimbalance.data.validation import check_class_weight
 from skimbalance.networks.builders import NETWORKS, realmlp
@@ -103,6 +103,9 @@ class TrainingState:
         Metrics to log, by their names.
     metrics : list of MetricOnOutputs
         The same, as the network is compiled with them; made anew when a pickle is loaded.
+    optimizer_parameters : tuple or None
+        Parameters from which `asked_optimizer` was read; a pickle does not hold them. While they stay the same, no
+        optimizer is built to compare settings: each one that Keras builds leaves 35 kB behind.
     """
 
     came_with: CameWith | None = None
@@ -113,10 +116,11 @@ class TrainingState:
     n_steps: int = 0
     asked_metrics: dict = field(default_factory=dict)
     metrics: list | None = None
+    optimizer_parameters: tuple | None = None
 
     def __getstate__(self):
-        """Return the state for pickling, Keras' objects in plain parts, metrics left out."""
-        return packed({**vars(self), "metrics": None})
+        """Return the state for pickling, Keras' objects in plain parts, what can be made anew left out."""
+        return packed({**vars(self), "metrics": None, "optimizer_parameters": None})
 
     def __setstate__(self, state):
         """Restore the state."""
@@ -236,12 +240,10 @@ def _new_model(estimator, applied):
     with keep_python_random():
         model = estimator._build_model(NETWORKS, meta)
         if Members(model).are_layers and new_recipe(estimator) == Recipe():
-            warnings.warn(
+            warn(
                 f"model={users!r} returns a network of members, but does not say how it is "
                 "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
-                "function.",
-                UserWarning,
-                stacklevel=7,
+                "function."
             )
         came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
         optimizer = _first_optimizer(estimator, model)
@@ -279,10 +281,15 @@ def optimizer_to_go_on(estimator, before, recipe, state):
     Where the parameters ask for another one than before, it is new, and goes on from the state of the one `before` if
     it differs in nothing but its rate.
     """
-    asked = _settings_of(estimator._new_optimizer(recipe))
-    if state.asked_optimizer is None or state.asked_optimizer == asked:
+    given = estimator._optimizer_class()
+    given = _settings_of(given) if isinstance(given, keras.optimizers.Optimizer) else given
+    parameters = given, estimator._routed("optimizer"), recipe
+    if state.asked_optimizer is None or are_equal(parameters, state.optimizer_parameters):
         return before, state
     optimizer = estimator._new_optimizer(recipe)
+    asked, state = _settings_of(optimizer), replace(state, optimizer_parameters=parameters)
+    if state.asked_optimizer == asked:
+        return before, state
     alike = [(of, {**settings, "learning_rate": None}) for of, settings in (state.asked_optimizer, asked)]
     keeps = alike[0] == alike[1] and (constant_rate(optimizer) is None) == (constant_rate(before) is None)
     return optimizer, replace(state, asked_optimizer=asked, optimizer_state=state.optimizer_state if keeps else None)

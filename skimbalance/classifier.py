@@ -1,6 +1,6 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -12,8 +12,9 @@ from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
 from skimbalance._scikeras import SciKerasClassifier
+from skimbalance.call import CHUNK, Before, Call
 from skimbalance.data.validation import check_features, check_prior, check_values
-from skimbalance.fitting import Call, fit, initialize
+from skimbalance.fitting import fit, initialize
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
@@ -329,11 +330,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         RuntimeError
             In a process forked after TensorFlow had run, or in the scope of a ``tf.distribute`` strategy.
         """
-        goes_on = self.warm_start and self.initialized_
-        call = Call(X, y, sample_weight, fit_params, goes_on, validation_data=validation_data)
-        with self._all_or_nothing(goes_on) as draft:
-            draft._keep(fit(draft, call))
-        return self
+        before = self._before() if self.warm_start else None
+        return self._run(fit, Call(X, y, sample_weight, fit_params, before=before, validation_data=validation_data))
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
         """Train for one more epoch on a chunk of rows.
@@ -381,11 +379,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
-        goes_on = self.initialized_
-        call = Call(X, y, sample_weight, {**fit_params, "epochs": 1}, goes_on, is_chunk=True, classes=classes)
-        with self._all_or_nothing(goes_on) as draft:
-            draft._keep(fit(draft, call))
-        return self
+        fit_params["epochs"] = 1
+        return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes))
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.
@@ -402,9 +397,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self : ImbalancedKerasClassifier
             Estimator with an untrained network, or with the weights of the network passed as ``model``.
         """
-        with self._all_or_nothing() as draft:
-            draft._keep(initialize(draft, Call(X, y, None, {})))
-        return self
+        return self._run(initialize, Call(X, y, None, {}))
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities in the population that `target_prior` names: that of y, by default.
@@ -563,16 +556,20 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             )
         return threshold
 
-    @contextmanager
-    def _all_or_nothing(self, goes_on=False):
-        """Hand out a draft of this estimator, and become it; if that fails or is interrupted, nothing has changed."""
+    def _before(self):
+        """Return what the last call left; None before a first fit."""
+        return Before(self._fitted, self._training) if self.initialized_ else None
+
+    def _run(self, step, call):
+        """Run `fit` or `initialize` on a draft of this estimator, and become it; a failure changes nothing."""
         start(builds=True)
         draft = object.__new__(type(self))
-        vars(draft).update(vars(self) if goes_on else self._unfitted())
-        with unchanged_on_failure(self.model_) if goes_on else nullcontext():
-            yield draft
+        vars(draft).update(self._unfitted() if call.before is None else vars(self))
+        with nullcontext() if call.before is None else unchanged_on_failure(self.model_):
+            draft._keep(step(draft, call))
         vars(self).clear()
         vars(self).update(vars(draft))
+        return self
 
     def _unfitted(self):
         """Return the attributes without those of an earlier fit."""

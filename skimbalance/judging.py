@@ -1,10 +1,10 @@
 """What do rows that training has not seen say? Of calibration, of the base models beside it, and of the threshold."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skimbalance._warnings import warn
 from skimbalance.data.holdout import ENOUGH, at_prior, hold_out_sets, holds_enough
 from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
 from skimbalance.probability.prior import shift_prior
@@ -47,12 +47,10 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
     missing = np.setdiff1d(np.arange(len(classes)), y)
     if not is_asked and (len(missing) or not holds_enough(y, 1.0)):
         if needs:
-            warnings.warn(
+            warn(
                 f"The optimum of the loss {named(posterior.loss)} is no probability, and too few rows are held out to "
                 "calibrate it: predict_proba orders rows, but its numbers are none to rely on; hold out five rows or "
-                "more outside the largest class (validation_split), or take another loss.",
-                UserWarning,
-                stacklevel=5,
+                "more outside the largest class (validation_split), or take another loss."
             )
         return posterior
     if held_out is None or not (is_asked or is_rough or needs):
@@ -65,13 +63,11 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
         )
     counts = np.bincount(y)
     if counts.min() < ENOUGH:
-        warnings.warn(
+        warn(
             f"The calibrator has {len(y)} held-out rows, {counts.min()} of them of class "
             f"{classes.tolist()[counts.argmin()]!r}, which is too few to tell how sure the network may be: "
             f"hold out {ENOUGH} or more of each class (by validation_split, or from more rows), or set "
-            "calibration=None.",
-            UserWarning,
-            stacklevel=5,
+            "calibration=None."
         )
     weight, logits = at_prior(y, held_out.sample_weight, posterior.data_prior), predict_logits(network, held_out.X)
     by_link = None if needs or is_rough else posterior.at(posterior.data_prior, logits)

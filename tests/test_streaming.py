@@ -154,3 +154,21 @@ def test_a_chunk_that_is_interrupted_was_never_there(model):
     for now, expected in zip(says(clf), says(straight), strict=True):
         np.testing.assert_array_equal(now, expected)
     assert clf.columns_.late_gaps == [2]
+
+
+@pytest.mark.parametrize("model", [None, "mlp"])
+def test_chunks_build_an_optimizer_only_where_its_parameters_change(model, rare, monkeypatch):
+    X, y = rare
+    built, build = [], keras.optimizers.Optimizer.__init__
+    optimizer = keras.optimizers.SGD(0.01)
+    clf = ImbalancedKerasClassifier(model, optimizer=optimizer, random_state=0).partial_fit(X, y).partial_fit(X, y)
+    monkeypatch.setattr(
+        keras.optimizers.Optimizer, "__init__", lambda self, *args, **kw: (built.append(1), build(self, *args, **kw))[1]
+    )
+    clf.partial_fit(X, y)
+    assert not built
+    optimizer.learning_rate = 1e-9
+    before = np.concatenate([w.ravel() for w in clf.model_.get_weights()])
+    clf.partial_fit(X, y)
+    assert built
+    np.testing.assert_allclose(np.concatenate([w.ravel() for w in clf.model_.get_weights()]), before, atol=1e-6)

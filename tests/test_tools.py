@@ -102,7 +102,7 @@ def test_grid_over_names_with_flat_and_nested_parameters(rare):
 
 def test_a_grid_says_once_which_parameters_a_strategy_ignores(small_table, monkeypatch):
     """As a fresh process shows it; ``strategy_`` tells what ``best_params_`` does not."""
-    monkeypatch.setattr("skimbalance.strategies.once._said", set())
+    monkeypatch.setattr("skimbalance._warnings._said", set())
     grid = {"strategy": ["class_weight", "focal", ["none"]], "gamma": [1.0, 2.0], "alpha": [None, 0.3]}
     clf, y = small(epochs=1), small_table[1]
     with warnings.catch_warnings(record=True) as caught:
@@ -123,7 +123,7 @@ def test_a_grid_says_once_which_parameters_a_strategy_ignores(small_table, monke
 
 
 def test_a_grid_says_once_that_a_pair_of_remedies_moves_the_prior_twice(small_table, monkeypatch):
-    monkeypatch.setattr("skimbalance.strategies.once._said", set())
+    monkeypatch.setattr("skimbalance._warnings._said", set())
     pairs = [["class_weight", "logit_adjustment"], ["balanced_batches", "class_weight"]]
     clf = small(epochs=1, strategy=pairs[0])
     with warnings.catch_warnings(record=True) as caught:

@@ -1,10 +1,10 @@
 """Describe the columns of a table that arrives in chunks; later categories get a code of their own, up to a limit."""
 
 import copy
-import warnings
 
 import numpy as np
 
+from skimbalance._warnings import warn
 from skimbalance.data.reading import order_of
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, MOST_ONE_HOT, Columns
 
@@ -122,13 +122,11 @@ class GrowingColumns(Columns):
         self._candidates[j], self._had_others[j] = _most_frequent(rest), self._had_others[j] or bool(rest)
         if not self._are_full[j] and any(level not in self._codes[j] for level in without):
             self._are_full[j] = True
-            warnings.warn(
+            warn(
                 f"Column {self.names[j]!r} has room for {self.room[j]} categories (twice those of the first chunk, 8 "
                 'to 255), and more have occurred; further ones are read as one rare category ("other"). Start with a '
                 "chunk that holds more of them, or encode the column first, for example with "
-                "sklearn.preprocessing.TargetEncoder.",
-                UserWarning,
-                stacklevel=6,
+                "sklearn.preprocessing.TargetEncoder."
             )
 
     def _settle_gaps(self, counts):
@@ -139,14 +137,12 @@ class GrowingColumns(Columns):
         self.late_gaps += found[:left]
         if found[left:] and not self._is_full_of_gaps:
             self._is_full_of_gaps = True
-            warnings.warn(
+            warn(
                 f"Column {self.names[found[left]]!r} has missing values, but had none in the first chunk, and the "
                 f"{_ROOM_FOR_GAPS} missing-value indicators for such columns are in use: its missing values, and those "
                 "of further columns, are replaced by the median of the rows so far. Start with a chunk that has such "
                 "missing values, or impute them first, for example with "
-                "sklearn.impute.SimpleImputer(add_indicator=True).",
-                UserWarning,
-                stacklevel=6,
+                "sklearn.impute.SimpleImputer(add_indicator=True)."
             )
 
 

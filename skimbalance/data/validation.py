@@ -35,11 +35,12 @@ def spawn_generators(random_state, n):
     return [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n)]
 
 
-def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
+def check_rows(estimator, X, y, sample_weight, classes, kind, is_first):
     """Return the rows, class indices and weights to train on; set the estimator's attributes that describe them.
 
     Rows of weight zero are dropped. ``classes_``, ``n_classes_``, ``n_features_in_``, ``feature_names_in_`` and
-    ``columns_`` are set on the estimator, or checked if training continues; in ``partial_fit``, ``columns_`` grows.
+    ``columns_``, of the class `kind`, are set on the estimator; unless the call is the first, they are checked, and
+    growing columns of a further chunk grow.
 
     Returns
     -------
@@ -51,11 +52,11 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
     y, n_columns = _from_one_hot(y)
     classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
     _refuse_other_labels(y)
-    if goes_on:
+    if not is_first:
         _refuse_other_categories(estimator)
     given, before = X, getattr(estimator, "columns_", None)
-    grows = partial and (not goes_on or isinstance(before, GrowingColumns))
-    X, y = _as_table(estimator, X, y=y, reset=not goes_on, grows=grows)
+    how = {"y": y, "reset": is_first, "kind": kind}
+    X, y = _as_table(estimator, X, **how)
     check_classification_targets(y)
     if sample_weight is not None:
         if not np.any(np.asarray(sample_weight)):
@@ -67,10 +68,10 @@ def check_rows(estimator, X, y, sample_weight, classes, goes_on, partial=False):
         if not sample_weight.all():
             shown = sample_weight > 0
             X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
-            if (not goes_on or grows) and estimator.columns_.follow_from_rows:
+            if estimator.columns_ is not before and estimator.columns_.follow_from_rows:
                 estimator.columns_, given = before, _safe_indexing(given, np.flatnonzero(shown))
-                X = _as_table(estimator, given, y=y, reset=not goes_on, grows=grows)[0]
-    y = _as_indices(estimator, y, classes, goes_on)
+                X = _as_table(estimator, given, **{**how, "y": y})[0]
+    y = _as_indices(estimator, y, classes, is_first)
     return X, y, sample_weight
 
 
@@ -174,7 +175,7 @@ def check_features(estimator, X):
     return _as_table(estimator, X, reset=False)
 
 
-def _as_table(estimator, X, reset, grows=False, **y):
+def _as_table(estimator, X, reset, kind=Columns, **y):
     """Return X (and y) as one float32 matrix of numbers, codes and NaN; learn its columns, or check them."""
     _refuse_other_tables(X)
     if hasattr(X, "toarray") and np.any(abs(X.tocsr().data) >= 2**24):
@@ -192,9 +193,8 @@ def _as_table(estimator, X, reset, grows=False, **y):
     if reset:
         # A network that is already built may have been adapted to the numbers without an offset.
         shifts, names = not hasattr(estimator.model, "layers"), getattr(estimator, "feature_names_in_", None)
-        kind = GrowingColumns if grows else Columns
         estimator.columns_, table = kind.learn(X, estimator.categorical_features, names, shifts)
-    elif grows:
+    elif issubclass(kind, GrowingColumns) and isinstance(estimator.columns_, GrowingColumns):
         estimator.columns_, table = estimator.columns_.grown(X)
     else:
         table = estimator.columns_.read(X)
@@ -244,10 +244,10 @@ def _as_rows(estimator, table, y=None):
         ) from None
 
 
-def _as_indices(estimator, y, classes, goes_on):
+def _as_indices(estimator, y, classes, is_first):
     """Return class indices of labels; set ``classes_``, or check the labels against it."""
     found = np.unique(y)
-    if not goes_on:
+    if is_first:
         estimator.classes_ = found if classes is None else np.unique(np.asarray(classes))
         estimator.n_classes_ = len(estimator.classes_)
         if estimator.n_classes_ < 2:

@@ -1,11 +1,11 @@
 """Export a fitted classifier to one file that runs without this package."""
 
 import importlib
-import warnings
 from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._warnings import warn
 from skimbalance.deployment.answering import Answering
 from skimbalance.deployment.comparing import compare_file, load_file
 from skimbalance.deployment.graph import Lookup, compare, save, to_litert, trace
@@ -102,11 +102,10 @@ def export(estimator, path, *, format="saved_model", X=None):
         run, given = load_file(format, draft), [made_up] if X is None else [made_up, X]
         written = estimator if steps else classifier
         if not sum(compare_file(run, names, written, answers, rows) for rows in given):
-            warnings.warn(
+            warn(
                 "export could not compare the file with the classifier, which raises for all synthetic rows; pass some "
-                "valid rows: export(..., X=X).",
-                UserWarning, stacklevel=2,
-            )  # fmt: skip
+                "valid rows: export(..., X=X)."
+            )
 
 
 def _write_saved_model(steps, classifier, folder):

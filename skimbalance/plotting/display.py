@@ -1,12 +1,11 @@
 """What all displays share: probabilities, the label they are of, axes and legends."""
 
-import warnings
-
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._nesting import has_strategy, inner_classifier
+from skimbalance._warnings import warn
 from skimbalance.data.numbers_given import as_numbers, check_weights
 from skimbalance.probability.positive import known_positive
 
@@ -111,12 +110,11 @@ def _warn_of_other_shares(clf, positive, is_positive, sample_weight):
     odds = said / (1 - said) * (1 - share) / max(share, 1e-300)
     if 1 / _OTHER_ODDS < odds < _OTHER_ODDS or abs(said - share) < 5 * np.sqrt(said * (1 - said) / n_rows):
         return
-    warnings.warn(
+    warn(
         f"The probabilities of {type(clf).__name__} refer to a population of which {said:.1%} have the label "
         f"{clf.classes_.tolist()[positive]!r}; of these rows, {share:.1%} have. Set target_prior to the shares of the "
-        "rows' population, to compare like with like.",
-        UserWarning, stacklevel=3,
-    )  # fmt: skip
+        "rows' population, to compare like with like."
+    )
 
 
 def as_rows(y_true, y_proba, pos_label, sample_weight):

@@ -7,6 +7,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 
+from skimbalance._warnings import warn_once
 from skimbalance.data.seeding import seed_nested
 from skimbalance.probability.links import Link
 from skimbalance.strategies.applied import AppliedStrategy, apply_strategy, needs_calibration, resamples
@@ -21,7 +22,6 @@ from skimbalance.strategies.keras_loss import KerasLoss, named, wrap_loss
 from skimbalance.strategies.keras_meaning import is_from_keras
 from skimbalance.strategies.ldam import LDAM, LDAMLoss
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, LogitAdjustment
-from skimbalance.strategies.once import warn_once
 from skimbalance.strategies.poly import Poly, PolyLoss
 from skimbalance.strategies.power_weight import PowerWeight
 from skimbalance.strategies.resampling import Resampling
@@ -201,7 +201,7 @@ def _say_ignored(name, value, strategy):
         f"{name}={value!r} is ignored: strategy={strategy!r} has no parameter {name!r}. A search may still list it in "
         "best_params_; the attribute strategy_ of a fitted classifier shows what was applied."
     )
-    warn_once(message, name, strategy, stacklevel=7)
+    warn_once(message, name, strategy)
 
 
 def _refuse_nested(strategy, nested):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skimbalance._warnings import warn_once
 from skimbalance.data.rows import Rows, positions_of, weighted_counts
 from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
-from skimbalance.strategies.once import warn_once
 
 #: Least class share in training that a network can learn.
 _LEAST_SHARE = 1e-30
@@ -171,4 +171,4 @@ def _warn_of_double_correction(moves, applied, shares, given):
             f"strategy={given!r} moves the class prior more than once ({movers}): the network learns the class "
             f"shares {shares}. Remove one of them, or set target_prior, which corrects for the net shift."
         )
-        warn_once(message, movers, given, stacklevel=7)
+        warn_once(message, movers, given)

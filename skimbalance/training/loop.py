@@ -1,6 +1,5 @@
 """Run the epochs of a fit on a compiled program, or by the network's own training step."""
 
-import warnings
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from skimbalance._keras.keras_internals import decays_of, detach, is_epoch_only
 from skimbalance._keras.startup import keep_python_random, keras, start
+from skimbalance._warnings import warn
 from skimbalance.training.architecture import architecture
 from skimbalance.training.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
 from skimbalance.training.cache import programs
@@ -262,11 +262,7 @@ class EpochLog:
             if training.selection is None or not training.selection.has_finite:
                 raise diverged(epoch + 1, f"the training loss is {loss}")
             stops = True
-            warnings.warn(
-                f"Training diverged in epoch {epoch + 1} and was stopped; the best epoch before is kept.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn(f"Training diverged in epoch {epoch + 1} and was stopped; the best epoch before is kept.")
         return {"loss": loss, **scores}, stops
 
     def keep(self, logs):

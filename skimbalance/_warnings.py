@@ -1,11 +1,23 @@
-"""Emit each strategy message once a process, so that a grid search does not repeat it."""
+"""Warn at the line that called this package, however deep inside the reason was found."""
 
+import os
+import sys
 import warnings
+from pathlib import Path
 
+_HERE = f"{Path(__file__).parent}{os.sep}"
 _said = set()
 
 
-def warn_once(message, about, strategy, stacklevel):
+def warn(message):
+    """Emit a UserWarning that names the caller's line: what ``skip_file_prefixes`` does from Python 3.12 on."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def warn_once(message, about, strategy):
     """Warn about a strategy once a process, as a grid search would repeat the warning in every fit.
 
     Python's own registry of warnings is reset whenever filters change, as they do around every fit of a search. If a
@@ -19,8 +31,6 @@ def warn_once(message, about, strategy, stacklevel):
         Topic of the warning; each topic and strategy warn once.
     strategy : None, str, Strategy, sampler, or a list of these
         The ``strategy`` parameter.
-    stacklevel : int
-        Stack level of the warning; 1 is the caller of this function.
     """
     parts = strategy if isinstance(strategy, list | tuple) else [strategy]
     what = (about, *(part if isinstance(part, str) else type(part).__name__ for part in parts))
@@ -29,6 +39,6 @@ def warn_once(message, about, strategy, stacklevel):
         for _, text, category, *_ in warnings.filters
     )
     if is_filtered or what not in _said:
-        warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+        warn(message)
     if not is_filtered:
         _said.add(what)

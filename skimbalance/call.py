@@ -1,0 +1,145 @@
+"""What is one call of fit given? A whole table, or one chunk of many, and what an earlier call left."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from skimbalance.assembly import TrainingState, is_auto, new_selection, plan_chunk, plan_rows
+from skimbalance.data.growing import GrowingColumns
+from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.table import Columns
+from skimbalance.ensemble import resolve_ensemble
+from skimbalance.fitted import Fitted
+
+
+class Before(NamedTuple):
+    """What the call before left, from which a warm start or a later chunk goes on."""
+
+    fitted: Fitted
+    state: TrainingState
+
+
+class WholeTable:
+    """All rows there are: ``fit``."""
+
+    #: Class that describes the columns of the table.
+    columns = Columns
+    #: What layers know of earlier chunks, when a network is built; None where there are no chunks.
+    seen = None
+
+    def count(self, counts, before):
+        """Return the class counts, (n_classes,), that weights and the prior follow."""
+        return counts
+
+    def counts_of_all(self, draft):
+        """Return the counts that a strategy cannot take from the rows it is given, or None."""
+        return
+
+    def settles(self, columns):
+        """Whether the rows of a later call may change how columns are read."""
+        return False
+
+    def base_models(self, draft, recipe):
+        """Return which base models are grown beside the network: settings by name."""
+        return resolve_ensemble(recipe.ensemble if is_auto(draft.ensemble) else draft.ensemble)
+
+    def plan(self, draft, task, before):
+        """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""
+        if task.given is not None:
+            return plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given), None
+        return self._plan(draft, task), None
+
+    def plan_for_calibrator(self, draft, task, plan):
+        """Return the plan where the loss, once known, needs a calibrator."""
+        return plan if plan.held_out() is not None else self._plan(draft, task, calibrates=True)
+
+    def _plan(self, draft, task, calibrates=False):
+        share = task.settings["validation_split"]
+        return plan_rows(draft, task.rows, task.strategy, task.recipe, share, task.rng.split, calibrates)
+
+    def selection(self, draft, task, judged, members):
+        """Return what chooses the epoch that each member keeps, or None."""
+        return new_selection(draft, task.recipe, judged, members, task.positive)
+
+    def first_epoch(self, draft, settings):
+        """Return the number of the first epoch."""
+        return settings["initial_epoch"]
+
+    def steps_before(self, state):
+        """Return how many earlier gradient steps count for schedules of the learning rate."""
+        return 0
+
+
+class Chunk(WholeTable):
+    """One chunk of many: ``partial_fit``."""
+
+    columns, seen = GrowingColumns, {}
+
+    def count(self, counts, before):
+        """Return the class counts, (n_classes,), of all chunks so far."""
+        return counts + before
+
+    def counts_of_all(self, draft):
+        """Return the counts of all chunks so far: a strategy sees the rows of one."""
+        return draft.class_count_
+
+    def settles(self, columns):
+        """Whether the rows of a later call may change how columns are read: not after ``fit``."""
+        return isinstance(columns, GrowingColumns)
+
+    def base_models(self, draft, recipe):
+        """Return none: base models need all rows at once."""
+        return {}
+
+    def plan(self, draft, task, before):
+        """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""
+        share = task.settings["validation_split"] or (task.recipe.hold_out if draft.calibration else 0.0)
+        return plan_chunk(draft, task.rows, None if before is None else before.state.reservoir, share, task.rng.split)
+
+    def plan_for_calibrator(self, draft, task, plan):
+        """Return the plan as it is: a stream holds out what `validation_split` says."""
+        return plan
+
+    def selection(self, draft, task, judged, members):
+        """Return None: each chunk is one epoch."""
+        return
+
+    def first_epoch(self, draft, settings):
+        """Return the number of epochs so far."""
+        return draft.current_epoch
+
+    def steps_before(self, state):
+        """Return how many earlier gradient steps count for schedules of the learning rate."""
+        return state.n_steps
+
+
+WHOLE_TABLE, CHUNK = WholeTable(), Chunk()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What one call of ``fit``, ``partial_fit`` or ``initialize`` is given.
+
+    Attributes
+    ----------
+    X, y, sample_weight : object
+        As the caller gave them.
+    fit_params : dict
+        Settings for this call alone.
+    extent : WholeTable or Chunk
+        Whether the rows are all there are.
+    before : Before or None
+        What it goes on from; None trains from scratch.
+    classes : array-like or None
+        All labels that there will be.
+    validation_data : tuple or None
+        Held-out rows of the caller's own.
+    """
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    fit_params: dict
+    extent: WholeTable = WHOLE_TABLE
+    before: Before | None = None
+    classes: Any = None
+    validation_data: Any = None
