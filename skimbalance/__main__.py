@@ -34,15 +34,15 @@ def _compare(options):
     """Compare strategies on a table; whatever can be refused is, before TensorFlow is imported."""
     if options.out:
         _check_page(options.out, options.file)
-    from skimbalance._cli.question import ask
     from skimbalance._cli.reading import read_table
+    from skimbalance._cli.task import read_task
 
     table, said = read_table(options.file, options.target, options.sep, options.encoding)
-    question = ask(table, options)
-    said += question.said
+    task = read_task(table, options)
+    said += task.said
     for one in said:
         _show(one, sys.stderr)
-    found = _compared(question, options)
+    found = _compared(task, options)
     if found is None:
         return FAILED
     is_written = not options.out or _write(found, said, options)
@@ -54,17 +54,17 @@ def _compare(options):
     return 0 if found.scores_ and is_written else FAILED
 
 
-def _compared(question, options):
+def _compared(task, options):
     """Return the comparison, or None where it failed as a whole, which is said."""
     from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
     strategies = {name: name for name in options.strategies}
-    if len(set(question.y.tolist())) == 2:
+    if len(set(task.y.tolist())) == 2:
         strategies["auto, F1 rule"] = {"strategy": "auto", "decision": "f1"}
     try:
         return compare_strategies(
-            ImbalancedKerasClassifier(options.model, pos_label=question.pos_label), question.X, question.y,
-            strategies=strategies, cv=options.folds, pos_label=question.pos_label, costs=options.costs, random_state=0,
+            ImbalancedKerasClassifier(options.model, pos_label=task.pos_label), task.X, task.y,
+            strategies=strategies, cv=options.folds, pos_label=task.pos_label, costs=options.costs, random_state=0,
         )  # fmt: skip
     except Exception as error:
         _show(f"The comparison failed. {type(error).__name__}: {error}", sys.stderr)

@@ -6,9 +6,9 @@ from pathlib import Path
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._warnings import warn
-from skimbalance.deployment.answering import Answering
 from skimbalance.deployment.comparing import compare_file, load_file
 from skimbalance.deployment.graph import Lookup, compare, save, to_litert, trace
+from skimbalance.deployment.inference import Inference
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.pipelines import Scaling, split
 from skimbalance.deployment.places import mark_folder, replaced
@@ -111,29 +111,29 @@ def export(estimator, path, *, format="saved_model", X=None):
 def _write_saved_model(steps, classifier, folder):
     """Write TensorFlow's SavedModel; return the names of its inputs."""
     lookup = Lookup()
-    answering = Answering(classifier.answers_, "float64", lookup)
-    graph, names = _graph(answering, Scaling(steps))
-    save(graph, answering.answers.network, lookup, folder)
+    inference = Inference(classifier.answers_, "float64", lookup)
+    graph, names = _graph(inference, Scaling(steps))
+    save(graph, inference.answers.network, lookup, folder)
     mark_folder(folder)
     return names
 
 
 def _write_litert(steps, classifier, file):
     """Write a file for LiteRT; return the names of its inputs."""
-    answering = Answering(classifier.answers_, "float32", compare)
-    graph, names = _graph(answering, Scaling(steps))
-    Path(file).write_bytes(to_litert(graph, answering.answers.network))
+    inference = Inference(classifier.answers_, "float32", compare)
+    graph, names = _graph(inference, Scaling(steps))
+    Path(file).write_bytes(to_litert(graph, inference.answers.network))
     return names
 
 
-def _graph(answering, scaling):
+def _graph(inference, scaling):
     """Return the whole way from columns to probabilities and labels, in TensorFlow's names, and these."""
-    inputs = with_plain_names(scaling.inputs(answering))
+    inputs = with_plain_names(scaling.inputs(inference))
 
     def answer(**given):
-        table = scaling([given[one.name] for one in inputs], answering.ops)
-        proba, indices = answering.of_columns(table)
-        return dict(zip(RESULTS, (proba, answering.label(indices)), strict=True))
+        table = scaling([given[one.name] for one in inputs], inference.ops)
+        proba, indices = inference.of_columns(table)
+        return dict(zip(RESULTS, (proba, inference.label(indices)), strict=True))
 
     return trace(answer, {one.name: (one.dtype, one.shape) for one in inputs}), [one.name for one in inputs]
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from skimbalance.deployment.answering import Answering
 from skimbalance.deployment.graph import operations, stand_in, trace
+from skimbalance.deployment.inference import Inference
 from skimbalance.deployment.needed import need
 from skimbalance.deployment.onnx_nodes import Nodes, model_of
 from skimbalance.deployment.onnx_operations import Translation
@@ -70,13 +70,13 @@ class OnnxAnswers:
 
     def __init__(self, answers):
         self._stand_ins = {}
-        self._answering = Answering(answers, "float64", self._look_up, self._sums, self._others)
-        self.labels = self._answering.labels
+        self._inference = Inference(answers, "float64", self._look_up, self._sums, self._others)
+        self.labels = self._inference.labels
 
     @property
     def inputs(self):
         """Inputs of the table, by the names of its columns."""
-        return with_own_names(self._answering.inputs)
+        return with_own_names(self._inference.inputs)
 
     def add_to(self, nodes, label, proba, rows=None, dtype="float32"):
         """Add the nodes; return the inputs of the table.
@@ -92,12 +92,12 @@ class OnnxAnswers:
         dtype : str, default="float32"
             Its type.
         """
-        answering = self._answering
-        inputs = self.inputs if rows is None else [Input(rows, dtype, len(answering.answers.columns.names))]
+        inference = self._inference
+        inputs = self.inputs if rows is None else [Input(rows, dtype, len(inference.answers.columns.names))]
 
         def answer(**given):
-            shown, indices = answering.of_columns([given[name] for name in traced])
-            return dict(zip(RESULTS, (shown, answering.label(indices)), strict=True))
+            shown, indices = inference.of_columns([given[name] for name in traced])
+            return dict(zip(RESULTS, (shown, inference.label(indices)), strict=True))
 
         named = {f"x{j}": one.name for j, one in enumerate(inputs)}
         traced = {plain: (one.dtype, one.shape) for plain, one in zip(named, inputs, strict=True)}

@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import get_tags
 
-from skimbalance.deployment.onnx_levels import encode, impute, indicate, into_bins
+from skimbalance.deployment.onnx_encoders import encode, impute, indicate, into_bins
 from skimbalance.deployment.pipelines import positions
 from skimbalance.deployment.table import is_far
 

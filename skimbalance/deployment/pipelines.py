@@ -68,7 +68,7 @@ class Scaling:
         self._moves = [_center_and_spread(name, step) for name, step in steps]
         self._first = steps[0][1] if steps else None
 
-    def inputs(self, answering):
+    def inputs(self, inference):
         """Return the inputs of the table: those of the columns before the first step.
 
         Raises
@@ -76,21 +76,21 @@ class Scaling:
         ValueError
             If the graph could not tell the values of a column apart, or if the classifier is given categories.
         """
-        own = answering.inputs  # refuses what the classifier could not be given
+        own = inference.inputs  # refuses what the classifier could not be given
         if self._first is None:
             return own
-        columns = answering.answers.columns
+        columns = inference.answers.columns
         if "category" in columns.kinds:
             raise ValueError(
                 f"The pipeline scales categories in {columns.where(columns.are_codes)}, which cannot be exported; fit "
                 "the classifier on the raw table: it scales numbers and encodes categories itself."
             )
-        if answering.floatx == "float32":
+        if inference.floatx == "float32":
             self._refuse_far()
         names = getattr(self._first, "feature_names_in_", None)
         if names is None:
-            return [Input("X", answering.floatx, self._first.n_features_in_)]
-        return [Input(name, answering.floatx) for name in names]
+            return [Input("X", inference.floatx, self._first.n_features_in_)]
+        return [Input(name, inference.floatx) for name in names]
 
     def _refuse_far(self):
         """Refuse columns that scaling in single precision would spoil."""

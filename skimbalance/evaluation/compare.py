@@ -9,12 +9,12 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import indexable
 
 from skimbalance._nesting import prefix_of_classifier, renumbers_labels
-from skimbalance.data.numbers_given import check_share, check_weights
+from skimbalance.data.numeric_input import check_share, check_weights
 from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
-from skimbalance.evaluation.words import INTERRUPTED
+from skimbalance.evaluation.summary import INTERRUPTED
 from skimbalance.probability.decision import cost_matrix
 from skimbalance.probability.positive import known_positive
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skimbalance.data.numbers_given import check_size
+from skimbalance.data.numeric_input import check_size
 from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.significance import corrected_interval, probabilities
-from skimbalance.evaluation.words import as_html, as_text, notes, sentences, short_labels
+from skimbalance.evaluation.summary import as_html, as_text, notes, sentences, short_labels
 from skimbalance.plotting import plot_comparison
 
 

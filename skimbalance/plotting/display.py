@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._nesting import has_strategy, inner_classifier
 from skimbalance._warnings import warn
-from skimbalance.data.numbers_given import as_numbers, check_weights
+from skimbalance.data.numeric_input import as_numbers, check_weights
 from skimbalance.probability.positive import known_positive
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, and line styles for further curves.

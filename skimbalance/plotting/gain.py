@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.data.numbers_given import check_share
+from skimbalance.data.numeric_input import check_share
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, cumulated, finish, is_first, named
 
 

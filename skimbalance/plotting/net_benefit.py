@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.data.numbers_given import is_number
+from skimbalance.data.numeric_input import is_number
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, finish, is_first
 
 

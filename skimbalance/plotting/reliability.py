@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skimbalance.data.numbers_given import check_count
+from skimbalance.data.numeric_input import check_count
 from skimbalance.plotting.display import (
     COLORS,
     FAINT,

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from skimbalance._nesting import has_strategy, own_positive, used_threshold
-from skimbalance.data.numbers_given import is_number
+from skimbalance.data.numeric_input import is_number
 from skimbalance.plotting.display import (
     COLORS,
     GREY,

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skimbalance.data.numbers_given import as_numbers, check_proba
+from skimbalance.data.numeric_input import as_numbers, check_proba
 from skimbalance.probability.positive import known_positive
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from skimbalance.data.numbers_given import as_numbers, check_count, check_proba, check_share, check_size
+from skimbalance.data.numeric_input import as_numbers, check_count, check_proba, check_share, check_size
 from skimbalance.data.validation import LEAST_SHARE, check_prior
 from skimbalance.probability.links import NUMPY
 

@@ -18,8 +18,8 @@ from skimbalance.strategies.class_weight import ClassWeight
 from skimbalance.strategies.combined import Combined
 from skimbalance.strategies.effective_number import EffectiveNumber
 from skimbalance.strategies.focal import Focal, FocalLoss
+from skimbalance.strategies.keras_links import is_from_keras
 from skimbalance.strategies.keras_loss import KerasLoss, named, wrap_loss
-from skimbalance.strategies.keras_meaning import is_from_keras
 from skimbalance.strategies.ldam import LDAM, LDAMLoss
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, LogitAdjustment
 from skimbalance.strategies.poly import Poly, PolyLoss

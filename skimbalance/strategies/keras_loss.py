@@ -3,7 +3,7 @@
 from skimbalance._keras.startup import keras
 from skimbalance.probability.links import ClasswiseLink, Link, MarginCurve
 from skimbalance.strategies.base import CrossEntropy, LogitsLoss, one_hot
-from skimbalance.strategies.keras_meaning import is_from_keras, link_of, scope_of
+from skimbalance.strategies.keras_links import is_from_keras, link_of, scope_of
 
 _CROSS_ENTROPIES = {"binarycrossentropy", "categoricalcrossentropy", "sparsecategoricalcrossentropy"}
 _LINKS = {kind.__name__: kind for kind in (MarginCurve, ClasswiseLink)}

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.looking import draw
+from skimbalance._cli.checks import draw
 from skimbalance._cli.options import parser
-from skimbalance._cli.question import ask
 from skimbalance._cli.reading import labels_of, read_table
+from skimbalance._cli.task import read_task
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
@@ -58,8 +58,8 @@ def asked(folder, content, *options):
     path.write_bytes(content)
     options = parser().parse_args(["compare", str(path), "--target", "y", *options])
     table, said = read_table(options.file, options.target, options.sep, options.encoding)
-    question = ask(table, options)
-    return question, said + question.said
+    task = read_task(table, options)
+    return task, said + task.said
 
 
 FORMS = {
@@ -83,25 +83,25 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_table_is_the_same_in_every_form(form, tmp_path):
     """Whatever it is called."""
-    question, said = asked(tmp_path, FORMS[form])
+    task, said = asked(tmp_path, FORMS[form])
     expected, _ = asked(tmp_path, GOOD)
-    pd.testing.assert_frame_equal(question.X[["size", "kind"]], expected.X)
-    assert question.y.tolist() == expected.y.tolist()
-    assert question.pos_label == 1
+    pd.testing.assert_frame_equal(task.X[["size", "kind"]], expected.X)
+    assert task.y.tolist() == expected.y.tolist()
+    assert task.pos_label == 1
     assert not said
 
 
 def test_decimal_commas_are_read_and_reported(tmp_path):
-    question, said = asked(tmp_path, GOOD.replace(b",", b";").replace(b".", b","))
-    pd.testing.assert_frame_equal(question.X, asked(tmp_path, GOOD)[0].X)
+    task, said = asked(tmp_path, GOOD.replace(b",", b";").replace(b".", b","))
+    pd.testing.assert_frame_equal(task.X, asked(tmp_path, GOOD)[0].X)
     assert said == ["Numbers such as 0,000 are read as having a decimal comma."]
 
 
 def test_parquet_is_read_under_any_name(tmp_path):
     content = parquet(y=pd.Series(np.where(ZEROS, "ill", "well"), dtype="category"), kind=np.roll(ZEROS, 7))
-    question, said = asked(tmp_path, content)
-    assert question.pos_label == "ill"
-    assert question.X["kind"].dtype == bool
+    task, said = asked(tmp_path, content)
+    assert task.pos_label == "ill"
+    assert task.X["kind"].dtype == bool
     assert not said
     (tmp_path / "T.PARQUET").write_bytes(content)
     assert len(read_table(str(tmp_path / "T.PARQUET"), "y")[0]) == N_ROWS
@@ -109,11 +109,11 @@ def test_parquet_is_read_under_any_name(tmp_path):
 
 def test_windows_1252_is_read_and_reported(tmp_path):
     content = with_column("town", lambda i: ["Lübeck", "Köln"][i % 2])
-    question, said = asked(tmp_path, content.decode().encode("cp1252"))
-    assert question.X["town"].unique().tolist() == ["Lübeck", "Köln"]
+    task, said = asked(tmp_path, content.decode().encode("cp1252"))
+    assert task.X["town"].unique().tolist() == ["Lübeck", "Köln"]
     assert "read as Windows-1252 (--encoding names another)" in said[0]
-    question, said = asked(tmp_path, content.decode().encode("latin-1"), "--encoding", "latin-1")
-    assert question.X["town"].unique().tolist() == ["Lübeck", "Köln"]
+    task, said = asked(tmp_path, content.decode().encode("latin-1"), "--encoding", "latin-1")
+    assert task.X["town"].unique().tolist() == ["Lübeck", "Köln"]
     assert not said
 
 
@@ -140,9 +140,9 @@ def test_words_for_missing_values_are_labels_unless_all_others_are_numbers(texts
 
 def test_labels_named_na_are_kept_and_features_have_missing_values(tmp_path):
     lines = [f"{'NA' if i % 5 == 0 else i},{['None', 'mild', 'n/a'][i % 3]}" for i in range(N_ROWS)]
-    question, said = asked(tmp_path, "\n".join(["size,y", *lines]).encode())
-    assert set(question.y) == {"None", "mild", "n/a"}
-    assert question.X["size"].isna().sum() == 12
+    task, said = asked(tmp_path, "\n".join(["size,y", *lines]).encode())
+    assert set(task.y) == {"None", "mild", "n/a"}
+    assert task.X["size"].isna().sum() == 12
     assert not said
     _, said = asked(tmp_path, GOOD + b"3.0,a,\n4.0,b, \n")
     assert said == ["2 of 62 rows have no 'y' and are left out."]
@@ -150,8 +150,8 @@ def test_labels_named_na_are_kept_and_features_have_missing_values(tmp_path):
 
 def test_duplicate_column_names_are_reported(tmp_path):
     rows = "".join(f"{i},{i % 3},{i % 2}\n" for i in range(N_ROWS))
-    question, said = asked(tmp_path, f"a,a,y\n{rows}".encode(), "--folds", "3")
-    assert list(question.X) == ["a", "a.1"]
+    task, said = asked(tmp_path, f"a,a,y\n{rows}".encode(), "--folds", "3")
+    assert list(task.X) == ["a", "a.1"]
     assert "several columns named 'a'; the second is 'a.1' here" in said[0]
 
 
@@ -160,8 +160,8 @@ def test_duplicate_column_names_are_reported(tmp_path):
 )
 def test_the_positive_label_is_matched_by_its_text(pos_label, expected, tmp_path):
     options = [] if pos_label is None else ["--pos-label", pos_label]
-    question, _ = asked(tmp_path, with_target(lambda i: f"{int(i % 4 == 0)}.0"), *options)
-    assert question.pos_label == expected
+    task, _ = asked(tmp_path, with_target(lambda i: f"{int(i % 4 == 0)}.0"), *options)
+    assert task.pos_label == expected
 
 
 def test_columns_are_left_out_by_name(tmp_path):
@@ -173,8 +173,8 @@ def test_columns_are_left_out_by_name(tmp_path):
 
 
 def test_few_distinct_dates_are_categories(tmp_path):
-    question, said = asked(tmp_path, with_column("month", lambda i: f"2024-0{i % 4 + 1}-01"))
-    assert "month" in question.X
+    task, said = asked(tmp_path, with_column("month", lambda i: f"2024-0{i % 4 + 1}-01"))
+    assert "month" in task.X
     assert not any("dates" in one for one in said)
 
 

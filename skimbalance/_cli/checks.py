@@ -19,7 +19,7 @@ def advice(names):
     return f"--drop {shlex.quote(','.join(names))}"
 
 
-def look(table, y, target, folds):
+def check_columns(table, y, target, folds):
     """Check the columns of a table, and return warnings about them.
 
     Parameters

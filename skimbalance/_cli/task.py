@@ -7,14 +7,14 @@ from numbers import Real
 import numpy as np
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.looking import draw, look
+from skimbalance._cli.checks import check_columns, draw
 
 # Most labels that are compared, and most names that a message lists.
 _MOST_LABELS, _LISTED = 20, 50
 
 
 @dataclass
-class Question:
+class Task:
     """Rows and labels to compare strategies on.
 
     Attributes
@@ -35,7 +35,7 @@ class Question:
     said: list
 
 
-def ask(table, options):
+def read_task(table, options):
     """Choose the rows, labels and columns to compare strategies on.
 
     Parameters
@@ -47,7 +47,7 @@ def ask(table, options):
 
     Returns
     -------
-    Question
+    Task
 
     Raises
     ------
@@ -71,8 +71,8 @@ def ask(table, options):
         table, y = table.iloc[rows].reset_index(drop=True), y[rows]
         counts = np.array([(y == label).sum() for label in classes])
     _refuse_few(classes, counts, options)
-    said += look(table, y, options.target, options.folds)
-    return Question(table, y, pos_label, said)
+    said += check_columns(table, y, options.target, options.folds)
+    return Task(table, y, pos_label, said)
 
 
 def _refuse_unknown(table, names, file):

@@ -13,7 +13,7 @@ from skimbalance.probability.prior import shift_prior
 
 
 @dataclass
-class Answering:
+class Inference:
     """The answers of a fitted classifier, for a graph.
 
     Attributes
