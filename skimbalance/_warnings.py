@@ -1,7 +1,7 @@
 """Warn at the line that called this package, however deep inside the reason was found."""
 
+import inspect
 import os
-import sys
 import warnings
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _said = set()
 
 def warn(message):
     """Emit a UserWarning that names the caller's line: what ``skip_file_prefixes`` does from Python 3.12 on."""
-    frame, level = sys._getframe(1), 2
+    frame, level = inspect.currentframe().f_back, 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)

@@ -23,7 +23,7 @@ def run(path, *arguments, monkeypatch, folder):
     runpy.run_path(str(path), run_name="__main__")
 
 
-@pytest.mark.usefixtures("few_epochs")  # the site is built with all of them
+@pytest.mark.usefixtures("few_epochs", "two_small_members")
 @pytest.mark.parametrize("path", EXAMPLES[1:], ids=lambda path: path.stem)
 def test_example_runs_and_draws(path, monkeypatch, tmp_path, capsys):
     run(path, monkeypatch=monkeypatch, folder=tmp_path)
@@ -33,7 +33,7 @@ def test_example_runs_and_draws(path, monkeypatch, tmp_path, capsys):
     assert not list(tmp_path.iterdir()), "an example leaves no file"
 
 
-@pytest.mark.usefixtures("few_epochs")
+@pytest.mark.usefixtures("few_epochs", "two_small_members")
 def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
     """With text, gaps, and labels that are words."""
     rng = np.random.default_rng(0)
