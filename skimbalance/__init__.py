@@ -59,7 +59,7 @@ def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {sorted(_PUBLIC)}")
     module = _PUBLIC[name] or name
-    if module in _WITH_KERAS:  # the classifier's module imports all that Keras knows of us by name, in saved networks
+    if module in _WITH_KERAS:  # the classifier's module imports all classes that saved networks name
         importlib.import_module(f"{__name__}.classifier")
     module = importlib.import_module(f"{__name__}.{module}")
     globals()[name] = value = getattr(module, name) if _PUBLIC[name] else module

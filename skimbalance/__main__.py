@@ -55,7 +55,7 @@ def _compare(options):
 
 
 def _compared(task, options):
-    """Return the comparison, or None where it failed as a whole, which is said."""
+    """Return the comparison, or None where it failed as a whole, after a message."""
     from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
     strategies = {name: name for name in options.strategies}

@@ -106,7 +106,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
     # Lines 1183 to 1187: names come from `__dict__`, so that whatever is assigned becomes a parameter.
     @classmethod
     def _get_param_names(cls):
-        """Return the parameters' names: those of the constructor, and where it passes others on, of those it calls."""
+        """Return the parameters' names: those of the constructor and, where it passes keywords on, of parents."""
         names = set()
         for parent in cls.__mro__[: cls.__mro__.index(SciKerasClassifier)]:
             if "__init__" in vars(parent):

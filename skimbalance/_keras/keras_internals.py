@@ -48,7 +48,7 @@ def logits_behind(outputs):
 
 
 def last_operation(model):
-    """Return the layer or operation that a network's only output comes from, or None where Keras does not know.
+    """Return the layer or operation that a network's only output comes from, or None where Keras does not record it.
 
     Keras 3.10 to 3.15: ``_keras_history``. Without it, the last layer.
     """
@@ -134,7 +134,7 @@ def direction_of(metric):
 def decays_of(optimizer, variables):
     """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
 
-    An optimizer's configuration does not hold what ``exclude_from_weight_decay`` was told. Keras 3.10 to 3.15:
+    An optimizer's configuration leaves out ``exclude_from_weight_decay``. Keras 3.10 to 3.15:
     ``_use_weight_decay``. Without it, nothing is spared from weight decay.
     """
     uses = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_use_weight_decay", lambda _: True)

@@ -108,7 +108,7 @@ def model_to_bytes(model):
 
 
 def model_from_bytes(content, trust, compile=False):
-    """Return the network; code that its layers hold or name runs only where `trust` says so."""
+    """Return the network; code that its layers hold or name runs only with `trust`."""
     is_trusted = trust is lambdas_run_code
     if not is_trusted:
         check_config(_config_of(content), "a network")

@@ -26,7 +26,7 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 
-# Standard error is one for all threads: one at a time sends it elsewhere, and the others wait.
+# All threads share standard error: one at a time redirects it, and the others wait.
 _redirecting = threading.RLock()
 
 

@@ -9,8 +9,8 @@ import importlib
 def is_running(is_started):
     """Whether TensorFlow has started its threads in this process.
 
-    TensorFlow 2.18 to 2.21: ``tensorflow.python.eager.context``. No public function says so without starting them.
-    Without it, whether `is_started` says that this package has started them.
+    TensorFlow 2.18 to 2.21: ``tensorflow.python.eager.context``. No public function tells without starting them.
+    Without it, whether this package has started them (`is_started`).
     """
     try:
         current = importlib.import_module("tensorflow.python.eager.context").context_safe()

@@ -87,7 +87,7 @@ def check_config(config, what):
 def check_loaded(state):
     """Refuse the state of an object from a file that would write, or call what it names, at the next ``fit``.
 
-    Types are what skops asks about; here it is about the values of their parameters: a scikit-learn pipeline with
+    skops checks types; this checks the values of their parameters: a scikit-learn pipeline with
     `memory` keeps a cache where a file says, and loads pickles from there.
 
     Parameters

@@ -46,7 +46,7 @@ def leaves(trees, rows):
     trees : Trees
         Trees.
     rows : tensor of float32, shape (n_rows, n_features)
-        Rows; gaps are NaN.
+        Rows; missing values are NaN.
     """
     feature, threshold = tf.constant(trees.feature), tf.constant(trees.threshold)
     children, gaps_left = tf.constant(trees.children), tf.constant(trees.gaps_left)
@@ -131,7 +131,7 @@ def to_litert(graph, network):
     Raises
     ------
     ValueError
-        If it holds an operation that LiteRT does not know.
+        If it holds an operation that LiteRT does not have.
     """
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], _holder(network))
     try:
@@ -153,7 +153,7 @@ def _holder(network, tables=()):
 
 
 class Operation:
-    """An operation of a graph, told without TensorFlow.
+    """An operation of a graph, described without TensorFlow.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Import an optional package, or say how to install it."""
+"""Import an optional package, or raise an error that says how to install it."""
 
 import importlib
 

@@ -123,7 +123,7 @@ def _shown(encoder):
         known[:, j] = [*of, *of[:1] * (len(known) - len(of))]
         unseen[0, j] = _unseen(of)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # names of columns, and what handle_unknown="warn" says
+        warnings.simplefilter("ignore")  # about names of columns, and of handle_unknown="warn"
         shown = _dense(encoder.transform(known))
         try:
             other, refuses = _dense(encoder.transform(unseen)), 0.0

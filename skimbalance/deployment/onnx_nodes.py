@@ -102,7 +102,7 @@ def _ensemble(classifier):
     is_leaf = left == nodes
     children = [np.where(is_leaf, 0, child - trees.roots[tree]) for child in (left, right)]
     weighs = (trees.value != 0) & is_leaf[:, None]
-    weighs[:, 0] |= is_leaf & ~weighs.any(axis=1)  # runtimes ask that each leaf has a weight, be it zero
+    weighs[:, 0] |= is_leaf & ~weighs.any(axis=1)  # runtimes need a weight for each leaf, even a zero
     leaf, output = np.nonzero(weighs)
     # Where a node has a single value, the trees are those of the outputs in turn.
     target = output if trees.value.shape[1] == n_outputs else tree[leaf] % n_outputs

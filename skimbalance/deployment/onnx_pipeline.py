@@ -148,7 +148,7 @@ def _check(model, step, n_columns, dtype):
     widths = set()
     onnxruntime = importlib.import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails here is said below
+    options.log_severity_level = 4  # failures here are reported below
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         for X, expected in _rows_of(step, n_columns, dtype):

@@ -67,7 +67,7 @@ def _member(nodes, one, scores, n_classes):
         columns[j] = _CALIBRATIONS[one.method](nodes, calibrator, _column(nodes, scores, i))
     proba = nodes.add("Concat", *columns, axis=1)
     total = nodes.add("ReduceSum", proba, nodes.constant([1], np.int64), keepdims=1)
-    is_none = nodes.add("Equal", total, nodes.constant(0.0))  # then scikit-learn says that all are as probable
+    is_none = nodes.add("Equal", total, nodes.constant(0.0))  # then scikit-learn gives all classes the same probability
     return nodes.add("Where", is_none, nodes.constant(1 / n_classes), nodes.add("Div", proba, total))
 
 
@@ -154,7 +154,7 @@ def _column(nodes, matrix, j):
 
 
 def refuse_wrappers_of(classifier, scope):
-    """Refuse a model in which a wrapper needs of a classifier what skl2onnx does not ask for.
+    """Refuse a model in which a wrapper needs outputs of a classifier that skl2onnx does not support.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from pathlib import Path
 from skimbalance.deployment.table import RESULTS
 from skimbalance.deployment.written import LiteGraph
 
-# What a SavedModel of this package is known by: TensorFlow leaves this folder in it to others.
+# Marks a SavedModel of this package: TensorFlow leaves this folder in it free.
 _MARK = Path("assets.extra", "skimbalance.txt")
 # What else it holds.
 _OF_TENSORFLOW = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}

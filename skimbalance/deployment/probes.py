@@ -16,12 +16,12 @@ _N_USUAL, _N_UNUSUAL, _MOST_THRESHOLDS = 256, 128, 100
 # A text and a number that no column has as a category.
 _UNKNOWN_TEXT, _UNKNOWN_NUMBER = "none of the categories", -98765.4321
 
-# What steps of a pipeline know of the middle and the spread of their columns, in scikit-learn's names.
+# Fitted attributes of a pipeline's steps for the middle and the spread of their columns.
 _MIDDLES, _SPREADS = ("mean_", "center_", "statistics_", "data_min_"), ("scale_", "data_range_")
 
 
 def probe_rows(answers):
-    """Return rows that ask of a table all that a graph of it could get wrong; none is a row of training.
+    """Return rows with every kind of value that a graph could get wrong; none is a row of training.
 
     Of numbers, zero, the thresholds of trees and the numbers next to them, typical values and large ones; every
     category. Half as many rows hold missing values and unknown categories as well.
@@ -51,7 +51,7 @@ def probe_rows(answers):
 
 
 def probe_pipeline(steps, answers, is_exact=True):
-    """Return rows for a pipeline, as its first step takes them: a frame where it knows the names of columns.
+    """Return rows for a pipeline, as its first step takes them: a frame where it was fitted on named columns.
 
     Numbers are typical by what the steps have learnt; before scalers alone, they are also those that lie next to the
     thresholds of trees once they are scaled.
@@ -87,7 +87,7 @@ def probe_pipeline(steps, answers, is_exact=True):
 
 
 def _drawn(usual, unusual):
-    """Return rows of values drawn for each column, each value as often as the others."""
+    """Return rows of values drawn for each column, all values equally often."""
     rng, rows = np.random.default_rng(0), np.empty((_N_USUAL + _N_UNUSUAL, len(usual)), dtype=object)
     for j, (values, others) in enumerate(zip(usual, unusual, strict=True)):
         for part, tried in ((slice(0, _N_USUAL), values), (slice(_N_USUAL, None), values[: 8 * len(others)] + others)):

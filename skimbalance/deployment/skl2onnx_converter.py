@@ -11,7 +11,7 @@ from skimbalance.deployment.onnx_model import OnnxAnswers
 from skimbalance.deployment.onnx_nodes import OPSETS, Nodes
 from skimbalance.deployment.onnx_wrappers import add_to, refuse_wrappers_of, register_wrappers
 
-#: What skl2onnx may ask of a classifier. "nocl" (class indices for labels) is refused.
+#: Options of skl2onnx that a classifier supports. "nocl" (class indices for labels) is refused.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
     "output_class_labels": [False, True],
@@ -49,7 +49,7 @@ def _converted(estimator, inputs, advice, **how):
     """Return what skl2onnx makes of an estimator."""
     try:
         return skl2onnx.convert_sklearn(estimator, "skimbalance", inputs, target_opset=OPSETS, **how)
-    except Exception as error:  # skl2onnx raises all kinds of errors for what it does not know
+    except Exception as error:  # skl2onnx raises all kinds of errors for models without a converter
         raise ValueError(
             f"skl2onnx does not turn {type(estimator).__name__} into ONNX: "
             f"{(str(error).strip() or repr(error)).splitlines()[0]:.300} {advice}"

@@ -145,7 +145,7 @@ def missing_text(levels):
 
 
 def texts_of(levels):
-    """Return the texts by which a graph knows levels, in their order; one that is missing as what stands for it.
+    """Return the texts of categories in a graph, in their order; a missing one as the text that stands for it.
 
     Raises
     ------

@@ -22,7 +22,7 @@ _OURS = (
     "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.thresholds.RowProbabilities",
     "probability.posterior.Posterior",
 )  # fmt: skip
-#: Callbacks that look at scores and change the training alone: others write, delete, send, or call functions.
+#: Callbacks that read scores and change training only; all others write, delete, send, or call functions.
 _CALLBACKS = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")
 _OTHERS = ("keras.src.ops.numpy.greater", "keras.src.ops.numpy.less", "numpy.dtype")
 #: Releases from which loading a file can neither run its code nor reach other files: see `_check_versions`.

@@ -45,7 +45,7 @@ class LiteGraph:
 
     def __init__(self, file):
         with quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that LiteRT's is to be preferred
+            warnings.simplefilter("ignore")  # TensorFlow's own interpreter recommends LiteRT's
             self._run = _interpreter()(model_path=file).get_signature_runner()
         details = self._run.get_input_details()
         self.inputs = {
@@ -57,7 +57,7 @@ class LiteGraph:
     def __call__(self, given):
         """Return the results of inputs by name, as arrays by name."""
         texts = [name for name in given if self.inputs[name][0] is object]
-        with quiet():  # the first call says that there is a delegate
+        with quiet():  # the first call prints that there is a delegate
             return self._run(**given | {name: np.array([text.encode() for text in given[name]]) for name in texts})
 
 

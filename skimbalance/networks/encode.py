@@ -77,7 +77,7 @@ class Encode(AdaptedLayer):
         columns = meta["columns_"]
         numbers, indicators, codes = _plan(columns, embeds)
         most = max((columns.n_codes(j) for j in codes), default=0)
-        least = 0 if numbers else 1  # where no level is told apart, the network has nothing to see, but no width of 0
+        least = 0 if numbers else 1  # a column without categories of its own still needs a width of one
         n_indicators = _filled(max(len(indicators), least), _INDICATORS)
         return cls(len(numbers), n_indicators, len(codes), _filled(most, _ROWS), **kwargs)
 

@@ -41,7 +41,7 @@ def _logits_of_proba(proba):
 
 
 def are_equal(config, other):
-    """Whether two configurations are equal, as far as that can be told."""
+    """Whether two configurations are equal; False where a comparison of arrays has no single answer."""
     try:
         return bool(config == other)
     except ValueError:  # arrays have no single truth

@@ -111,7 +111,7 @@ def check_gaps(model, X, columns):
 
 
 def _check_inputs(model, X):
-    """Build the network by calling it on rows like X, or say why it cannot take them."""
+    """Build the network by calling it on rows like X, or raise an error that says why it cannot take them."""
     n_features = X.shape[1]
     if not model.built:
         model(ops.convert_to_tensor(X))

@@ -38,7 +38,7 @@ class ProbabilityDisplay:
         y : array-like of shape (n_samples,)
             Labels.
         pos_label : label, default=None
-            Label that is looked for; None is the classifier's own, or 1 or True. Of more than two classes it is told
+            Positive label; None is the classifier's own, or 1 or True. Of more than two classes it is told
             from all others.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -59,7 +59,7 @@ class ProbabilityDisplay:
         NotFittedError
             Before ``fit``.
         ValueError
-            If it is not said which label is looked for.
+            If it is not determined which label is positive.
 
         Warns
         -----
@@ -84,7 +84,7 @@ class ProbabilityDisplay:
 
     @classmethod
     def _options_of(cls, estimator, clf, positive, X, proba):
-        """Return options of `from_predictions` that a fitted estimator, or the classifier inside, knows."""
+        """Return options of `from_predictions` that a fitted estimator, or the classifier inside it, determines."""
         return {}
 
     def _axes(self, ax, size=(8.0, 4.5)):

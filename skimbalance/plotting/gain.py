@@ -9,7 +9,7 @@ from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, cumu
 class GainDisplay(ProbabilityDisplay):
     """Cumulative gain: the share of a label that is found over the share of rows that are inspected, by probability.
 
-    Use `from_estimator` or `from_predictions`. The legend says what a budget finds, and how many times as much that is
+    Use `from_estimator` or `from_predictions`. The legend shows what a budget finds, and how many times as much that is
     as by chance: the lift.
 
     Parameters

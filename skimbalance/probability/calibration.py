@@ -22,7 +22,7 @@ _SLOPE_VARIANCE = 1.0
 def fit_calibrator(logits, y, sample_weight, by_link=None):
     """Fit a logistic regression from the members' mean logits to class indices.
 
-    It is drawn to what the loss' link says, as much as `ENOUGH` more rows of the rarest class would: with one row of
+    It is shrunk towards the loss' link, as by `ENOUGH` more rows of the rarest class: with one row of
     it, which the network ranks first, the slope has no bounds. Where there are hundreds, these count for little. Where
     the loss has no link, slopes are drawn to zero, in units of the logits' standard deviation.
 
@@ -33,7 +33,7 @@ def fit_calibrator(logits, y, sample_weight, by_link=None):
     y : ndarray of int, shape (n_samples,)
         Their class indices.
     sample_weight : ndarray of shape (n_samples,)
-        Their weights, which give the classes the shares of the prior that the calibrator speaks of.
+        Their weights, which give the classes the shares of the prior that the calibrator refers to.
     by_link : ndarray of shape (n_samples, n_classes), default=None
         P(y | x) by the loss' link, at that prior; None where the loss has none, or one that is no more than coarse.
 
@@ -61,7 +61,7 @@ def even_weights(n_others):
 
 
 def fit_weights(ensemble, y, sample_weight):
-    r"""Return the weights of base models, in whose mean rows that none of them knows are most likely.
+    r"""Return the blending weights of the network and the base models: they maximise the likelihood of held-out rows.
 
     The weights w maximise :math:`\sum_i v_i \log \sum_k w_k p_{ik} + \sum_k a_k \log w_k`, where p is what a base model
     gives to the true class: a concave function, and the mixture's EM algorithm climbs it. Its last term draws them to
@@ -94,7 +94,7 @@ def fit_weights(ensemble, y, sample_weight):
 
 
 def fit_intercept(proba, y, sample_weight):
-    r"""Return what is to be added to log-probabilities, so that classes are as frequent as they say.
+    r"""Return an intercept per class on log-probabilities; it matches mean probabilities to observed frequencies.
 
     The intercept b maximises :math:`\sum_i v_i \log q_{i y_i} - 4 |b|^2`, where q is proportional to :math:`p e^b`: the
     recalibration in the large [1]_, drawn to zero as much as a handful of rows of a class would. Ensemble that are
@@ -148,6 +148,6 @@ def calibrated(calibrator, logits, ops):
 
 
 def _mean_logits(logits, ops=NUMPY):
-    """Return the mean logits of all members, each row centred: only differences between classes say anything."""
+    """Return the mean logits of all members, each row centred: only differences between classes have a meaning."""
     mean = ops.mean(ops.cast(logits, ops.floatx), axis=1)
     return mean - ops.mean(mean, axis=1, keepdims=True)

@@ -34,8 +34,8 @@ def decide(proba, *, costs, classes=None, pos_label=None):
     Raises
     ------
     ValueError
-        If `proba` holds no probabilities, shapes do not fit, a cost is not finite, or it is not said which label is
-        positive.
+        If `proba` holds no probabilities, shapes do not fit, a cost is not finite, or it is not determined which label
+        is positive.
 
     References
     ----------

@@ -153,7 +153,7 @@ class AsymmetricLink(Link):
         self.positive = positive
 
     def inverse(self, logits, ops=NUMPY):
-        """Return both probabilities; below the margin, the order of the outputs is all there is to know."""
+        """Return both probabilities; below the margin, only the order of the outputs is known."""
         d = (logits[:, 1] - logits[:, 0]) * (2 * self.positive - 1)
         log_q, log_rest = -ops.softplus(-d), -ops.softplus(d)
         q = ops.exp(log_q)

@@ -1,4 +1,4 @@
-"""Which of two labels is positive, and has anybody said so?"""
+"""Which of two labels is positive, and does that follow from `pos_label` or from the labels?"""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -8,14 +8,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Positive:
-    """The positive one of two labels; of more, nothing that anyone asks for.
+    """The positive one of two labels; for more classes, unused.
 
     Attributes
     ----------
     index : int
         Position of the positive class.
     is_known : bool
-        Whether the user, or the labels themselves, say so.
+        Whether `pos_label`, or the labels themselves, determine it.
     classes : ndarray of shape (n_classes,)
         Labels.
     prior : ndarray of shape (n_classes,)
@@ -34,7 +34,7 @@ class Positive:
     def of(cls, estimator, before=None):
         """Return the positive class of an estimator whose ``classes_`` and ``prior_`` are known.
 
-        Where neither ``pos_label`` nor the labels say it, it is what it was `before`, else the rarer class.
+        If neither ``pos_label`` nor the labels determine it, it is the one of `before`, else the rarer class.
         """
         classes, prior = estimator.classes_, estimator.prior_
         known = known_positive(estimator.pos_label, classes)
@@ -43,7 +43,7 @@ class Positive:
         return cls(index, known is not None, classes, prior, type(estimator).__name__)
 
     def need(self, what):
-        """Refuse `what` depends on which of two labels is positive, where nobody has said so; None depends on none."""
+        """Raise if `what` depends on which of two labels is positive and that is not determined; None needs none."""
         if what is None or len(self.classes) != 2 or self.is_known:
             return
         rarer = int(self.prior[0] >= self.prior[1])
@@ -56,12 +56,12 @@ class Positive:
 
 
 def known_positive(pos_label, classes):
-    """Return the position of the positive class of two, or None where nobody has said which it is.
+    """Return the position of the positive class of two, or None where that is not determined.
 
     Parameters
     ----------
     pos_label : label or None
-        What the user said.
+        Parameter of the classifier.
     classes : ndarray of shape (n_classes,)
         Labels, sorted.
 

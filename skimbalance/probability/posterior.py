@@ -1,4 +1,4 @@
-"""What do the logits of a network, and the base models beside it, say of P(y | x), at any class prior?"""
+"""Turn the logits of a network, and the base models' probabilities, into P(y | x) at any class prior."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ _AT_ONCE = 65_536
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What the logits of a trained network say of P(y | x), in a population of any class prior.
+    """P(y | x) by the logits of a trained network, in a population of any class prior.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Posterior:
         Parameters
         ----------
         prior : array-like of shape (n_classes,)
-            Class shares of the population asked about.
+            Class shares of the population that probabilities refer to.
         logits : ndarray or tensor of shape (n_samples, n_members, n_classes)
             What each member of the network returns; a network that is not made of members is one.
         others : ndarray of shape (n_base_models, n_samples, n_classes), or list of tensor, default=None
@@ -104,7 +104,7 @@ class Posterior:
         return shift_prior(proba, self.data_prior, prior, ops)
 
     def _under_shown_prior(self, logits, ops):
-        """Return what the loss says of logits (n_rows, n_classes); in a graph, by its link."""
+        """Return the probabilities of logits (n_rows, n_classes) by the loss; in a graph, by its link."""
         if ops is NUMPY:
             return self.loss.predict_proba(logits)
         if not self.loss.is_by_link:
@@ -121,7 +121,7 @@ class Posterior:
 
     @property
     def rule_prior(self):
-        """Class shares, (n_classes,), of the population in which ``predict`` without a decision says what is likelier.
+        """Class shares, (n_classes,), of the population in which `decision=None` takes the likeliest class.
 
         They are those that training showed; or those in which equal outputs are equal probabilities, where the loss
         has no other scale than its outputs', or one of its own.

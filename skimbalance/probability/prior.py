@@ -22,7 +22,7 @@ def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
     train_prior : array-like of shape (n_classes,), or (..., n_classes)
         Those shares; they sum to one and are positive.
     target_prior : array-like of shape (n_classes,)
-        Class shares of the population asked about.
+        Class shares of the population that probabilities refer to.
     ops : namespace, default=NUMPY
         What to compute with, as for `Link.inverse`.
 

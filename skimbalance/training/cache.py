@@ -48,7 +48,7 @@ class ProgramCache:
         self._keep(key, program)
 
     def share(self, key, build):
-        """Return the program of this key, or a new one from ``build()``, which others may use at the same time."""
+        """Return the program of this key, or a new one from ``build()``; several fits may use it at the same time."""
         program = self._take(key, keeps=True)
         if program is None:
             program = build()
@@ -63,7 +63,7 @@ class ProgramCache:
         self._discard(self._n_discarded)
 
     def _take(self, key, keeps):
-        """Return an idle program or None; it stays where others may use it as well."""
+        """Return an idle program or None; a shared one stays in the cache."""
         with self._lock:
             programs = self._idle.get(key)
             if not programs:

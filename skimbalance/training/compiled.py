@@ -41,7 +41,7 @@ def as_arrays(function, *specs):
 
 
 def has_gpu():
-    """Whether TensorFlow sees a GPU: each session there says so on standard error, so that none is made."""
+    """Whether TensorFlow sees a GPU. Each session there prints a line on standard error, so that none is made."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 

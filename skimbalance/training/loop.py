@@ -167,7 +167,7 @@ def _train(network, loss, rows, training, optimizer_state):
 
 
 def _wants_xla(network, optimizer, loss, training, n_steps):
-    """Whether to compile with XLA, which knows the number of rows of a step, and runs many steps at once."""
+    """Whether to compile with XLA: steps of a fixed number of rows, many in one call."""
     if _need_batches(training.callbacks) or loss.is_of_batch:
         return False
     if training.jit_compile == "auto":
@@ -285,7 +285,7 @@ def join_histories(before, after):
 def _rates(optimizer, n_steps, callbacks, steps_before=0):
     """Return the learning rate of every step by a schedule of ours, which then spans this fit; 0 without one.
 
-    Chunks have a schedule each, the later ones a lower one: at the full rate, each would undo what others have taught.
+    Each chunk has a schedule of its own, lower for later chunks: at the full rate, each would undo the earlier ones.
     """
     schedule = schedule_of(optimizer)
     if schedule is None:

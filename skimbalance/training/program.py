@@ -106,7 +106,7 @@ class Program:
         return self._run is not None
 
     def bring_here(self, may_change=True):
-        """Have the network and the optimizer hold the state, which others may read, and change where they may."""
+        """Copy the state to the network and the optimizer, where callbacks read it and, if `may_change`, change it."""
         if self._is_ahead:
             write(self._variables, self._groups.merge(self._session.read(), self._variables))
         self._is_ahead, self._is_behind = False, self._is_behind or may_change
