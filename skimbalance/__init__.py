@@ -15,7 +15,7 @@ _PUBLIC = {
     "StrategyComparison": "evaluation",
     "ThresholdDisplay": "plotting",
     "compare_strategies": "evaluation",
-    "decide": "probability.costs",
+    "decide": "probability.labels",
     "deployment": None,
     "estimate_prior": "probability.prior",
     "export": "deployment",

@@ -59,8 +59,7 @@ def _compared(task, options):
     from skimbalance import ImbalancedKerasClassifier, compare_strategies
 
     strategies = {name: name for name in options.strategies}
-    if len(set(task.y.tolist())) == 2:
-        strategies["auto, F1 rule"] = {"strategy": "auto", "decision": "f1"}
+    strategies["auto, F1 rule"] = {"strategy": "auto", "decision": "f1"}
     try:
         return compare_strategies(
             ImbalancedKerasClassifier(options.model, pos_label=task.pos_label), task.X, task.y,

@@ -46,8 +46,8 @@ def used_threshold(model, positive, proba, predict):
     proba : ndarray of shape (n_samples, n_classes)
         Its probabilities of some rows.
     predict : callable
-        Returns its labels of these rows. It is called only for models of other packages, whose threshold is accepted
-        only if it explains the labels.
+        Returns its labels of these rows. It is called only for models without a threshold of their own, such as a
+        budget of the rows, and those of other packages, whose threshold is accepted only if it explains the labels.
 
     Returns
     -------
@@ -59,9 +59,10 @@ def used_threshold(model, positive, proba, predict):
         return None
     if has_strategy(decides):
         own, threshold = own_positive(decides), getattr(decides, "threshold_", None)
-        return threshold if own == positive or threshold is None else _of_the_other(threshold)
-    labels = np.asarray(predict())
-    is_called = labels == np.asarray(model.classes_)[positive]
+        if threshold is not None:
+            return threshold if own == positive else _of_the_other(threshold)
+        return _between(proba[:, positive], np.asarray(predict()) == np.asarray(model.classes_)[positive])
+    is_called = np.asarray(predict()) == np.asarray(model.classes_)[positive]
     stated = getattr(decides, "best_threshold_", getattr(decides, "threshold", None))
     for threshold in (stated, 0.5):
         if not isinstance(threshold, Real):
@@ -69,9 +70,14 @@ def used_threshold(model, positive, proba, predict):
         for own in (positive, 1 - positive):
             if np.array_equal(proba[:, own] >= threshold, is_called if own == positive else ~is_called):
                 return float(threshold) if own == positive else _of_the_other(threshold)
+    return _between(proba[:, positive], is_called)
+
+
+def _between(proba, is_called):
+    """Return the threshold halfway between the rows that are called and the others, or None where none tells them."""
     if not 0 < is_called.sum() < len(is_called):
         return None
-    below, above = proba[~is_called, positive].max(), proba[is_called, positive].min()
+    below, above = proba[~is_called].max(), proba[is_called].min()
     return float((below + above) / 2) if below < above else None
 
 

@@ -38,6 +38,10 @@ class WholeTable:
         """Whether the rows of a later call may change how columns are read."""
         return False
 
+    def sets_apart(self, before):
+        """Whether rows can be set apart that no training has seen: a call that goes on may have trained on any."""
+        return before is None
+
     def base_models(self, draft, recipe):
         """Return which base models are grown beside the network: settings by name."""
         return resolve_ensemble(recipe.ensemble if is_auto(draft.ensemble) else draft.ensemble)
@@ -85,6 +89,10 @@ class Chunk(WholeTable):
     def settles(self, columns):
         """Whether the rows of a later call may change how columns are read: not after ``fit``."""
         return isinstance(columns, GrowingColumns)
+
+    def sets_apart(self, before):
+        """Return False: later chunks may hold copies."""
+        return False
 
     def base_models(self, draft, recipe):
         """Return none: base models need all rows at once."""

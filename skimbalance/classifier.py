@@ -13,8 +13,9 @@ from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
 from skimbalance._scikeras import SciKerasClassifier
 from skimbalance.call import CHUNK, Before, Call
-from skimbalance.data.validation import check_features, check_prior, check_values
+from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values
 from skimbalance.fitting import fit, initialize
+from skimbalance.judging import certificate_in_words, decide_by_labels
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
@@ -84,10 +85,23 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         - "accuracy" or "balanced_accuracy";
         - ``{"fp": cost, "fn": cost}`` (two classes), ``{("true label", "predicted label"): cost, ...}`` or a matrix
           [true class, predicted class], for the least expected cost;
-        - "f1", ``("fbeta", beta)`` or "mcc" (two classes), for the best expected F1, F-beta or Matthews correlation.
+        - "f1", ``("fbeta", beta)`` or "mcc" (two classes), for the best expected F1, F-beta or Matthews correlation;
+          "f1" of more classes is macro F1;
+        - ``("precision", floor)`` or ``("recall", floor)`` (two classes), the most recall, or precision, where the
+          expected precision, or recall, is at least the floor;
+        - ``("precision", floor, confidence)`` or ``("recall", floor, confidence)``, for a floor that holds on new rows
+          with this probability, as labelled rows certify that chose nothing else. ``fit`` sets a fifth of the rows
+          apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies of rows; rows
+          made by a sampler in front of the classifier void it. Where nothing certifies the floor, a warning says so,
+          and no row is predicted positive by a floor of precision, every row by one of recall;
+        - ``("rate", share)`` (two classes), the threshold that flags this share of the population;
+        - ``("top", n_rows)`` or ``("top", share)`` (two classes), the rows of highest probability of all that
+          ``predict`` is given at once, the first of equal ones: n_rows, or a share rounded down, at least one. It
+          depends on the batch, and cannot be exported.
 
-        F-beta and "mcc" look at rows in ``fit``, the held-out ones where there are any, else those of training; the
-        others may be set without a new fit.
+        F-beta, "mcc" and macro F1 look at rows in ``fit``, the held-out ones where there are any, else those of
+        training; plain floors and rates do so, too, or look at all rows where a single network was stopped early. The
+        others may be set without a new fit, and `choose_decision` chooses any on labelled rows.
     optimizer : str, keras.optimizers.Optimizer, class or None, default=None
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
@@ -196,8 +210,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ones).
     threshold_ : float
         Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive: 0 for a
-        rule that always does, infinity for one that never does. For two classes, but not for costs under which both
-        mistakes are better than right labels. It follows `decision` and `target_prior` as they are now.
+        rule that always does, infinity for one that never does. For two classes, but not for a budget, nor for costs
+        under which both mistakes are better than right labels. It follows `decision` and `target_prior` as they are
+        now.
     calibrator_ : LogisticRegression
         Model from logits to labels. With ``calibration="holdout"`` only.
     target_type_, X_shape_, X_dtype_, y_dtype_, y_ndim_, n_outputs_, n_outputs_expected_ : object
@@ -223,6 +238,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     References
     ----------
     .. [1] C. Elkan (2001), "The Foundations of Cost-Sensitive Learning", IJCAI.
+    .. [2] Z. C. Lipton, C. Elkan and B. Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1
+       Measure", ECML PKDD, arXiv:1402.1892.
+    .. [3] A. N. Angelopoulos, S. Bates, E. J. Candes, M. I. Jordan and L. Lei (2021), "Learn then Test: Calibrating
+       Predictive Algorithms to Achieve Risk Control", arXiv:2110.01052.
 
     Examples
     --------
@@ -375,7 +394,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
         With `validation_split` (or `calibration`), a stratified sample of all rows so far, 10,000 at most, is held out
         from training; ``val_loss`` and ``val_average_precision`` of each chunk, the calibrator, and a decision that
-        looks at rows are theirs. Otherwise such a decision looks at the rows of the last chunk.
+        looks at rows are theirs. Otherwise such a decision looks at the rows of the last chunk. A floor with a
+        confidence has no rows to count after ``partial_fit``: pass it to `choose_decision` with rows of their own.
         """
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
@@ -398,6 +418,72 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Estimator with an untrained network, or with the weights of the network passed as ``model``.
         """
         return self._run(initialize, Call(X, y, None, {}))
+
+    def choose_decision(self, X, y, decision, sample_weight=None):
+        """Choose a decision rule on labelled rows, without a new fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows that training has not seen, drawn from the population decided about.
+        y : array-like of shape (n_samples,)
+            Their labels; every class is among them.
+        decision : None, float, str, tuple, dict or array-like
+            Rule, as the parameter `decision` takes it.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of rows; equal ones for a floor with a confidence.
+
+        Returns
+        -------
+        self : ImbalancedKerasClassifier
+            The estimator, with the parameter `decision` set, as by ``set_params``. A later ``fit`` or ``partial_fit``
+            chooses this rule anew, by its own rows.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If the rule, a row, a label or a weight is not allowed. The estimator is as it was before.
+
+        Warns
+        -----
+        UserWarning
+            If the class shares of the rows differ by more than three standard errors from those of the population of
+            `target_prior` (that of y in ``fit``, by default), to whose shares they are weighted then; or if no
+            threshold meets the rule.
+
+        Notes
+        -----
+        Labels are counted where ``fit`` takes expected counts: "f1", ``("fbeta", beta)``, "mcc", "balanced_accuracy",
+        costs and floors take the threshold that is best on these rows, and "f1" of several classes the best rule that
+        its iteration finds. So the rule holds even where probabilities are off, as in another population, but a few
+        dozen positive rows leave it to chance: ``set_params`` then gives the rule by probabilities. A number, a budget
+        and costs of several classes follow from no rows, and are set as they are.
+
+        Of a pipeline, the last step takes what the others make of the rows, samplers left out:
+        ``pipe[-1].choose_decision(pipe[:-1].transform(X), y, decision)``; or ``pipe[:-2]`` where the last but one is a
+        sampler.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from skimbalance import ImbalancedKerasClassifier
+        >>> X, y = make_classification(n_samples=800, weights=[0.8], class_sep=2.0, random_state=0)
+        >>> clf = ImbalancedKerasClassifier("mlp", epochs=10, random_state=0).fit(X[:400], y[:400])
+        >>> labels = clf.choose_decision(X[400:], y[400:], ("recall", 0.9)).predict(X[400:])
+        >>> bool(labels[y[400:] == 1].mean() >= 0.9)
+        True
+        """
+        check_is_fitted(self)
+        positive, fitted = self._positive_now(), self._fitted
+        rule = self._rule(positive, decision)
+        X, y, sample_weight = check_labelled(self, X, y, sample_weight, what="y")
+        chosen = decide_by_labels(fitted.at(self._target(positive)), rule, X, y, sample_weight)
+        if self.verbose and rule.is_guaranteed:
+            print(certificate_in_words(chosen))
+        self.decision, self._fitted = decision, chosen.at(fitted.target)
+        return self
 
     def predict_proba(self, X, **predict_params):
         """Return class probabilities in the population that `target_prior` names: that of y, by default.
@@ -482,8 +568,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         NotFittedError
             Before ``fit``, or after a fit that failed.
         ValueError
-            If X does not have the features seen in ``fit``, or `decision` was set after ``fit`` to a rule that looks at
-            rows.
+            If X does not have the features seen in ``fit``, or `decision` looks at rows, and there are none: it was set
+            after ``fit``, or is a floor with a confidence after ``partial_fit`` or a warm start.
         """
         fitted, proba = self._proba(X, predict_params)
         return self._labels(self._deciding(fitted).indices(proba))
@@ -510,9 +596,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             positive.need(f"target_prior={target!r}")
         return check_prior(target, self.classes_, positive=positive.index)
 
-    def _rule(self, positive):
-        """Return the decision rule as the parameter has it now."""
-        rule = Decision(self.decision, self.classes_, positive.index)
+    def _rule(self, positive, decision):
+        """Return a decision rule, as `Decision` has it."""
+        rule = Decision(decision, self.classes_, positive.index)
         positive.need(rule.needs_positive)
         return rule
 
@@ -520,12 +606,19 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """Return what the fit has left, with the decision rule parsed anew where its parameter was changed since."""
         rule, positive = fitted.decision, self._positive_now()
         is_same = rule.is_of(self.decision) and rule.positive == positive.index
-        fitted = fitted if is_same else fitted.deciding(self._rule(positive))
-        if fitted.decision.needs_rows and fitted.decision.rows is None:
+        fitted = fitted if is_same else fitted.deciding(self._rule(positive, self.decision))
+        if fitted.decision.lacks_rows and fitted.decision.is_guaranteed:
+            raise ValueError(
+                f"decision={self.decision!r} counts labelled rows that nothing else has looked at, and has none: a "
+                "first fit with it sets some apart, partial_fit and a warm start do not. Call choose_decision(X, y, "
+                f"{self.decision!r}) with labelled rows that were not trained on."
+            )
+        if fitted.decision.lacks_rows:
             when = "has seen no rows before" if is_same else "was set after"
             raise ValueError(
-                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it, or "
-                'take a rule that needs none: a threshold, costs, or "balanced_accuracy".'
+                f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it or "
+                "choose_decision with labelled rows, or take a rule that needs none: a threshold, costs, or "
+                '"balanced_accuracy".'
             )
         return fitted
 
@@ -552,7 +645,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             raise AttributeError(str(error)) from None
         if threshold is None:
             raise AttributeError(
-                "threshold_ exists after fit, for two classes, but not for costs that reward mistakes."
+                "threshold_ exists after fit, for two classes, but not for costs that reward mistakes, nor for a "
+                "budget, whose threshold depends on the rows given to predict."
             )
         return threshold
 

@@ -47,8 +47,13 @@ class Fitted:
         return replace(self, target=target)
 
     def deciding(self, decision):
-        """Return the same, with another rule, which looks at the rows that the one of the fit looked at."""
-        return replace(self, decision=decision.with_rows(self.decision.rows))
+        """Return the same, with another rule, which looks at the rows that the one before looked at, if at any."""
+        return replace(self, decision=decision.with_rows(self.decision.rows if decision.needs_rows else None))
+
+    def check_decision(self):
+        """Warn where no threshold does what the rule says in the population as it is now."""
+        if not self.decision.lacks_rows:
+            self.decision.threshold(self.decision_prior, self.target_prior)
 
     @property
     def classes(self):

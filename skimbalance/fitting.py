@@ -18,12 +18,15 @@ from skimbalance.assembly import (
     shown_rows,
 )
 from skimbalance.data.holdout import HeldOut, HoldOutPlan
+from skimbalance.data.independence import check_independent, set_apart
 from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
 from skimbalance.ensemble import grow_ensemble
 from skimbalance.fitted import Fitted
 from skimbalance.judging import (
     calibrate,
+    certificate_in_words,
+    certify_decision,
     choose_decision,
     in_words,
     is_judged_by_unseen,
@@ -62,6 +65,7 @@ class Generators(NamedTuple):
     weights: np.random.Generator
     order: np.random.Generator
     ensemble: np.random.Generator
+    apart: np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,7 @@ class Task:
     kinds: dict
     rows: Rows
     given: HeldOut | None
+    apart: tuple | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,21 +172,25 @@ def _read(draft, call):
     settings = draft._fit_settings(call.fit_params)
     check_values(draft, {**draft.get_params(deep=False), **settings})
     draft._check_routing()
-    rng = Generators(*spawn_generators(draft.random_state, 5))
+    rng = Generators(*spawn_generators(draft.random_state, 6))
     X, y, weight = _read_rows(draft, call)
     positive = Positive.of(draft, None if call.before is None else call.before.fitted.decision.positive)
     if draft.n_classes_ == 2:
         draft.pos_label_ = draft.classes_[positive.index]
-    target, decision = draft._target(positive), draft._rule(positive)
+    target, decision = draft._target(positive), draft._rule(positive, draft.decision)
     strategy, recipe = new_strategy(draft, positive, settings["class_weight"], rng.sampler), new_recipe(draft)
     kinds = call.extent.base_models(draft, recipe)
+    apart = None
+    if decision.is_guaranteed and call.extent.sets_apart(call.before):
+        check_independent(weight, None, decision.needs_positive)
+        (X, y, weight), apart = set_apart(X, y, weight, draft.classes_, decision.needs_positive, rng.apart)
     rows = Rows(X, y, weight, merges=settings["shuffle"])
     if call.before is None or call.extent.settles(draft.columns_):
         draft.columns_.settle(rows.X, rows.index, rows.weight)
     if settings["verbose"] and call.before is None:
         print(draft.columns_.summary())
     given = None if call.validation_data is None else check_validation_data(draft, call.validation_data)
-    return Task(settings, rng, positive, target, decision, strategy, recipe, kinds, rows, given)
+    return Task(settings, rng, positive, target, decision, strategy, recipe, kinds, rows, given, apart)
 
 
 def _read_rows(draft, call):
@@ -304,7 +313,13 @@ def _finish(draft, task, parts, trained, posterior):
         return fitted
     judged = judge(fitted, task.rows, held_out, parts.applied, selection, unknown)
     posterior = weigh(fitted.posterior, judged) if weighs else fitted.posterior
-    fitted = replace(fitted, posterior=posterior, decision=choose_decision(task.decision, posterior, judged))
+    fitted = replace(fitted, posterior=posterior)
+    fitted = replace(fitted, decision=choose_decision(fitted, judged, task.rows, selection))
+    if task.apart is not None:
+        fitted = certify_decision(fitted, *task.apart)
+    fitted.check_decision()
+    if verbose and task.apart is not None:
+        print(certificate_in_words(fitted))
     if verbose:
         print(in_words(fitted, judged, trained.best_epoch, len(trained.history["loss"])))
     return fitted

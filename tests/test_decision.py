@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matt
 from skimbalance import ImbalancedKerasClassifier, decide
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.prior import shift_prior
-from skimbalance.probability.thresholds import RowProbabilities, threshold_from_rows
+from skimbalance.probability.thresholds import RowProbabilities
 from skimbalance.strategies import STRATEGIES
 
 
@@ -19,6 +19,13 @@ def calibrated(n_samples=40_000, seed=0):
     rng = np.random.default_rng(seed)
     p = rng.beta(0.3, 4.0, size=n_samples)
     return p, (rng.random(n_samples) < p).astype(int)
+
+
+def threshold_of(decision, p, weight=None):
+    """Return the threshold of a rule that looks at rows, of these probabilities of the positive class."""
+    p, weight = np.asarray(p), np.ones(len(p)) if weight is None else weight
+    prior = np.array([1 - (share := np.average(p, weights=weight)), share])
+    return Decision(decision, [0, 1]).looking_at(np.column_stack([1 - p, p]), weight, prior).threshold(prior, prior)
 
 
 RULES = {
@@ -33,7 +40,7 @@ def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, sco
     p, y = calibrated()
     prior = np.array([1 - p.mean(), p.mean()])
     rows = RowProbabilities.of(np.column_stack([1 - p, p]), np.ones(len(p)), prior)
-    assert len(rows.proba) <= 4097
+    assert len(rows.lowest) <= 4097
     rule = Decision(decision, [0, 1]).with_rows(rows)
     best = max(score(y, p >= t) for t in np.quantile(p, np.linspace(0.5, 0.999, 60)))
     assert score(y, p >= rule.threshold(prior, prior)) > best - 0.005
@@ -50,17 +57,14 @@ def test_threshold_without_labels_is_as_good_as_the_best_with_them(decision, sco
 
 def test_f1_threshold_is_half_the_best_f1():
     """Lipton et al. (2014), by hand: of p = (0.9, 0.5, 0.1), taking two is best, 2 * 1.4 / (2 + 1.5) = 0.8."""
-    assert threshold_from_rows("fbeta", 1.0, np.array([0.1, 0.9, 0.5])) == pytest.approx(0.4)
+    assert threshold_of("f1", [0.1, 0.9, 0.5]) == pytest.approx(0.4)
 
 
 def test_weights_are_repeated_rows():
     p = np.array([0.9, 0.5, 0.4, 0.1])
     w = np.array([1, 3, 2, 4])
-    for rule in (("fbeta", 1.0), ("mcc", None)):
-        assert threshold_from_rows(*rule, p, w) == pytest.approx(threshold_from_rows(*rule, np.repeat(p, w)), abs=0.3)
-    assert threshold_from_rows("fbeta", 1.0, p, w) == pytest.approx(
-        threshold_from_rows("fbeta", 1.0, np.repeat(p, w)), rel=0.1
-    )
+    for rule in ("f1", "mcc", ("precision", 0.6), ("recall", 0.7), ("rate", 0.4)):
+        assert threshold_of(rule, p, w) == pytest.approx(threshold_of(rule, np.repeat(p, w)), abs=1e-12)
 
 
 def model(X, y, **parameters):
@@ -109,9 +113,10 @@ def check_decisions(clf, X, own):
     assert clf.threshold_ == pytest.approx(shown[1])
     for decision, costs in COSTS.values():
         np.testing.assert_array_equal(labels(decision), decide(there, costs=costs))
-    for decision, rule in (("f1", ("fbeta", 1.0)), (("fbeta", 2.0), ("fbeta", 2.0)), ("mcc", ("mcc", None))):
-        best = threshold_from_rows(*rule, *clf.answers_.decision.rows.at(population))
-        np.testing.assert_array_equal(labels(decision), there[:, 1] >= best * (1 - 1e-9))
+    for decision in ("f1", ("fbeta", 2.0), "mcc"):
+        called = labels(decision)
+        best = clf.answers_.decision.threshold(population, population)
+        np.testing.assert_array_equal(called, there[:, 1] >= best * (1 - 1e-9))
 
 
 @pytest.mark.parametrize("decision", [None, "balanced_accuracy", [[0, 1, 3], [2, 0, 1], [9, 7, 0]]], ids=str)
@@ -218,7 +223,7 @@ def test_f1_looks_at_held_out_rows_where_there_are_any(validation_split, rare):
     X, y = rare
     clf = model(X, y, decision="f1", validation_split=validation_split)
     natural = clf.predict_proba(X)[:, 1]
-    from_all = threshold_from_rows("fbeta", 1.0, natural)
+    from_all = threshold_of("f1", natural)
     assert (clf.threshold_ == pytest.approx(from_all)) is (validation_split == 0)
 
 
@@ -260,7 +265,10 @@ def test_bad_decisions(decision, rare):
         ImbalancedKerasClassifier(decision=decision, epochs=1).fit(*rare)
 
 
-@pytest.mark.parametrize("decision", [0.3, "f1", ("fbeta", 2.0), "mcc", {"fp": 1, "fn": 9}], ids=str)
+OF_TWO = [0.3, ("fbeta", 2.0), "mcc", {"fp": 1, "fn": 9}, ("precision", 0.8), ("recall", 0.9, 0.95), ("top", 9)]
+
+
+@pytest.mark.parametrize("decision", [*OF_TWO, ("rate", 0.1)], ids=str)
 def test_rules_of_two_classes_are_refused_for_three(decision, rare_multiclass):
     with pytest.raises(ValueError, match="is a rule for two classes, but y has 3"):
         ImbalancedKerasClassifier(decision=decision, epochs=1).fit(*rare_multiclass)

@@ -177,7 +177,10 @@ CASES = {
         "three",
         {"strategy": Focal(1.5), "decision": [[0, 1, 5], [2, 0, 1], [9, 3, 0]], "target_prior": [0.5, 0.2, 0.3]},
     ),
-    "three, vector scaling, softmax": ("three", {"strategy": VectorScaling(0.4), "model": own(None, 3, "softmax")}),
+    "three, vector scaling, softmax, macro F1": (
+        "three",
+        {"strategy": VectorScaling(0.4), "model": own(None, 3, "softmax"), "decision": "f1"},
+    ),
     "three, LDAM, logits": ("three", {"strategy": "ldam", "early_stopping": False, "model": own(None, 3)}),
     "LDAM": ("two", {"strategy": "ldam", "early_stopping": False, "target_prior": [0.6, 0.4]}),
     "asymmetric, sigmoid unit": ("two", {"strategy": "asymmetric_focal", "model": own(None, 1, "sigmoid")}),
@@ -499,6 +502,9 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
     clf = small(ensemble=["forest", GaussianNB()]).fit(X, np.where(y == 1, 1, 0))
     with pytest.raises(ValueError, match="ensemble holds GaussianNB, which cannot be exported to this format"):
         export(clf, tmp_path / "file", format="litert")
+    for format in ("saved_model", "litert"):
+        with pytest.raises(ValueError, match=r"decision=\('top', 9\) depends on all rows of a batch"):
+            export(clf.set_params(decision=("top", 9)), tmp_path / "file", format=format)
     with pytest.raises(ValueError, match=r"TemperedLoss overrides predict_proba, .* override link\(\)"):
         export(small(strategy=Tempered()).fit(X, y), tmp_path / "file")
     with pytest.raises(ValueError, match="does not distinguish the values of column 'time'"):
@@ -559,7 +565,8 @@ def skops_cases():
         "a network": {"model": own(None, 1)({"n_features_in_": 4})},
         "costs by labels": {"decision": {(0, 1): 1.0, (1, 0): 5.0}, "class_weight": {0: 1.0, 1: 2.0}},
         "callbacks, a generator": {
-            "callbacks": [keras.callbacks.EarlyStopping("loss")], "random_state": np.random.default_rng(0)
+            "callbacks": [keras.callbacks.EarlyStopping("loss")], "random_state": np.random.default_rng(0),
+            "decision": ("recall", 0.5),
         },
         "another base model": {"ensemble": [GaussianNB(), "boosting"]},
     }  # fmt: skip

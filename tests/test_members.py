@@ -304,11 +304,12 @@ def test_members_trained_at_different_priors_agree_at_any_prior():
 
 
 def test_the_f1_threshold_follows_from_held_out_rows(larger):
-    from skimbalance.probability.thresholds import threshold_from_rows
+    from skimbalance.probability.thresholds import RowProbabilities
 
     X, y = larger
     clf = quick(decision="f1").fit(X, y)
-    own = threshold_from_rows("fbeta", 1.0, clf.predict_proba(X)[:, 1])
+    rows = RowProbabilities.of(clf.predict_proba(X), np.ones(len(X)), clf.prior_)
+    own = rows.threshold("fbeta", 1.0, clf.prior_, positive=1)
     assert clf.threshold_ != pytest.approx(own, rel=1e-3)
     np.testing.assert_array_equal(clf.predict(X), clf.predict_proba(X)[:, 1] >= clf.threshold_)
 

@@ -136,7 +136,13 @@ def check_validation_data(estimator, validation_data):
     """Return the caller's ``validation_data`` as held-out rows; it must contain every class."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
-    X, y = check_features(estimator, validation_data[0]), _from_one_hot(validation_data[1])[0]
+    X, y, weights = check_labelled(estimator, *validation_data, what="validation_data")
+    return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
+
+
+def check_labelled(estimator, X, y, sample_weight=None, *, what):
+    """Return rows to predict, their class indices and their weights; they must contain every class."""
+    X, y = check_features(estimator, X), _from_one_hot(y)[0]
     _refuse_other_labels(y)
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
@@ -144,17 +150,16 @@ def check_validation_data(estimator, validation_data):
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
     if len(missing):
         raise ValueError(
-            f"validation_data has no row of the classes {estimator.classes_[missing].tolist()}, so that their average "
-            "precision is undefined; it needs rows of every class of y."
+            f"{what} has no row of the classes {estimator.classes_[missing].tolist()}, so that scores of them are "
+            "undefined; it needs rows of every class."
         )
-    weights = validation_data[2] if len(validation_data) == 3 else None
-    if weights is not None:
-        weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
-    if not weighted_counts(y, weights, estimator.n_classes_).all():
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weighted_counts(y, sample_weight, estimator.n_classes_).all():
         raise ValueError(
-            "validation_data has a class whose rows all have weight zero; each class needs a row of positive weight."
+            f"{what} has a class whose rows all have weight zero; each class needs a row of positive weight."
         )
-    return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
+    return X, y, sample_weight
 
 
 def check_finite(logits):

@@ -46,7 +46,8 @@ def export(estimator, path, *, format="saved_model", X=None):
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If `format` is unknown, a part of the estimator cannot be exported to it, or the file predicts otherwise than
+        If `format` is unknown, a part of the estimator cannot be exported to it, `decision` is a budget of a batch, or
+        the file predicts otherwise than
         the classifier (a probability that differs by more than 1e-4, or a label). No file is written then.
     TypeError
         If the estimator is not a classifier of this package, and does not end in one.

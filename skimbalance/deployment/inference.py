@@ -37,7 +37,13 @@ class Inference:
     others: Any = None
 
     def __post_init__(self):
-        """Refuse base models that no graph holds."""
+        """Refuse a budget, and base models that no graph holds."""
+        if self.answers.decision.kind == "top":
+            raise ValueError(
+                f"decision={self.answers.decision.given!r} depends on all rows of a batch, and an exported file labels "
+                'each row by itself; set another rule first, such as ("rate", share), a threshold or costs, and take '
+                "the rows of highest probability where the file is used."
+            )
         self.ops = tensors(self.floatx)
         self.sums = self.sums or self._sums
         ensemble = self.answers.ensemble

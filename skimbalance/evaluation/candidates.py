@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skimbalance._nesting import decides_after_fit, prefix_of_classifier, renumbers_labels
 from skimbalance.probability.decision import Decision
+from skimbalance.probability.rules import rows_looked_at
 
 
 @dataclass
@@ -149,8 +150,11 @@ def _fit_of(label, one, estimator, prefix):
 
 
 def _differ_in_rule(fit, new):
-    """Return whether a new fit differs from a planned one only in its decision."""
+    """Return whether a new fit differs from a planned one only in its decision, and both look at the same rows."""
     if not (fit.shares and new.shares) or any(_are_alike(rule, *new.rules.values()) for rule in fit.rules.values()):
+        return False
+    looked_at = {rows_looked_at(rule) for of in (fit, new) for rule in of.rules.values()}
+    if len(looked_at) > 1 and ("apart" in looked_at or len(looked_at - {None}) > 1):
         return False
     if None not in (fit.settings, new.settings):
         settings = [{name: value for name, value in of.settings.items() if name != "decision"} for of in (fit, new)]

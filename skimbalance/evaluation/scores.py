@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from skimbalance.probability.costs import decide
+from skimbalance.probability.labels import decide
 
 #: Scores for which smaller is better.
 LESS_IS_BETTER = {"log-loss", "refinement", "calibration", "Brier", "cost"}

@@ -4,71 +4,23 @@ from numbers import Real
 
 import numpy as np
 
-from skimbalance.data.numeric_input import as_numbers, check_proba
-from skimbalance.probability.positive import known_positive
+from skimbalance.data.numeric_input import as_numbers
 
 
-def decide(proba, *, costs, classes=None, pos_label=None):
-    """Return the labels of least expected cost, for costs that differ from row to row.
+def least_cost(proba, costs, positive):
+    """Return the class indices, (n_samples,), of least expected cost.
 
     Parameters
     ----------
-    proba : array-like of shape (n_samples, n_classes), or (n_samples,)
-        Calibrated probabilities in the population decided about, such as ``predict_proba`` gives with
-        ``target_prior="fit"``; of the positive class alone, for two classes.
-    costs : dict or array-like of shape (n_classes, n_classes) or (n_samples, n_classes, n_classes)
-        For two classes ``{"fp": cost, "fn": cost}``, what a false alarm and a miss cost: numbers, or one a row (the
-        amount that a missed fraud loses). For any number of classes a matrix [true class, predicted class], or one a
-        row. Negative costs are gains.
-    classes : array-like of shape (n_classes,), default=None
-        Labels, in the order of the columns of `proba`; None numbers them.
-    pos_label : label, default=None
-        Positive label of two. None is 1 or True among {0, 1}, {-1, 1} and booleans; other labels need it, where
-        `costs` is a dict or `proba` of one column.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Labels.
-
-    Raises
-    ------
-    ValueError
-        If `proba` holds no probabilities, shapes do not fit, a cost is not finite, or it is not determined which label
-        is positive.
-
-    References
-    ----------
-    .. [1] C. Elkan (2001), "The Foundations of Cost-Sensitive Learning", IJCAI.
-
-    Examples
-    --------
-    A miss costs the amount of a payment, an alarm 5:
-
-    >>> import numpy as np
-    >>> from skimbalance import decide
-    >>> decide([0.1, 0.1], costs={"fp": 5.0, "fn": np.array([20.0, 200.0])})
-    array([0, 1])
+    proba : ndarray of shape (n_samples, n_classes)
+        Calibrated probabilities.
+    costs : dict or array-like
+        As `decide` takes them.
+    positive : int
+        Position of the positive class of two.
     """
-    proba = check_proba(proba, alone=True)
-    n_classes = 2 if proba.ndim == 1 else proba.shape[1]
-    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
-    if classes.shape != (n_classes,):
-        raise ValueError(f"classes has shape {classes.shape}, but proba is of {n_classes} classes.")
-    positive = 1
-    if proba.ndim == 1 or isinstance(costs, dict):
-        if n_classes != 2:
-            raise ValueError(f"costs={costs!r:.80} are of two classes, but proba is of {n_classes}; give a matrix.")
-        positive = known_positive(pos_label, classes)
-        if positive is None:
-            raise ValueError(
-                f"Which label is positive? The labels are {classes.tolist()}; say so by pos_label="
-                f"{classes.tolist()[1]!r}, for example."
-            )
-    if proba.ndim == 1:
-        proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
-    expected = np.einsum("nt,ntp->np", proba, of_size_one(_cost_matrices(costs, len(proba), n_classes, positive)))
-    return classes[expected.argmin(axis=1)]
+    costs = of_size_one(_cost_matrices(costs, *proba.shape, positive))
+    return np.einsum("nt,ntp->np", proba, costs).argmin(axis=1)
 
 
 def _cost_matrices(costs, n_samples, n_classes, positive):

@@ -2,21 +2,20 @@
 
 import copy
 from dataclasses import dataclass, field, replace
-from numbers import Real
 
 import numpy as np
 
-from skimbalance.probability.costs import costs_by_label, of_size_one, parse_matrix
+from skimbalance.probability.costs import of_size_one
 from skimbalance.probability.links import NUMPY
+from skimbalance.probability.macro_f1 import ClassProbabilities
 from skimbalance.probability.prior import shift_prior
-from skimbalance.probability.thresholds import RowProbabilities, shift_threshold, threshold_from_rows
+from skimbalance.probability.rules import parse, rows_looked_at
+from skimbalance.probability.thresholds import RowProbabilities, shift_threshold
 
-_BY_ROWS = ("fbeta", "mcc")
-_ALLOWED = (
-    'it takes None, a threshold in [0, 1], "f1", ("fbeta", beta), "accuracy", "balanced_accuracy", "mcc", '
-    '{"fp": cost, "fn": cost}, {("true label", "predicted label"): cost, ...}, or a matrix of costs [true class, '
-    "predicted class]"
-)
+_BY_ROWS = ("fbeta", "mcc", "precision", "recall", "rate", "macro_f1")
+
+# Rounding error of a share of rows: 0.29 * 100 is less than 29.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +34,15 @@ class Decision:
         Labels.
     positive : int, default=1
         Position of the positive class of two.
-    rows : RowProbabilities, default=None
-        Rows from which the threshold of "fbeta" and "mcc" follows.
+    rows : RowProbabilities or ClassProbabilities, default=None
+        Rows from which the rule follows, where it `needs_rows`; of costs and balanced accuracy, rows with labels.
 
     Attributes
     ----------
-    kind : {"argmax", "threshold", "fbeta", "mcc", "balanced_accuracy", "costs"}
-        Form of the rule.
-    value : float, ndarray of shape (n_classes, n_classes), or None
-        Threshold, beta, or costs.
+    kind : str
+        Form of the rule, as `Rule` has it.
+    value : object
+        Its numbers.
 
     Raises
     ------
@@ -54,13 +53,13 @@ class Decision:
     given: object
     classes: np.ndarray
     positive: int = 1
-    rows: RowProbabilities | None = None
+    rows: RowProbabilities | ClassProbabilities | None = None
     kind: str = field(init=False)
     value: object = field(init=False)
 
     def __post_init__(self):
         """Parse what is given."""
-        kind, value = _parse(self.given, self.classes, self.positive)
+        kind, value = parse(self.given, self.classes, self.positive)
         given = copy.deepcopy(self.given)  # the user may change a list or a dict of theirs
         for name, of in {"given": given, "classes": np.asarray(self.classes), "kind": kind, "value": value}.items():
             object.__setattr__(self, name, of)
@@ -84,16 +83,51 @@ class Decision:
         """Return the same rule, with other rows to look at."""
         return replace(self, rows=rows)
 
+    def looking_at(self, proba, weight, prior, y=None):
+        """Return the same rule, with rows to look at.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_samples, n_classes)
+            Calibrated probabilities.
+        weight : ndarray of shape (n_samples,)
+            Weights of the rows.
+        prior : ndarray of shape (n_classes,)
+            Class shares of the population that the weighted rows stand for, which the probabilities refer to.
+        y : ndarray of int, shape (n_samples,), default=None
+            Class indices, which count in place of the probabilities.
+        """
+        kind = RowProbabilities if self.n_classes == 2 else ClassProbabilities
+        return self.with_rows(kind.of(proba, weight, prior, y))
+
     @property
     def needs_positive(self):
         """What of the rule depends on which class is positive, or None."""
-        asks = self.kind in ("threshold", "fbeta") or (isinstance(self.given, dict) and set(self.given) == {"fp", "fn"})
+        has_direction = ("threshold", "fbeta", "precision", "recall", "rate", "top")
+        asks = self.kind in has_direction or (isinstance(self.given, dict) and set(self.given) == {"fp", "fn"})
         return f"decision={self.given!r}" if asks else None
 
     @property
     def needs_rows(self):
-        """Whether the threshold follows from the probabilities of rows, and not from the rule's own numbers."""
+        """Whether the rule follows from the probabilities of rows, and not from its own numbers."""
         return self.kind in _BY_ROWS
+
+    @property
+    def looks_at_all(self):
+        """Whether the rule follows from so few of the rows that all of a table are better than those held out."""
+        return rows_looked_at(self.given) == "all"
+
+    @property
+    def is_guaranteed(self):
+        """Whether the rule keeps a floor with a confidence, for which it counts labels."""
+        return self.kind in ("precision", "recall") and len(self.value) == 2
+
+    @property
+    def lacks_rows(self):
+        """Whether the rule has no rows that it could follow from."""
+        if self.is_guaranteed:
+            return self.rows is None or not self.rows.is_certifying
+        return self.needs_rows and self.rows is None
 
     def is_of(self, decision):
         """Whether the rule was parsed from this parameter."""
@@ -107,11 +141,19 @@ class Decision:
             "argmax": "the strategy's own rule",
             "threshold": "the threshold given",
             "mcc": "best expected Matthews correlation",
+            "macro_f1": "best expected macro F1",
             "balanced_accuracy": "best expected balanced accuracy",
             "costs": "best expected accuracy" if isinstance(self.given, str) else "least expected cost",
         }
         if self.kind == "fbeta":
             return "best expected F1" if self.value == 1 else f"best expected F-beta, beta={self.value:g}"
+        if self.is_guaranteed:
+            return f"{self.kind} of at least {self.value[0]:g} with probability {self.value[1]:g}"
+        if self.kind in ("precision", "recall"):
+            return f"expected {self.kind} of at least {self.value[0]:g}"
+        if self.kind in ("rate", "top"):
+            share = f"{self.value} rows" if isinstance(self.value, int) else f"{100 * self.value:.3g}% of rows"
+            return f"the {share} of highest probability, {'a batch' if self.kind == 'top' else 'of the population'}"
         return named[self.kind]
 
     def threshold(self, prior, shown):
@@ -127,21 +169,23 @@ class Decision:
         Returns
         -------
         float or None
-            In [0, 1], or infinity for a rule that never says positive. None for more classes, and for costs under which
-            a mistake is better than a right label, of either class: no threshold gives the labels of these.
+            In [0, 1], or infinity for a rule that never says positive. None for more classes, for a budget, whose
+            threshold depends on the batch, and for costs under which a mistake is better than a right label, of either
+            class: no threshold gives the labels of these.
         """
-        if self.n_classes != 2:
+        if self.n_classes != 2 or self.kind == "top":
             return None
         if self.kind == "threshold":
             return self.value
         if self.kind == "argmax":
             threshold = 0.5
+        elif self.rows is not None:
+            value = of_size_one(self._costs_of_direction()) if self.kind == "costs" else self.value
+            threshold = self.rows.threshold(self.kind, value, prior, self.positive)
         elif self.kind == "balanced_accuracy":
             threshold = float(prior[self.positive])
-        elif self.kind == "costs":
-            threshold = self._threshold_of_costs()
         else:
-            threshold = threshold_from_rows(self.kind, self.value, *self.rows.at(prior, self.positive))
+            threshold = self._threshold_of_costs()
         return shift_threshold(threshold, prior, shown, self.positive)
 
     def labels(self, proba, prior, shown, ops=NUMPY):
@@ -161,20 +205,38 @@ class Decision:
         ndarray or tensor of int, shape (n_samples,)
             Class indices. A row at the threshold is positive.
         """
+        if self.kind == "top":
+            return self._labels_of_budget(proba[:, self.positive])
         threshold = self.threshold(prior, shown)
         if threshold is not None:
             return ops.where(proba[:, self.positive] >= threshold, self.positive, 1 - self.positive)
         proba = shift_prior(proba, shown, prior, ops)
+        if self.kind == "macro_f1":
+            slopes, offsets = (ops.cast(of, proba.dtype) for of in self.rows.rule(prior))
+            return ops.argmax(proba * slopes - offsets, axis=1)
         if self.kind == "balanced_accuracy":
             return ops.argmax(proba / ops.cast(prior, proba.dtype), axis=1)
         if self.kind == "costs":
             return ops.argmax(-ops.matmul(proba, ops.cast(of_size_one(self.value), proba.dtype)), axis=1)
         return ops.argmax(proba, axis=1)
 
+    def _labels_of_budget(self, score):
+        """Return class indices, (n_samples,): rows of the highest scores are positive, the first of equal ones."""
+        n_rows = self.value
+        if isinstance(n_rows, float):
+            n_rows = max(int(n_rows * len(score) + _ROUNDING), 1)
+        labels = np.full(len(score), 1 - self.positive)
+        labels[np.argsort(-score, kind="stable")[:n_rows]] = self.positive
+        return labels
+
+    def _costs_of_direction(self):
+        """Return costs [true class, predicted class] of two classes, the positive one last."""
+        order = [1 - self.positive, self.positive]
+        return self.value[np.ix_(order, order)]
+
     def _threshold_of_costs(self):
         """Return the threshold of two classes that follows from costs; None where both mistakes are rewarded."""
-        order = [1 - self.positive, self.positive]
-        costs = self.value[np.ix_(order, order)]
+        costs = self._costs_of_direction()
         (tn, fp), (fn, tp) = costs
         alarm, miss = (int(a > b) - int(a < b) for a, b in ((fp, tn), (fn, tp)))  # is a mistake worse than being right?
         if alarm > 0 and miss > 0:
@@ -183,44 +245,6 @@ class Decision:
         if alarm < 0 and miss < 0:
             return None
         return 0.0 if alarm <= 0 <= miss else np.inf
-
-
-def _parse(decision, classes, positive):
-    """Return a ``decision`` parameter as (kind, value)."""
-    n_classes = len(classes)
-    if decision is None:
-        return "argmax", None
-    parsed = None
-    if isinstance(decision, str):
-        named = {
-            "f1": ("fbeta", 1.0),
-            "mcc": ("mcc", None),
-            "accuracy": ("costs", 1 - np.eye(n_classes)),
-            "balanced_accuracy": ("balanced_accuracy", None),
-        }
-        parsed = named.get(decision)
-    elif isinstance(decision, Real) and not isinstance(decision, bool):
-        parsed = ("threshold", float(decision)) if 0 <= decision <= 1 else None
-    elif isinstance(decision, tuple) and len(decision) == 2 and isinstance(decision[0], str):
-        beta = decision[1] if decision[0] == "fbeta" else None
-        parsed = ("fbeta", float(beta)) if isinstance(beta, Real) and 0 < beta < np.inf else None
-    elif isinstance(decision, dict):
-        if set(decision) == {"fp", "fn"} and all(isinstance(c, Real) and 0 < c < np.inf for c in decision.values()):
-            costs = np.array([[0.0, decision["fp"]], [decision["fn"], 0.0]])
-            parsed = "costs", costs if positive else costs[::-1, ::-1]
-        elif decision and all(isinstance(pair, tuple) and len(pair) == 2 for pair in decision):
-            return "costs", costs_by_label(decision, classes)
-    else:
-        parsed = parse_matrix(decision, n_classes)
-    if parsed is None:
-        raise ValueError(f"decision={decision!r} is no decision rule; {_ALLOWED}.")
-    kind, value = parsed
-    if n_classes > 2 and (kind in ("threshold", *_BY_ROWS) or isinstance(decision, dict)):
-        raise ValueError(
-            f"decision={decision!r} is a rule for two classes, but y has {n_classes}; take None, "
-            '"accuracy", "balanced_accuracy", or a matrix of costs [true class, predicted class].'
-        )
-    return kind, value
 
 
 def cost_matrix(costs, classes, positive=1):

@@ -1,36 +1,80 @@
-"""From which probability on is a row positive? The threshold of a score, from rows, in any population."""
+"""From which probability on is a row positive? The threshold of a rule, from rows, in any population."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance._warnings import warn
+from skimbalance.probability.guarantees import certify
 from skimbalance.probability.prior import shift_prior
 
 # Most groups of rows that a rule keeps: a threshold moves by less than a thousandth of the rows.
 _MOST_ROWS = 4096
 
+# Rounding error of sums that are compared with a floor or a rate.
+_ROUNDING = 1e-12
 
-@dataclass(frozen=True)
+
+class Cuts(NamedTuple):
+    """What is flagged at each cut of rows that are sorted by the probability of the positive class, falling.
+
+    Attributes
+    ----------
+    lowest, highest : ndarray of shape (n_groups,)
+        Probabilities in the last group of rows that is flagged at a cut: one number where rows are not gathered.
+    found, alarms : ndarray of shape (n_groups,)
+        Weight of the positive and of the negative rows that are flagged, expected or counted.
+    """
+
+    lowest: np.ndarray
+    highest: np.ndarray
+    found: np.ndarray
+    alarms: np.ndarray
+
+    @property
+    def flagged(self):
+        """Weight of the rows that are flagged, (n_groups,)."""
+        return self.found + self.alarms
+
+    def threshold(self, cut):
+        """Return a threshold of a cut, halfway to the next row; 0 if all are flagged, infinity at -1, if none is."""
+        if cut < 0:
+            return np.inf
+        if cut == len(self.lowest) - 1:
+            return 0.0
+        return float((self.lowest[cut] + self.highest[cut + 1]) / 2)
+
+
+@dataclass(frozen=True, eq=False)
 class RowProbabilities:
     """Probabilities of rows, from which a threshold follows at any class prior; at most a few thousand numbers.
 
     Attributes
     ----------
-    proba : ndarray of shape (n_rows,)
-        Calibrated probabilities of the second class of two, rising and distinct.
-    weight : ndarray of shape (n_rows,)
-        Weights.
+    lowest, highest : ndarray of shape (n_groups,)
+        Least and largest probability of the second class of two in each group of rows, rising.
+    weight : ndarray of shape (n_groups, 2)
+        Weight of each class in a group: expected by the probabilities, or counted by labels.
     prior : ndarray of shape (2,)
-        Class shares that both refer to.
+        Class shares that all of these refer to.
+    is_labelled : bool, default=False
+        Whether labels were counted.
+    is_certifying : bool, default=False
+        Whether these are rows of equal weight, with labels: what a guarantee counts.
     """
 
-    proba: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
     weight: np.ndarray
     prior: np.ndarray
+    is_labelled: bool = False
+    is_certifying: bool = False
+    _known: dict = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, proba, weight, prior):
-        """Gather rows: those of equal probability are one, and of many, neighbours of little weight are.
+    def of(cls, proba, weight, prior, y=None):
+        """Gather rows: those of equal probability are one group, and of many, neighbours of little weight are.
 
         Parameters
         ----------
@@ -40,66 +84,153 @@ class RowProbabilities:
             Weights of the rows.
         prior : ndarray of shape (2,)
             Class shares of the population that the weighted rows stand for.
+        y : ndarray of int, shape (n_samples,), default=None
+            Class indices, to count; None counts what the probabilities say.
         """
+        is_certifying = y is not None and bool(np.all(weight == weight[0]))
+        weight = np.ones(len(proba)) if is_certifying else weight
+        truth = proba if y is None else np.eye(2)[y]
         p, same = np.unique(proba[:, 1], return_inverse=True)
-        weight = np.bincount(same.ravel(), weight)
-        if len(p) > _MOST_ROWS:
-            # Groups hold equal shares of the rows and of the expected members of either class, so that a rare class,
-            # or a small part of the rows, is resolved as finely as all of them.
-            shares = [of / max(of.sum(), np.finfo(np.float64).tiny) for of in (weight, weight * p, weight * (1 - p))]
-            group = np.floor(np.cumsum(np.sum(shares, axis=0)) / 3 * _MOST_ROWS).astype(int)
-            _, group = np.unique(group, return_inverse=True)
-            total = np.bincount(group, weight)
-            p = np.divide(np.bincount(group, weight * p), total, out=np.zeros_like(total), where=total > 0)
-            weight = total
-        return cls(p, weight, np.asarray(prior))
+        by_class = np.stack([np.bincount(same.ravel(), weight * truth[:, c]) for c in (0, 1)], axis=1)
+        starts = _starts_of_groups(by_class)
+        ends = np.append(starts[1:], len(p)) - 1
+        by_class = np.add.reduceat(by_class, starts)
+        return cls(p[starts], p[ends], by_class, np.asarray(prior), y is not None, is_certifying)
 
-    def at(self, prior, positive=1):
-        """Return probabilities of the positive class, and weights, in a population of other class shares."""
-        ratio = np.asarray(prior) / self.prior
-        weight = self.weight * (self.proba * ratio[1] + (1 - self.proba) * ratio[0])
-        proba = np.stack([1 - self.proba, self.proba], axis=1)
-        return shift_prior(proba, self.prior, prior)[:, positive], weight
+    def __getstate__(self):
+        """Return the state for pickling, without the thresholds that are known."""
+        return {**vars(self), "_known": {}}
+
+    def cuts(self, prior, positive=1, counts=False):
+        """Return the `Cuts` of the rows in a population of other class shares; with `counts`, of the rows as they are.
+
+        Parameters
+        ----------
+        prior : array-like of shape (2,)
+            Class shares of the population.
+        positive : {0, 1}, default=1
+            Position of the positive class.
+        counts : bool, default=False
+            Whether weights are not those of the population, but of these rows.
+        """
+        weight = self.weight if counts else self.weight * (np.asarray(prior) / self.prior)
+        ends = [shift_prior(np.stack([1 - p, p], axis=1), self.prior, prior) for p in (self.lowest, self.highest)]
+        if positive:
+            lowest, highest = (end[::-1, 1] for end in ends)
+            weight = weight[::-1]
+        else:
+            highest, lowest = (end[:, 0] for end in ends)
+        found, alarms = np.cumsum(weight[:, positive]), np.cumsum(weight[:, 1 - positive])
+        return Cuts(lowest, highest, found, alarms)
+
+    def threshold(self, kind, value, prior, positive):
+        """Return the threshold of a rule in a population; warn, once for each, where no threshold does what it says."""
+        key = kind, np.asarray(value, dtype=np.float64).tobytes(), np.asarray(prior).tobytes(), positive
+        if key not in self._known:
+            self._known[key], complaint = self._chosen(kind, value, prior, positive)
+            if complaint:
+                warn(complaint)
+        return self._known[key]
+
+    def certificate(self, kind, value, prior, positive):
+        """Return the `Certificate` of a floor in a population."""
+        share = None if np.allclose(prior, self.prior, rtol=1e-9, atol=0) else float(prior[positive])
+        return certify(kind, *value, self.cuts(prior, positive, counts=True), share)
+
+    def _chosen(self, kind, value, prior, positive):
+        """Return the threshold of a rule, and what there is to complain about, or None."""
+        if kind in ("precision", "recall") and len(value) == 2:
+            certificate = self.certificate(kind, value, prior, positive)
+            return certificate.threshold, certificate.complaint(kind, *value)
+        cuts = self.cuts(prior, positive)
+        if kind not in _SCORES:
+            return _RULES[kind](cuts, value)
+        score = _SCORES[kind](cuts, value)
+        if kind == "fbeta" and not self.is_labelled:
+            return float(score.max()), None
+        return cuts.threshold(int(score.argmax()) if score.max() > 0 else -1), None
 
 
-def threshold_from_rows(kind, value, positive, sample_weight=None):
-    r"""Return the threshold with the best expected score, from calibrated probabilities alone.
+def _starts_of_groups(by_class):
+    """Return where groups of rows begin, each of about the same share of the rows and of either class.
 
-    Parameters
-    ----------
-    kind : {"fbeta", "mcc"}
-        Score to maximise.
-    value : float or None
-        Beta.
-    positive : ndarray of shape (n_samples,)
-        Calibrated probabilities of the positive class.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of the rows.
+    So a rare class, or a small part of the rows, is resolved as finely as all of them.
+    """
+    if len(by_class) <= _MOST_ROWS:
+        return np.arange(len(by_class))
+    parts = np.column_stack([by_class.sum(axis=1), by_class])
+    shares = (parts / np.maximum(parts.sum(axis=0), np.finfo(np.float64).tiny)).sum(axis=1)
+    group = np.floor(np.cumsum(shares) / 3 * _MOST_ROWS).astype(int)
+    return np.unique(group, return_index=True)[1]
 
-    Returns
-    -------
-    float
-        Threshold. For F-beta it is :math:`F_\beta^* / (1 + \beta^2)`, with the best expected F-beta of a cut of the
-        sorted rows; for Matthews' correlation it lies in the middle of the rows at the best cut.
+
+def _fbeta(cuts, beta):
+    r"""Return F-beta over :math:`1 + \beta^2` at each cut, the best of which is its threshold for calibrated rows [1]_.
 
     References
     ----------
     .. [1] Z. C. Lipton, C. Elkan and B. Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1
        Measure", ECML PKDD, arXiv:1402.1892.
     """
-    order = np.argsort(-positive, kind="stable")
-    p = positive[order]
-    weight = np.ones(len(p)) if sample_weight is None else sample_weight[order]
-    true_positive, predicted = np.cumsum(weight * p), np.cumsum(weight)
-    positives, total = true_positive[-1], predicted[-1]
-    if kind == "fbeta":
-        # The best F-beta over 1 + beta^2; zero, for recall alone, where the square of beta is infinite.
-        return float((true_positive / (predicted + float(value) * float(value) * positives)).max())
-    covariance = true_positive * total - predicted * positives
-    spread = predicted * (total - predicted) * positives * (total - positives)
-    score = covariance / np.sqrt(np.maximum(spread, 1e-300))
-    best = int(score[:-1].argmax()) if len(p) > 1 else 0
-    return float(p[best : best + 2].mean())
+    return cuts.found / (cuts.flagged + min(float(beta) * float(beta), 1e300) * cuts.found[-1])
+
+
+def _correlation(cuts, _):
+    """Return Matthews' correlation at each cut."""
+    positives, total = cuts.found[-1], cuts.flagged[-1]
+    covariance = cuts.found * total - cuts.flagged * positives
+    spread = cuts.flagged * (total - cuts.flagged) * positives * (total - positives)
+    return np.append(covariance[:-1] / np.sqrt(np.maximum(spread[:-1], 1e-300)), 0.0)
+
+
+def _recalls(cuts, _):
+    """Return the sum of the recalls of both classes at each cut, less one (Youden's J)."""
+    return cuts.found / cuts.found[-1] - cuts.alarms / cuts.alarms[-1]
+
+
+def _savings(cuts, costs):
+    """Return what each cut saves against flagging no row, for costs [true, predicted], the positive class last."""
+    (tn, fp), (fn, tp) = costs
+    return (fn - tp) * cuts.found - (fp - tn) * cuts.alarms
+
+
+#: Scores, zero where no row is flagged, whose best cut is taken.
+_SCORES = {"fbeta": _fbeta, "mcc": _correlation, "balanced_accuracy": _recalls, "costs": _savings}
+
+
+def _of_precision(cuts, value):
+    """Return the lowest threshold whose precision is at least a floor."""
+    (floor,) = value
+    precision = cuts.found / np.maximum(cuts.flagged, np.finfo(np.float64).tiny)
+    met = np.flatnonzero(precision >= floor * (1 - _ROUNDING))
+    if len(met):
+        return cuts.threshold(met[-1]), None
+    return np.inf, (
+        f'decision=("precision", {floor:g}) cannot be met: the rows that it looks at have a precision of '
+        f"{precision.max():.3g} at most, so predict flags no row (threshold_ is inf). Take a lower floor."
+    )
+
+
+def _of_recall(cuts, value):
+    """Return the highest threshold whose recall is at least a floor."""
+    (floor,) = value
+    return cuts.threshold(int(np.argmax(cuts.found >= floor * (1 - _ROUNDING) * cuts.found[-1]))), None
+
+
+def _of_rate(cuts, rate):
+    """Return the threshold that flags a share of the population: a quantile of the probabilities."""
+    shares = cuts.flagged / cuts.flagged[-1]
+    met = np.flatnonzero(shares <= rate * (1 + _ROUNDING))
+    if len(met):
+        return cuts.threshold(met[-1]), None
+    return cuts.threshold(0), (
+        f'decision=("rate", {rate:g}) is a smaller share than the rows that it looks at can tell: {shares[0]:.3g} of '
+        "them have the highest probability, and are flagged. Hold out more rows (validation_split, choose_decision)."
+    )
+
+
+#: The other rules that look at rows.
+_RULES = {"precision": _of_precision, "recall": _of_recall, "rate": _of_rate}
 
 
 def shift_threshold(threshold, prior, shown, positive):
