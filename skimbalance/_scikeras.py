@@ -246,11 +246,17 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
 
     def _fit_settings(self, fit_params):
         """Return the settings of one call of fit: its arguments, else routed parameters, else parameters."""
-        self._check_arguments("fit", fit_params, _FIT_NAMES, "sample_weight, validation_data and ")
+        self._check_arguments(
+            "fit", fit_params, _FIT_NAMES, "sample_weight, groups, validation_data, X_val, y_val and "
+        )
         settings = {name: self._setting(name, "fit") for name in _FIT_NAMES if name != "callbacks"}
         settings["initial_epoch"] = settings["initial_epoch"] or 0
         settings["run_eagerly"] = self._setting("run_eagerly", "compile")
         return {**settings, "callbacks": None, **fit_params}
+
+    def _validation_data(self, given):
+        """Return the held-out rows given in a call, else those of ``fit__validation_data``, or None."""
+        return self._setting("validation_data", "fit") if given is None else given
 
     def _predict_settings(self, predict_params):
         """Return the rows of a chunk, or None, and the callbacks of one call of predict."""
@@ -280,7 +286,11 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         for name, instead in _UNUSED.items():
             if getattr(type(self), name) is not getattr(KerasClassifier, name):
                 raise TypeError(f"{type(self).__name__} overrides {name}, which nothing calls: {instead}.")
-        for prefix, names in (("fit", _FIT_NAMES), ("predict", _PREDICT_NAMES), ("compile", _COMPILE_NAMES)):
+        for prefix, names in (
+            ("fit", (*_FIT_NAMES, "validation_data")),
+            ("predict", _PREDICT_NAMES),
+            ("compile", _COMPILE_NAMES),
+        ):
             for name in self._routed(prefix):
                 if name.partition("__")[0] not in names:
                     raise reaches_nothing(f"{prefix}__{name}", sorted(names), _DONE_OTHERWISE.get(name))

@@ -9,7 +9,8 @@ from skimbalance._keras.packing import packed, unpacked
 from skimbalance._keras.startup import keep_python_random, keras
 from skimbalance._routing import named_metrics
 from skimbalance._warnings import warn
-from skimbalance.data.holdout import Reservoir, plan_hold_out
+from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.reservoir import GroupReservoir, Reservoir
 from skimbalance.data.validation import check_class_weight
 from skimbalance.networks.builders import NETWORKS, realmlp
 from skimbalance.networks.copying import build_when_saved, copy_network, copy_optimizer, set_decays
@@ -95,8 +96,8 @@ class TrainingState:
         State of the optimizer after the last epoch.
     seen : dict or None
         What each layer knows of all chunks so far: see `adapt_network`.
-    reservoir : Reservoir or None
-        Rows held out from all chunks so far.
+    reservoir : Reservoir, GroupReservoir or None
+        Rows held out from all chunks so far; of groups, which are held out.
     n_steps : int
         Gradient steps so far.
     asked_metrics : dict
@@ -112,7 +113,7 @@ class TrainingState:
     asked_optimizer: tuple | None = None
     optimizer_state: list | None = None
     seen: dict | None = None
-    reservoir: Reservoir | None = None
+    reservoir: Reservoir | GroupReservoir | None = None
     n_steps: int = 0
     asked_metrics: dict = field(default_factory=dict)
     metrics: list | None = None
@@ -179,7 +180,7 @@ def plan_rows(estimator, rows, strategy, recipe, share, rng, calibrates=False):
     recipe : Recipe
         How the network wants to be trained.
     share : float
-        ``validation_split``.
+        ``validation_split``; not looked at, where that is a split of the caller's own.
     rng : numpy.random.Generator
         Source of the split.
     calibrates : bool, default=False
@@ -194,22 +195,41 @@ def plan_rows(estimator, rows, strategy, recipe, share, rng, calibrates=False):
     )  # fmt: skip
 
 
-def plan_chunk(estimator, rows, reservoir, share, rng):
-    """Hold out a share of the rows of a chunk; all those so far are scored.
+def plan_chunk(estimator, rows, state, share, rng):
+    """Hold out a share of the rows of a chunk, or of its groups; all those so far are scored.
+
+    `state` is that of the call before, or None.
 
     Returns
     -------
     HoldOutPlan
         Plan.
-    Reservoir or None
-        Rows held out so far, where a share is.
+    Reservoir, GroupReservoir or None
+        Rows held out so far, where a share is; of groups, also where none is.
+
+    Raises
+    ------
+    ValueError
+        If rows are held out, and groups are given in some calls, but not in all.
     """
-    plan = plan_hold_out(rows, estimator.classes_, estimator.prior_)
-    if not share:
+    plan, reservoir = plan_hold_out(rows, estimator.classes_, estimator.prior_), getattr(state, "reservoir", None)
+    had, has = isinstance(reservoir, GroupReservoir), rows.groups is not None
+    if state is not None and had != has:
+        if share:
+            raise ValueError(
+                f"groups was given {'before' if had else 'now'}, but not {'now' if had else 'before'}: it cannot be "
+                "known which groups were trained on. Pass groups in every call of fit and partial_fit, or hold out "
+                "none (validation_split=0, calibration=None)."
+            )
         return plan, None
-    if reservoir is None or reservoir.share != share:
-        reservoir = Reservoir(share, rng)
-    reservoir, out = reservoir.with_piece(rows)
+    if has:
+        reservoir = (reservoir if had else GroupReservoir(share, rng)).with_share(share)
+        reservoir, out = reservoir.with_piece(rows, estimator.classes_)
+    elif not share:
+        return plan, None
+    else:
+        reservoir = Reservoir(share, rng) if reservoir is None or reservoir.share != share else reservoir
+        reservoir, out = reservoir.with_piece(rows)
     return replace(plan, out=out, given=reservoir.held_out(estimator.prior_)), reservoir
 
 

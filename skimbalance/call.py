@@ -1,11 +1,13 @@
 """What is one call of fit given? A whole table, or one chunk of many, and what an earlier call left."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 from skimbalance.assembly import TrainingState, is_auto, new_selection, plan_chunk, plan_rows
 from skimbalance.data.growing import GrowingColumns
 from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.reservoir import GroupReservoir
 from skimbalance.data.table import Columns
 from skimbalance.ensemble import resolve_ensemble
 from skimbalance.fitted import Fitted
@@ -52,6 +54,10 @@ class WholeTable:
             return plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given), None
         return self._plan(draft, task), None
 
+    def remembered(self, plan, reservoir, rng):
+        """Return the reservoir for later chunks: which groups are held out, where rows have any."""
+        return None if plan.rows.groups is None else GroupReservoir.of_fit(plan, rng)
+
     def plan_for_calibrator(self, draft, task, plan):
         """Return the plan where the loss, once known, needs a calibrator."""
         return plan if plan.held_out() is not None else self._plan(draft, task, calibrates=True)
@@ -59,6 +65,10 @@ class WholeTable:
     def _plan(self, draft, task, calibrates=False):
         share = task.settings["validation_split"]
         return plan_rows(draft, task.rows, task.strategy, task.recipe, share, task.rng.split, calibrates)
+
+    def own_split(self, split):
+        """Return the ``validation_split``, where it says which rows are held out rather than how many; else None."""
+        return None if isinstance(split, Real) else split
 
     def selection(self, draft, task, judged, members):
         """Return what chooses the epoch that each member keeps, or None."""
@@ -100,8 +110,14 @@ class Chunk(WholeTable):
 
     def plan(self, draft, task, before):
         """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""
+        if task.given is not None:
+            return super().plan(draft, task, before)
         share = task.settings["validation_split"] or (task.recipe.hold_out if draft.calibration else 0.0)
-        return plan_chunk(draft, task.rows, None if before is None else before.state.reservoir, share, task.rng.split)
+        return plan_chunk(draft, task.rows, None if before is None else before.state, share, task.rng.split)
+
+    def remembered(self, plan, reservoir, rng):
+        """Return the reservoir for later chunks."""
+        return reservoir
 
     def plan_for_calibrator(self, draft, task, plan):
         """Return the plan as it is: a stream holds out what `validation_split` says."""
@@ -110,6 +126,14 @@ class Chunk(WholeTable):
     def selection(self, draft, task, judged, members):
         """Return None: each chunk is one epoch."""
         return
+
+    def own_split(self, split):
+        """Refuse a split of the caller's own: each chunk would need another one."""
+        if not isinstance(split, Real):
+            raise ValueError(
+                f"validation_split={split!r:.80} holds out rows of one table; partial_fit takes a share of all chunks, "
+                "such as 0.1, with groups= where rows belong together, or fit__validation_data=(X, y)."
+            )
 
     def first_epoch(self, draft, settings):
         """Return the number of epochs so far."""
@@ -139,6 +163,8 @@ class Call:
         What it goes on from; None trains from scratch.
     classes : array-like or None
         All labels that there will be.
+    groups : array-like or None
+        Group of each row.
     validation_data : tuple or None
         Held-out rows of the caller's own.
     """
@@ -150,4 +176,5 @@ class Call:
     extent: WholeTable = WHOLE_TABLE
     before: Before | None = None
     classes: Any = None
+    groups: Any = None
     validation_data: Any = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._keras.packing import OfPickle, packed, unpacked
@@ -13,7 +13,7 @@ from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
 from skimbalance._scikeras import SciKerasClassifier
 from skimbalance.call import CHUNK, Before, Call
-from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values
+from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values, validation_rows
 from skimbalance.fitting import fit, initialize
 from skimbalance.judging import certificate_in_words, decide_by_labels
 from skimbalance.networks.copying import pack_network, unpack_network
@@ -126,10 +126,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     shuffle : bool, default=True
         Whether each epoch draws a new order of the rows. With shuffling, identical rows are merged into one of
         their summed weight, so that neither order nor repetition matters; without, rows are taken as they come.
-    validation_split : float in [0, 1), default=0.0
-        Share of the distinct rows held out, stratified, before anything is resampled; their ``val_loss`` (at the prior
-        of the data) and ``val_average_precision`` (the mean over classes, for more than two) are logged. Of chunks, at
-        most 10,000 rows are held out.
+    validation_split : float in [0, 1), "last", splitter or list, default=0.0
+        Share of the distinct rows, or of the groups, held out, stratified, before anything is resampled; their
+        ``val_loss`` (at the prior of the data) and ``val_average_precision`` (the mean over classes, for more than two)
+        are logged. Of chunks, at most 10,000 rows are held out. Or which rows those are, for ``fit`` alone: "last", the
+        last rows of the table (the groups that appear last), as many as the network's recipe says; a splitter of
+        scikit-learn, such as ``TimeSeriesSplit()`` or ``StratifiedGroupKFold()``, whose last split is taken; or a list
+        with one split, ``[(train, test)]``. All members then hold out these rows.
     early_stopping : "auto", bool, "average_precision" or "loss", default="auto"
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
@@ -274,7 +277,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Interval(Integral, 1, None, closed="left"),
         ],
         "shuffle": ["boolean"],
-        "validation_split": [Interval(Real, 0, 1, closed="left")],
+        "validation_split": [
+            Interval(Real, 0, 1, closed="left"),
+            StrOptions({"last"}),
+            HasMethods(["split", "get_n_splits"]),
+            list,
+            tuple,
+        ],
         "early_stopping": ["boolean", StrOptions({"auto", "average_precision", "loss"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
@@ -315,7 +324,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ):
         self._assign(locals(), routed)
 
-    def fit(self, X, y, sample_weight=None, *, validation_data=None, **fit_params):
+    def fit(
+        self, X, y, sample_weight=None, *, groups=None, X_val=None, y_val=None, sample_weight_val=None,
+        validation_data=None, **fit_params,
+    ):  # fmt: skip
         """Build a network and train it.
 
         Parameters
@@ -327,9 +339,20 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             their columns.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
-        validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, any labels that Python can hash: rows that belong together, such as the visits of one
+            patient. Whole groups are held out, stratified as well as they allow, wherever rows are: for
+            `validation_split`, early stopping, each pair of members, base models, calibration and thresholds.
+            Identical rows are merged within a group only. A sampler passed as `strategy` leaves the held-out groups as
+            they are.
+        X_val, y_val : array-like of shape (n_validation_samples, n_features) and (n_validation_samples,), default=None
             Rows to score every epoch on, in place of a `validation_split`; they hold every class. They are scored at
-            the prior of y, or at their own where it lies far from that.
+            the prior of y, or at their own where it lies far from that. ``Pipeline(..., transform_input=["X_val"])``
+            transforms them as it does X.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Their weights.
+        validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
+            The same three in one, as Keras has them; either they or this.
         **fit_params : dict
             ``epochs``, ``batch_size``, ``shuffle``, ``validation_split``, ``verbose``, ``initial_epoch``,
             ``class_weight`` or ``callbacks`` for this call alone, as SciKeras takes them.
@@ -350,9 +373,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             In a process forked after TensorFlow had run, or in the scope of a ``tf.distribute`` strategy.
         """
         before = self._before() if self.warm_start else None
-        return self._run(fit, Call(X, y, sample_weight, fit_params, before=before, validation_data=validation_data))
+        given = validation_rows(X_val, y_val, sample_weight_val, validation_data)
+        call = Call(X, y, sample_weight, fit_params, before=before, groups=groups, validation_data=given)
+        return self._run(fit, call)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, groups=None, **fit_params):
         """Train for one more epoch on a chunk of rows.
 
         Parameters
@@ -365,6 +390,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             All labels there will be, in any order, for the first call; None takes those of the first chunk.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row. A group that was held out once, by ``fit`` from all members or by an earlier chunk, stays
+            held out; one that was trained on stays in training. Where rows are held out, give groups in every call, or
+            in none.
         **fit_params : dict
             As in ``fit``, ``epochs`` and ``initial_epoch`` excepted.
 
@@ -400,7 +429,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
         fit_params["epochs"] = 1
-        return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes))
+        return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes, groups))
 
     def initialize(self, X, y):
         """Build the network as ``fit`` would, and do not train it.

@@ -17,8 +17,10 @@ from skimbalance.assembly import (
     optimizer_to_go_on,
     shown_rows,
 )
+from skimbalance.data.groups import OwnSplit, group_keys
 from skimbalance.data.holdout import HeldOut, HoldOutPlan
 from skimbalance.data.independence import check_independent, set_apart
+from skimbalance.data.near_copies import warn_of_near_copies
 from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
 from skimbalance.ensemble import grow_ensemble
@@ -66,6 +68,16 @@ class Generators(NamedTuple):
     order: np.random.Generator
     ensemble: np.random.Generator
     apart: np.random.Generator
+
+
+class Table(NamedTuple):
+    """Rows to train on; `is_shown` and `groups`, (n_given,), are of all rows given, those of weight zero included."""
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    is_shown: np.ndarray
+    groups: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +164,8 @@ def fit(draft, call):
     """
     task = _read(draft, call)
     parts = _assemble(draft, call, task)
+    if call.before is None and parts.plan.draws_single_rows:
+        warn_of_near_copies(task.rows, draft.columns_)
     trained = _train(draft, call, task, parts)
     posterior = _calibrate(draft, parts, trained)
     fitted = _finish(draft, task, parts, trained, posterior)
@@ -173,28 +187,28 @@ def _read(draft, call):
     check_values(draft, {**draft.get_params(deep=False), **settings})
     draft._check_routing()
     rng = Generators(*spawn_generators(draft.random_state, 6))
-    X, y, weight = _read_rows(draft, call)
+    table, apart = _read_rows(draft, call), None
     positive = Positive.of(draft, None if call.before is None else call.before.fitted.decision.positive)
     if draft.n_classes_ == 2:
         draft.pos_label_ = draft.classes_[positive.index]
     target, decision = draft._target(positive), draft._rule(positive, draft.decision)
     strategy, recipe = new_strategy(draft, positive, settings["class_weight"], rng.sampler), new_recipe(draft)
     kinds = call.extent.base_models(draft, recipe)
-    apart = None
     if decision.is_guaranteed and call.extent.sets_apart(call.before):
-        check_independent(weight, None, decision.needs_positive)
-        (X, y, weight), apart = set_apart(X, y, weight, draft.classes_, decision.needs_positive, rng.apart)
-    rows = Rows(X, y, weight, merges=settings["shuffle"])
+        table, apart = _set_apart(draft, table, decision.needs_positive, rng.apart)
+    validation_data = draft._validation_data(call.validation_data)
+    how = None if validation_data is not None else call.extent.own_split(settings["validation_split"])
+    rows = _rows(draft, table, OwnSplit(how, recipe.hold_out, rng.split), settings["shuffle"])
     if call.before is None or call.extent.settles(draft.columns_):
         draft.columns_.settle(rows.X, rows.index, rows.weight)
     if settings["verbose"] and call.before is None:
         print(draft.columns_.summary())
-    given = None if call.validation_data is None else check_validation_data(draft, call.validation_data)
+    given = None if validation_data is None else check_validation_data(draft, validation_data)
     return Task(settings, rng, positive, target, decision, strategy, recipe, kinds, rows, given, apart)
 
 
 def _read_rows(draft, call):
-    """Return rows, class indices and weights; tell the draft the facts of the table, and the class counts."""
+    """Return the table that is trained on, as given; tell the draft the facts of it, and the class counts."""
     X, y, weight = check_rows(
         draft, call.X, call.y, call.sample_weight, call.classes, call.extent.columns, is_first=call.before is None
     )
@@ -204,7 +218,33 @@ def _read_rows(draft, call):
     counts = call.extent.count(weighted_counts(y, weight, draft.n_classes_), before)
     seen = np.maximum(counts, counts == 0)
     draft.class_count_, draft.prior_ = counts, seen / seen.sum()
-    return X, y, weight
+    weights = np.asarray(1 if call.sample_weight is None else call.sample_weight)
+    is_shown = weights != 0 if weights.ndim else np.ones(len(y), dtype=bool)
+    groups = None if call.groups is None else group_keys(call.groups, len(is_shown))
+    return Table(X, y, weight, is_shown, groups)
+
+
+def _set_apart(draft, table, what, rng):
+    """Return the table without the rows that certify a decision, and these; see `set_apart`."""
+    X, y, weight, is_shown, groups = table
+    check_independent(weight, None if groups is None else groups[is_shown], what)
+    is_kept, apart = set_apart(X, y, weight, draft.classes_, what, rng)
+    is_shown = is_shown.copy()
+    is_shown[is_shown] = is_kept
+    return Table(X[is_kept], y[is_kept], None if weight is None else weight[is_kept], is_shown, groups), apart
+
+
+def _rows(draft, table, split, merges):
+    """Return the rows of a table, with their groups and the side of the caller's own split that each is on."""
+    X, y, weight, is_shown, groups = table
+    shown = None if groups is None else groups[is_shown]
+    if split.how is None:
+        return Rows(X, y, weight, merges, shown)
+    is_train, is_out = split.sides(y, is_shown, groups)
+    used = is_train | is_out
+    split.check(y[used], is_out[used], draft.classes_)
+    weight, shown = (None if of is None else of[used] for of in (weight, shown))
+    return Rows(X[used], y[used], weight, merges, shown, is_out[used])
 
 
 def _assemble(draft, call, task):
@@ -224,7 +264,8 @@ def _assemble(draft, call, task):
         applied = _apply(draft, call, task, strategy, plan)
         if call.before is None:
             adapt_network(network.model, applied.rows, applied.kept, columns)
-    state = compile_network(draft, network, optimizer, loss, task.positive, replace(state, reservoir=reservoir))
+    state = replace(state, reservoir=call.extent.remembered(plan, reservoir, rng.split))
+    state = compile_network(draft, network, optimizer, loss, task.positive, state)
     return Parts(strategy, plan, replace(applied, loss=loss), network, loss, state)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skimbalance._warnings import warn
-from skimbalance.data.holdout import ENOUGH, at_prior, hold_out_sets, holds_enough, prior_of
+from skimbalance.data.holdout import at_prior, prior_of
 from skimbalance.data.independence import check_independent, share_of_copies
 from skimbalance.data.rows import Rows
+from skimbalance.data.splits import ENOUGH, weight_of
 from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
 from skimbalance.probability.prior import shift_prior
 from skimbalance.strategies import named
@@ -46,7 +47,7 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
     needs = posterior.loss.needs_calibration
     y = np.empty(0, dtype=int) if held_out is None else held_out.y
     missing = np.setdiff1d(np.arange(len(classes)), y)
-    if not is_asked and (len(missing) or not holds_enough(y, 1.0)):
+    if not is_asked and (len(missing) or not held_out.units.holds_enough(1.0)):
         if needs:
             warn(
                 f"The optimum of the loss {named(posterior.loss)} is no probability, and too few rows are held out to "
@@ -62,12 +63,13 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
             f"{classes[missing].tolist()}; let the first chunks hold two rows or more of each, or set "
             "calibration=None."
         )
-    counts = np.bincount(y)
+    units, what = held_out.units, "rows" if held_out.groups is None else "groups"
+    counts = units.counts(len(classes))
     if counts.min() < ENOUGH:
         warn(
-            f"The calibrator has {len(y)} held-out rows, {counts.min()} of them of class "
+            f"The calibrator has {len(units)} held-out {what}, {counts.min()} of them of class "
             f"{classes.tolist()[counts.argmin()]!r}, which is too few to tell how sure the network may be: "
-            f"hold out {ENOUGH} or more of each class (by validation_split, or from more rows), or set "
+            f"hold out {ENOUGH} or more of each class (by validation_split, or from more {what}), or set "
             "calibration=None."
         )
     weight, logits = at_prior(y, held_out.sample_weight, posterior.data_prior), predict_logits(network, held_out.X)
@@ -85,11 +87,13 @@ def rows_of_base_models(applied, plan, shown, members, rng):
     sets : ndarray of int, shape (n_rows, n_sets)
         Rows of each.
     unknown : ndarray of int, shape (n_others, n_sets), or None
-        Rows of training that each does not know, where they are not those held out from a pair.
+        Rows of training that each does not know, -1 where a set has fewer than another; None where they are those held
+        out from a pair.
     """
     if plan.own_share:
         return shown.of_pairs(members), None
-    return tuple(applied.kept[of] for of in hold_out_sets(applied.classes, 4, 0.25, rng))
+    train, unknown = applied.units.sets(4, 0.25, rng)
+    return applied.kept[train], np.where(unknown < 0, -1, applied.kept[unknown])
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,13 +169,13 @@ def _judge_training(fitted, rows, applied, unknown):
 
     Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
     """
-    if fitted.ensemble is None or applied.rows is not rows or not unknown.size:
+    if fitted.ensemble is None or applied.rows is not rows or not (unknown >= 0).any():
         network = _of_network(fitted, rows.X)
         return np.stack([network] * len(fitted.posterior.weights)), rows.y, rows.sample_weight
     index = rows.index[unknown.T]
     network = _of_network(fitted, rows.X[index.ravel()])
     proba = np.stack([network, *fitted.ensemble.proba_of_sets(rows.X, index)])
-    return proba, rows.y[index.ravel()], rows.weight[unknown.T.ravel()]
+    return proba, rows.y[index.ravel()], weight_of(rows, unknown.T.ravel())
 
 
 def _of_network(fitted, X):

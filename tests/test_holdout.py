@@ -7,16 +7,10 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.data.holdout import (
-    Reservoir,
-    at_prior,
-    hold_out,
-    hold_out_members,
-    holds_enough,
-    plan_hold_out,
-    prior_of,
-)
+from skimbalance.data.holdout import at_prior, plan_hold_out, prior_of
+from skimbalance.data.reservoir import Reservoir
 from skimbalance.data.rows import Rows
+from skimbalance.data.splits import SingleRows
 from skimbalance.networks import realmlp
 from skimbalance.networks.members import Members
 
@@ -37,7 +31,7 @@ def table(counts, copies=1):
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
     y = np.repeat([0, 1], [300, n_rare])
-    kept, out = hold_out(y, np.array([0, 1]), share, np.random.default_rng(0))
+    kept, out = SingleRows(y).hold_out(np.array([0, 1]), share, np.random.default_rng(0))
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, out])), np.arange(len(y)))
     assert len(out) == max(round(share * len(y)), 2)
     assert abs((y[out] == 1).sum() - share * n_rare) <= 1
@@ -48,7 +42,7 @@ def test_held_out_rows_are_stratified_and_never_lack_a_class(n_rare, share):
 @pytest.mark.parametrize(("n_members", "n_hold_outs"), [(8, 4), (3, 3)], ids=["pairs", "an odd number"])
 def test_hold_outs_of_members_are_stratified_and_disjoint(n_members, n_hold_outs):
     y = np.repeat([0, 1, 2], [200, 100, 2])
-    train_rows, out = hold_out_members(y, members(n_members), 0.15, np.random.default_rng(0))
+    train_rows, out = SingleRows(y).sets_of_members(members(n_members), 0.15, np.random.default_rng(0))
     assert train_rows.shape == (302 - 45, n_members)
     for kept, held in zip(train_rows.T, out.T, strict=True):
         np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(302))
@@ -133,7 +127,7 @@ def test_class_prior_of_validation_data():
 @pytest.mark.parametrize(("n_rare", "enough"), [(30, False), (34, True)])
 def test_least_number_of_rare_rows_to_hold_out(n_rare, enough):
     X, y = table([500, n_rare])
-    assert holds_enough(y, 0.15) is enough
+    assert SingleRows(y).holds_enough(0.15) is enough
     clf = ImbalancedKerasClassifier(epochs=1, random_state=0).fit(X, y)
     assert ("val_loss" in clf.history_) is enough
     assert np.shape(clf.best_epoch_) == ((8,) if enough else ())
@@ -161,7 +155,7 @@ def test_samplers_get_no_held_out_rows(parameters):
 
 def test_a_reservoir_is_a_bounded_stratified_sample(monkeypatch):
     """It holds no more than it may, of each class its share, and of early pieces as much as of late ones."""
-    monkeypatch.setattr("skimbalance.data.holdout.MOST_IN_RESERVOIR", 500)
+    monkeypatch.setattr("skimbalance.data.reservoir.MOST_IN_RESERVOIR", 500)
     rng = np.random.default_rng(0)
     X, y = np.arange(20_000, dtype=np.float32)[:, None], (rng.random(20_000) < 0.1).astype(int)
     reservoir, before = Reservoir(0.3, rng), None

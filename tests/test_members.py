@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.data.holdout import hold_out_members
 from skimbalance.data.rows import Rows, positions_of
+from skimbalance.data.splits import SingleRows
 from skimbalance.networks import (
     CosineLog,
     MemberDense,
@@ -203,7 +203,7 @@ def test_members_are_independent(rare):
         table = Rows(X, y, None, merges=True)
         rows = TrainingRows(table, positions_of(table.index), lambda progress: np.ones(2))
         rows.give_to_members(
-            Members(model), hold_out_members(table.classes, Members(model), 0.1, np.random.default_rng(0))[0]
+            Members(model), SingleRows(table.classes).sets_of_members(Members(model), 0.1, np.random.default_rng(0))[0]
         )
         train(Network(model), CrossEntropy(), rows, Training(64, 2, rng=np.random.default_rng(1)))
         weights.append(model.get_weights())

@@ -42,7 +42,7 @@ def test_a_row_is_held_out_with_all_its_copies():
 
 
 def test_rows_with_equal_hashes_stay_distinct(monkeypatch):
-    monkeypatch.setattr("skimbalance.data.rows.hash_rows", lambda X, y: np.zeros(len(y), dtype=np.uint64))
+    monkeypatch.setattr("skimbalance.data.rows.hash_rows", lambda X, y, seed=0: np.zeros(len(y), dtype=np.uint64))
     X = np.array([[1.0], [2.0], [1.0]], dtype=np.float32)
     rows = Rows(X, np.array([0, 0, 0]), np.ones(3), merges=True)
     assert dict(zip(X[rows.index, 0].tolist(), rows.weight.tolist(), strict=True)) == {1.0: 2.0, 2.0: 1.0}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skimbalance.data.holdout import hold_out
 from skimbalance.data.rows import Rows
+from skimbalance.data.splits import SingleRows
 
 #: Share of the rows that a fit sets apart, and most rows of the rarer class among them.
 SHARE, MOST = 0.2, 1000
@@ -76,8 +76,8 @@ def set_apart(X, y, sample_weight, labels, what, rng):
 
     Returns
     -------
-    kept : tuple of (X, y, sample_weight)
-        The other rows.
+    is_kept : ndarray of bool, shape (n_samples,)
+        Which are the other rows.
     apart : tuple of (X, y)
         Distinct rows, none of which has a copy among the others.
 
@@ -95,5 +95,5 @@ def set_apart(X, y, sample_weight, labels, what, rng):
             "from fit, and pass them to choose_decision."
         )
     share = min(SHARE, MOST / max(np.bincount(rows.classes).min(), 1))
-    out = hold_out(rows.classes, labels, share, rng, what)[1]
-    return rows.without(out), (X[rows.index[out]], rows.classes[out])
+    out = SingleRows(rows.classes).hold_out(labels, share, rng, what)[1]
+    return rows.are_others(out), (X[rows.index[out]], rows.classes[out])

@@ -132,6 +132,19 @@ def _refuse_other_labels(y):
         )
 
 
+def validation_rows(X_val, y_val, sample_weight_val, validation_data):
+    """Return the held-out rows of the caller as a tuple, or None."""
+    named = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    given = [name for name, value in named.items() if value is not None]
+    if not given:
+        return validation_data
+    if validation_data is not None:
+        raise ValueError(f"{' and '.join(given)} and validation_data were given; pass X_val and y_val, or that tuple.")
+    if X_val is None or y_val is None:
+        raise ValueError(f"fit was given {' and '.join(given)}; held-out rows need both X_val and y_val.")
+    return (X_val, y_val) if sample_weight_val is None else (X_val, y_val, sample_weight_val)
+
+
 def check_validation_data(estimator, validation_data):
     """Return the caller's ``validation_data`` as held-out rows; it must contain every class."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):

@@ -15,7 +15,8 @@ from skimbalance._keras.startup import keras
 _OURS = (
     "_keras.packing.Packed", "_keras.packing.PackedModel", "_keras.packing.Pairs", "assembly.CameWith",
     "assembly.TrainingState",
-    "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.holdout.Reservoir",
+    "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.reservoir.Reservoir",
+    "data.reservoir.GroupReservoir",
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
     "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",

@@ -178,7 +178,7 @@ def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):
 
 def _draw(kind, rows, positions, rng):
     """Return a new classifier of a kind, seeded, and the distinct rows to fit it on."""
-    positions = _bounded(rows.classes, positions, getattr(kind, "most_rows", np.inf), rng)
+    positions = _bounded(rows.classes, np.unique(positions), getattr(kind, "most_rows", np.inf), rng)
     classifier = clone(kind)
     seed_nested(classifier, rng)
     return classifier, positions

@@ -58,7 +58,7 @@ def compare_strategies(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, in fits and in scores; a row of weight zero is not scored.
     groups : array-like of shape (n_samples,), default=None
-        Groups, for the splitter.
+        Groups: for the splitter, and for classifiers of this package, which hold out whole groups (``fit(groups=)``).
     params : dict, default=None
         Further arguments of `fit` of `estimator`, such as callbacks; those with one value per row are split with the
         folds. They are not passed to other classifiers.
@@ -113,7 +113,7 @@ def compare_strategies(
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    table = Table(X, y, codes, classes, positive, sample_weight)
+    table = Table(X, y, codes, classes, positive, sample_weight, groups)
     calls = [
         delayed(fit_fold)(fit, table, split, None if fit.prefix is None else params, Scoring(budget, matrix, own))
         for fit in fits

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_method_params
 
 from skimbalance._nesting import inner_classifier, used_threshold
 from skimbalance.evaluation.scores import score_fold
-from skimbalance.evaluation.weights import fit_weighted
+from skimbalance.evaluation.weights import fit_with_rows
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Table:
         Position of the positive class of two.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights.
+    groups : array-like of shape (n_samples,) or None
+        Groups.
     """
 
     X: object
@@ -38,10 +40,16 @@ class Table:
     classes: np.ndarray
     positive: int | None
     sample_weight: np.ndarray | None
+    groups: object = None
 
     def weight_of(self, rows):
         """Return the weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def of_rows(self, rows, with_groups):
+        """Return the weights of some rows, and their groups for a classifier that takes them, by name."""
+        found = {"sample_weight": self.sample_weight, "groups": self.groups if with_groups else None}
+        return {name: _safe_indexing(values, rows) for name, values in found.items() if values is not None}
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def fit_fold(fit, table, split, params, scoring):
             fit.set_rule(model, fit.rule_of_fit(table.classes, table.positive))
             fit_params = _check_method_params(table.X, params or {}, train)
             rows, labels = _safe_indexing(table.X, train), _safe_indexing(table.y, train)
-            fit_weighted(model, rows, labels, table.weight_of(train), fit_params)
+            fit_with_rows(model, rows, labels, table.of_rows(train, fit.prefix is not None), fit_params)
         except Exception as error:
             return {label: {"error": _said(error)} for label in fit.rules}
         seconds, of_fit, outcomes = time.perf_counter() - began, list(heard), {}

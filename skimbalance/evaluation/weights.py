@@ -1,4 +1,4 @@
-"""Pass sample weights to the classifier inside pipelines, searches and other meta-estimators."""
+"""Pass sample weights and groups to the classifier inside pipelines, searches and other meta-estimators."""
 
 import inspect
 
@@ -10,8 +10,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skimbalance._nesting import has_strategy
 
 
-def fit_weighted(model, X, y, sample_weight, params):
-    """Fit a model, with sample weights if there are any.
+def fit_with_rows(model, X, y, of_rows, params):
+    """Fit a model, with sample weights and groups if there are any.
 
     Parameters
     ----------
@@ -20,8 +20,8 @@ def fit_weighted(model, X, y, sample_weight, params):
         metadata routing are set to request them, unless the user has enabled routing.
     X, y : array-like
         Rows and labels.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Weights.
+    of_rows : dict of str to array-like of shape (n_samples,)
+        What there is of "sample_weight" and "groups".
     params : dict
         Further arguments of ``fit``.
 
@@ -33,28 +33,34 @@ def fit_weighted(model, X, y, sample_weight, params):
     Raises
     ------
     ValueError
-        If the weights cannot be passed to the classifier.
+        If they cannot be passed to the classifier.
     """
-    if sample_weight is None:
+    if not of_rows:
         return model.fit(X, y, **params)
-    prefix, inner = "", model
+    prefix, inner, searches = "", model, False
     while getattr(inner, "steps", None) or _is_search(inner):
         if _is_search(inner):
-            inner = inner.estimator
+            inner, searches = inner.estimator, True
             continue
         _refuse_samplers(inner.steps)
         prefix, inner = f"{prefix}{inner.steps[-1][0]}__", inner.steps[-1][1]
     if sklearn.get_config()["enable_metadata_routing"]:
-        return model.fit(X, y, sample_weight=sample_weight, **params)
+        if "groups" in of_rows and has_strategy(inner) and inner.get_metadata_routing().fit.requests["groups"] is None:
+            inner.set_fit_request(groups=True)
+        return model.fit(X, y, **of_rows, **params)
     takes, is_wrapper = inspect.signature(inner.fit).parameters, any(map(is_classifier, _parts(inner)[1:]))
     takes_any = any(of.kind is of.VAR_KEYWORD for of in takes.values())
-    if "sample_weight" in takes or has_strategy(inner) or (takes_any and not is_wrapper):
-        return model.fit(X, y, **{**params, f"{prefix}sample_weight": sample_weight})
-    if not is_wrapper:
+    if "groups" in of_rows:  # a search takes them for its splitter alone
+        passes = has_strategy(inner) and not searches
+    else:
+        passes = "sample_weight" in takes or has_strategy(inner) or (takes_any and not is_wrapper)
+    if passes:
+        return model.fit(X, y, **params, **{f"{prefix}{name}": values for name, values in of_rows.items()})
+    if not (is_wrapper or has_strategy(inner)):
         raise ValueError(f"{type(inner).__name__} takes no sample_weight in fit; compare it without weights.")
     with sklearn.config_context(enable_metadata_routing=True):
-        _request(model)
-        return model.fit(X, y, sample_weight=sample_weight, **params)
+        _request(model, of_rows)
+        return model.fit(X, y, **of_rows, **params)
 
 
 def _is_search(model):
@@ -63,13 +69,13 @@ def _is_search(model):
 
 
 def _refuse_samplers(steps):
-    """Raise if a sampler in a pipeline changes the rows that the weights belong to."""
+    """Raise if a sampler in a pipeline changes the rows that weights or groups belong to."""
     for name, step in steps:
         if hasattr(step, "fit_resample") and not is_classifier(step):
             raise ValueError(
-                f"The step {name!r} resamples rows in a pipeline, so that their weights are lost. Pass "
-                f"{type(step).__name__} as strategy= of the classifier, which resamples weights as well, or compare "
-                "without weights."
+                f"The step {name!r} resamples rows in a pipeline, so that their weights or groups are lost. Pass "
+                f"{type(step).__name__} as strategy= of the classifier, which resamples training rows alone, and "
+                "weights as well, or compare without weights and groups."
             )
 
 
@@ -78,16 +84,17 @@ def _parts(model):
     return [model, *(of for of in model.get_params().values() if isinstance(of, BaseEstimator))]
 
 
-def _request(model):
-    """Let the classifiers inside a model, and the scorers that it selects by, request weights, and nothing else."""
+def _request(model, names):
+    """Let the classifiers inside a model, and the scorers that it selects by, request weights or groups alone."""
     for part in _parts(model):
-        if has_fit_parameter(part, "sample_weight"):
-            part.set_fit_request(sample_weight=is_classifier(part))
+        for name in names:
+            if has_fit_parameter(part, name):
+                part.set_fit_request(**{name: is_classifier(part)})
         if hasattr(part, "set_score_request") and "sample_weight" in inspect.signature(part.score).parameters:
             part.set_score_request(sample_weight=False)
         scorer = getattr(part, "scoring", None)
         scorer = get_scorer(scorer) if isinstance(scorer, str) else scorer
-        if hasattr(scorer, "set_score_request") and _takes_weights(scorer):
+        if "sample_weight" in names and hasattr(scorer, "set_score_request") and _takes_weights(scorer):
             part.scoring = scorer.set_score_request(sample_weight=True)
 
 

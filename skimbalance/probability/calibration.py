@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skimbalance.data.holdout import ENOUGH
 from skimbalance.data.rows import weighted_counts
+from skimbalance.data.splits import ENOUGH
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.prior import shift_prior
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skimbalance.data.holdout import at_prior, holds_enough
+from skimbalance.data.holdout import at_prior
 from skimbalance.probability.calibration import calibrated, fit_calibrator, tilted
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.prior import shift_prior
@@ -135,7 +135,7 @@ class Posterior:
 
     def learning_from(self, held_out, logits):
         """Return the posterior as it is for now: calibrated on held-out rows, where the loss tells no probability."""
-        if not self.loss.needs_calibration or held_out.is_own or not holds_enough(held_out.y, 1.0):
+        if not self.loss.needs_calibration or held_out.is_own or not held_out.units.holds_enough(1.0):
             return self
         if len(np.unique(held_out.y)) < len(self.data_prior) or not np.isfinite(logits).all():
             return self

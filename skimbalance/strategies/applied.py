@@ -6,6 +6,7 @@ import numpy as np
 
 from skimbalance._warnings import warn_once
 from skimbalance.data.rows import Rows, positions_of, weighted_counts
+from skimbalance.data.splits import units_of
 from skimbalance.strategies.base import LogitsLoss, Strategy
 from skimbalance.strategies.combined import Combined
 
@@ -44,6 +45,12 @@ class AppliedStrategy:
     def classes(self):
         """Class index of each distinct row that is trained on."""
         return self.rows.classes[self.kept]
+
+    @property
+    def units(self):
+        """What base models leave out as a whole: distinct rows, or their groups; of resampled rows, each by itself."""
+        groups = self.rows.groups_of_distinct
+        return units_of(self.classes, None if groups is None else groups[self.kept])
 
     def class_weight(self, progress):
         """Return the class weights, (n_classes,), at a share of the epochs."""

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skimbalance import ImbalancedKerasClassifier, compare_strategies
-from skimbalance.evaluation.weights import fit_weighted
+from skimbalance.evaluation.weights import fit_with_rows
 
 NETWORK = ImbalancedKerasClassifier("mlp", epochs=1)
 LOGISTIC = LogisticRegression(tol=1e-8)
@@ -107,7 +107,7 @@ def test_a_position_is_the_positive_label_inside_of_what_renumbers(small_table):
 def test_a_sample_weight_of_two_equals_repeating_the_row(model, small_table):
     X, y = small_table
     X, weight = (X / X.std(axis=0)).astype(np.float64), np.where(y == 1, 3, 1) + (np.arange(len(y)) % 2)
-    weighted = fit_weighted(clone(model), X, y, weight, {}).predict_proba(X)
+    weighted = fit_with_rows(clone(model), X, y, {"sample_weight": weight}, {}).predict_proba(X)
     copied = clone(model).fit(X.repeat(weight, axis=0), y.repeat(weight)).predict_proba(X)
     np.testing.assert_allclose(weighted, copied, atol=1e-4)
     assert np.abs(weighted - clone(model).fit(X, y).predict_proba(X)).max() > 0.01
@@ -119,7 +119,7 @@ def test_weights_by_routing_of_ones_own(small_table):
     weight = np.where(y == 1, 4.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         asked = nested(LogisticRegression().set_fit_request(sample_weight=True))
-        fitted = fit_weighted(asked, X, y, weight, {})
+        fitted = fit_with_rows(asked, X, y, {"sample_weight": weight}, {})
     np.testing.assert_allclose(fitted.predict_proba(X), LogisticRegression().fit(X, y, weight).predict_proba(X))
 
 
