@@ -9,7 +9,7 @@ from skimbalance._keras.packing import packed, unpacked
 from skimbalance._keras.startup import keep_python_random, keras
 from skimbalance._routing import named_metrics
 from skimbalance._warnings import warn
-from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.holdout import HoldOutRequest, plan_hold_out
 from skimbalance.data.reservoir import GroupReservoir, Reservoir
 from skimbalance.data.validation import check_class_weight
 from skimbalance.networks.builders import NETWORKS, realmlp
@@ -188,11 +188,11 @@ def plan_rows(estimator, rows, strategy, recipe, share, rng, calibrates=False):
     """
     stops = {"auto": "auto" if recipe.early_stopping else None, False: None}.get(estimator.early_stopping, True)
     needs = bool(estimator.calibration) or ("auto" if calibrates or needs_calibration(strategy) else False)
-    return plan_hold_out(
-        rows, estimator.classes_, estimator.prior_, split=share, stops=stops, needs=needs,
-        share=recipe.hold_out, own=recipe.own_rows and not resamples(strategy), most=recipe.most_rows or np.inf,
-        rng=rng,
+    request = HoldOutRequest(
+        share, stops, needs, recipe.hold_out, own=recipe.own_rows and not resamples(strategy),
+        most=recipe.most_rows or np.inf,
     )  # fmt: skip
+    return plan_hold_out(rows, estimator.classes_, estimator.prior_, request, rng=rng)
 
 
 def plan_chunk(estimator, rows, state, share, rng):

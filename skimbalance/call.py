@@ -70,9 +70,9 @@ class WholeTable:
         """Return the ``validation_split``, where it says which rows are held out rather than how many; else None."""
         return None if isinstance(split, Real) else split
 
-    def selection(self, draft, task, judged, members):
+    def selection(self, draft, task, held_out, members):
         """Return what chooses the epoch that each member keeps, or None."""
-        return new_selection(draft, task.recipe, judged, members, task.positive)
+        return new_selection(draft, task.recipe, held_out, members, task.positive)
 
     def first_epoch(self, draft, settings):
         """Return the number of the first epoch."""
@@ -123,7 +123,7 @@ class Chunk(WholeTable):
         """Return the plan as it is: a stream holds out what `validation_split` says."""
         return plan
 
-    def selection(self, draft, task, judged, members):
+    def selection(self, draft, task, held_out, members):
         """Return None: each chunk is one epoch."""
         return
 

@@ -15,10 +15,10 @@ from skimbalance._scikeras import SciKerasClassifier
 from skimbalance.call import CHUNK, Before, Call
 from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values, validation_rows
 from skimbalance.fitting import fit, initialize
-from skimbalance.judging import certificate_in_words, decide_by_labels
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
+from skimbalance.post_training import certificate_in_words, decide_by_labels
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
 from skimbalance.strategies import handles_multi_class
@@ -333,7 +333,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows of numbers, computed with as float32, and of categories and gaps (NaN, None).
+            Rows of numbers, computed with as float32, and of categories and missing values (NaN, None).
         y : array-like of shape (n_samples,)
             Labels: strings, integers or booleans. One-hot rows (n_samples, n_classes) are read as the numbers of
             their columns.
@@ -410,16 +410,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Warns
         -----
         UserWarning
-            If a category has no room for a level that comes, or the table none for the gaps of a further column.
+            If a column has no room for a new category, or the table none for the missing values of a further column.
 
         Notes
         -----
         Class counts accumulate, so class weights are those of all rows seen so far. A class not seen yet counts as one
-        row. The means, medians and spreads by which a network scales, and the levels of categories, are those of all
-        chunks, too: each column has room for twice the levels of the first, at least 8 and at most 255, and four
-        columns of numbers for first gaps in a later chunk. After ``fit``, scaling and levels stay as it left them. The
-        default network learns more slowly from later chunks, at its rate divided by ``sqrt(1 + steps / 256)`` after so
-        many gradient steps.
+        row. The means, medians and spreads by which a network scales, and the categories of columns, are those of all
+        chunks, too: each column has room for twice the categories of the first, at least 8 and at most 255, and four
+        columns of numbers for first missing values in a later chunk. After ``fit``, scaling and categories stay as it
+        left them. The default network learns more slowly from later chunks, at its rate divided by
+        ``sqrt(1 + steps / 256)`` after so many gradient steps.
 
         With `validation_split` (or `calibration`), a stratified sample of all rows so far, 10,000 at most, is held out
         from training; ``val_loss`` and ``val_average_precision`` of each chunk, the calibrator, and a decision that
@@ -762,7 +762,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             self._training = replace(training, metrics=metrics)
 
     def __sklearn_tags__(self):
-        """Return scikit-learn's tags: X may be sparse, or hold categories and, but for your own network, gaps."""
+        """Return scikit-learn's tags: X may be sparse, hold categories and, for networks by name, missing values."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = tags.input_tags.string = tags.input_tags.categorical = True
         tags.input_tags.allow_nan = self.model is None or isinstance(self.model, str)

@@ -8,7 +8,7 @@ from skimbalance.data.table import Columns
 from skimbalance.data.validation import check_finite
 from skimbalance.ensemble import Ensemble
 from skimbalance.networks.network import Network
-from skimbalance.networks.prepare import check_gaps
+from skimbalance.networks.prepare import check_missing
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.posterior import Posterior
@@ -102,7 +102,7 @@ class Fitted:
             If a column has its first missing values here, of which the network makes nothing, or the network gives no
             finite output.
         """
-        check_gaps(self.network.model, X, self.columns)
+        check_missing(self.network.model, X, self.columns)
         logits = check_finite(self.logits(X, callbacks, chunk_rows))
         return self.proba(logits, None if self.ensemble is None else self.ensemble.proba(X))
 

@@ -25,21 +25,21 @@ from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
 from skimbalance.ensemble import grow_ensemble
 from skimbalance.fitted import Fitted
-from skimbalance.judging import (
+from skimbalance.networks.network import Network
+from skimbalance.networks.prepare import adapt_network, check_missing
+from skimbalance.networks.recipe import Recipe
+from skimbalance.post_training import (
     calibrate,
     certificate_in_words,
     certify_decision,
     choose_decision,
+    has_unseen_rows,
     in_words,
-    is_judged_by_unseen,
-    judge,
+    predict_held_out,
     rows_of_base_models,
     weigh,
     weigh_evenly,
 )
-from skimbalance.networks.network import Network
-from skimbalance.networks.prepare import adapt_network, check_gaps
-from skimbalance.networks.recipe import Recipe
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
 from skimbalance.probability.posterior import Posterior
@@ -254,7 +254,7 @@ def _assemble(draft, call, task):
     applied = _apply(draft, call, task, strategy, plan)
     network, optimizer, state = _network(draft, call, task, applied)
     for seen in (task.rows, task.given) if task.given is not None else (task.rows,):
-        check_gaps(network.model, seen.X, columns)
+        check_missing(network.model, seen.X, columns)
     if is_auto(draft.strategy) and applied.loss is not None and state.came_with.loss is not None:
         strategy = new_strategy(draft, task.positive, task.settings["class_weight"], rng.sampler, has_loss=True)
         applied = _apply(draft, call, task, strategy, plan)
@@ -290,8 +290,8 @@ def _train(draft, call, task, parts):
     """Train the network."""
     network, state = parts.network, parts.state
     shown = shown_rows(parts.applied, parts.loss, network)
-    judged = give_to_members(parts.plan, shown, network.members, task.rng.split)
-    selection = call.extent.selection(draft, task, judged, network.members)
+    scored = give_to_members(parts.plan, shown, network.members, task.rng.split)
+    selection = call.extent.selection(draft, task, scored, network.members)
     held_out, n_before = parts.plan.held_out(), draft.current_epoch
     evaluate = EpochEvaluation(state.metrics, shown, held_out, draft.classes_, task.positive.index)
     training = _training(draft, call, task, parts, len(shown), evaluate, selection)
@@ -349,20 +349,20 @@ def _finish(draft, task, parts, trained, posterior):
         draft.columns_, parts.network, ensemble, weigh_evenly(posterior, ensemble), task.decision, task.target
     )
     held_out, selection, verbose = trained.held_out, trained.selection, task.settings["verbose"]
-    weighs = ensemble is not None and is_judged_by_unseen(posterior, held_out, selection)
+    weighs = ensemble is not None and has_unseen_rows(posterior, held_out, selection)
     if not (weighs or verbose or task.decision.needs_rows):
         return fitted
-    judged = judge(fitted, task.rows, held_out, parts.applied, selection, unknown)
-    posterior = weigh(fitted.posterior, judged) if weighs else fitted.posterior
+    predictions = predict_held_out(fitted, task.rows, held_out, parts.applied, selection, unknown)
+    posterior = weigh(fitted.posterior, predictions) if weighs else fitted.posterior
     fitted = replace(fitted, posterior=posterior)
-    fitted = replace(fitted, decision=choose_decision(fitted, judged, task.rows, selection))
+    fitted = replace(fitted, decision=choose_decision(fitted, predictions, task.rows, selection))
     if task.apart is not None:
         fitted = certify_decision(fitted, *task.apart)
     fitted.check_decision()
     if verbose and task.apart is not None:
         print(certificate_in_words(fitted))
     if verbose:
-        print(in_words(fitted, judged, trained.best_epoch, len(trained.history["loss"])))
+        print(in_words(fitted, predictions, trained.best_epoch, len(trained.history["loss"])))
     return fitted
 
 

@@ -292,7 +292,7 @@ def test_all_ways_of_training_end_alike(network, feature, monkeypatch):
 
 @draw.composite
 def tables(draw_from):
-    """Tables of any size, type, order, scale, labels and gaps, and weights for them."""
+    """Tables of any size, type, order, scale, labels and missing values, and weights for them."""
     n_rows, n_features = draw_from(draw.integers(1, 60)), draw_from(draw.integers(1, 4))
     rng = np.random.default_rng(draw_from(draw.integers(0, 2**16)))
     X = rng.normal(size=(n_rows, n_features)) * 10.0 ** draw_from(draw.integers(-42, 42))

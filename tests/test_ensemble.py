@@ -51,8 +51,8 @@ def test_sklearn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("change", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
-@pytest.mark.parametrize("change_new", [lambda X: X, with_gaps], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("change", [lambda X: X, with_gaps], ids=["whole", "with missing values"])
+@pytest.mark.parametrize("change_new", [lambda X: X, with_gaps], ids=["whole", "with missing values"])
 def test_the_forest_predicts_like_scikit_learn_and_is_smaller(change, change_new):
     X, y = islands(1500, 0)
     forest = Forest(8, random_state=0).fit(change(X[:1000]), y[:1000])

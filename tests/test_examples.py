@@ -35,7 +35,7 @@ def test_example_runs_and_draws(path, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.usefixtures("few_epochs", "two_small_members")
 def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
-    """With text, gaps, and labels that are words."""
+    """With text, missing values, and labels that are words."""
     rng = np.random.default_rng(0)
     sick = rng.random(300) < 0.1
     table = pd.DataFrame(

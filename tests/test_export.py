@@ -49,7 +49,7 @@ def numbers(n=300, n_classes=2, seed=0):
 
 
 def mixed_table(n=300, seed=0):
-    """Frame of numbers with gaps, texts, numbers that are categories, booleans and timestamps; labels are text."""
+    """Frame of numbers, missing ones too, texts, numbers that are categories, booleans and timestamps; text labels."""
     X, y = numbers(n, seed=seed)
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(X[:, :2].astype(np.float64), columns=["amount (EUR)", "b"])
@@ -146,7 +146,7 @@ class Tempered(Strategy):
 
 
 def with_encode(meta):
-    """Build a network of one's own that takes categories and gaps."""
+    """Build a network of one's own that takes categories and missing values."""
     inputs = keras.Input((meta["n_features_in_"],))
     return keras.Model(inputs, layers.Dense(1, "sigmoid")(Standardize()(Encode.of(meta)(inputs))))
 
@@ -214,7 +214,7 @@ def fitted(case):
 
 @functools.cache
 def rows_of(case):
-    """Return rows to predict: those of the table, in frames with levels and gaps that training has not seen."""
+    """Return rows to predict: those of the table, in frames with categories and missing values that are new."""
     X = table(CASES[case][0])[0]
     if isinstance(X, pd.DataFrame):
         X = X.copy()
@@ -421,7 +421,7 @@ def ask(port, rows):
 
 
 def frame():
-    """Frame of numbers with a gap and of text; labels."""
+    """Frame of numbers with a missing value and of text; labels."""
     X, y = table("two")
     X = pd.DataFrame(X.astype(np.float64), columns=["a", "b", "c", "d e"])
     X["colour"] = np.random.default_rng(1).choice(["red", "green", "blue"], len(X))

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, compare_strategies
 from skimbalance.data.groups import OwnSplit, group_keys
-from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.holdout import HoldOutRequest, plan_hold_out
 from skimbalance.data.reservoir import GroupReservoir
 from skimbalance.data.rows import Rows
 from skimbalance.data.splits import WholeGroups
@@ -60,7 +60,7 @@ def plan(y, groups, **what):
     X = np.arange(len(y), dtype=np.float32)[:, None]
     rows = Rows(X, y, None, merges=True, groups=group_keys(groups, len(y)))
     labels = np.unique(y)
-    return plan_hold_out(rows, labels, np.bincount(y) / len(y), rng=np.random.default_rng(0), **what)
+    return plan_hold_out(rows, labels, np.bincount(y) / len(y), HoldOutRequest(**what), rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("sizes", ["equal", "unequal"])
@@ -342,7 +342,7 @@ TRAIN, TEST = np.arange(12), np.arange(12, 18)
         (TimeSeriesSplit(3, gap=2, max_train_size=5), np.arange(8, 13), np.arange(15, 20)),
         (PredefinedSplit(np.repeat([-1, 0], [14, 6])), np.arange(14), np.arange(14, 20)),
     ],
-    ids=["last", "positions", "a mask", "time", "a gap", "predefined"],
+    ids=["last", "positions", "a mask", "time", "a missing value", "predefined"],
 )
 def test_rows_of_a_split(how, train, out):
     is_train, is_out = sides(how)

@@ -96,14 +96,14 @@ def test_missing_values_of_later_chunks_are_informative(model):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=4000), "b": rng.normal(size=4000), "shop": "x"})
     frame.loc[300:, "shop"] = np.resize(["x", "y"], 3700)
-    is_gap = (rng.random(4000) < 0.3) & (np.arange(4000) >= 500)
-    frame.loc[is_gap, "b"] = np.nan
+    is_missing = (rng.random(4000) < 0.3) & (np.arange(4000) >= 500)
+    frame.loc[is_missing, "b"] = np.nan
     frame.loc[2000, "a"] = np.nan  # too few to be told apart
-    y = (rng.random(4000) < 0.05 + 0.6 * is_gap).astype(int)
+    y = (rng.random(4000) < 0.05 + 0.6 * is_missing).astype(int)
     clf = ImbalancedKerasClassifier(model, random_state=0)
     for begin in range(0, 4000, 250):
         clf.partial_fit(frame[begin : begin + 250], y[begin : begin + 250], classes=[0, 1])
-    assert clf.columns_.late_gaps == [1]
+    assert clf.columns_.late_missing == [1]
     probe = pd.DataFrame({"a": 0.0, "b": [0.0, np.nan], "shop": "x"})
     assert np.ptp(pickle.loads(pickle.dumps(clf)).predict_proba(probe)[:, 1]) > 0.25
 
@@ -118,4 +118,4 @@ def test_columns_without_room_for_missing_indicators_warn_once():
     with warnings.catch_warnings(action="error"):
         clf.partial_fit(X, y)
     assert np.isfinite(clf.predict_proba(X)).all()
-    assert clf.columns_.late_gaps == [1, 2, 3, 4]
+    assert clf.columns_.late_missing == [1, 2, 3, 4]

@@ -7,7 +7,7 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance.data.holdout import at_prior, plan_hold_out, prior_of
+from skimbalance.data.holdout import HoldOutRequest, at_prior, plan_hold_out, prior_of
 from skimbalance.data.reservoir import Reservoir
 from skimbalance.data.rows import Rows
 from skimbalance.data.splits import SingleRows
@@ -56,7 +56,7 @@ def plan(counts, copies=1, **what):
     """Plan the hold-out of a table."""
     rows = Rows(*table(counts, copies), None, merges=True)
     prior = np.array(counts) / sum(counts)
-    return plan_hold_out(rows, np.arange(len(counts)), prior, rng=np.random.default_rng(0), **what)
+    return plan_hold_out(rows, np.arange(len(counts)), prior, HoldOutRequest(**what), rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def plan(counts, copies=1, **what):
         ({"stops": "auto", "share": 0.15, "own": True, "most": 100}, [900, 100], 0, 0.1),
         ({"stops": "auto", "share": 0.15, "own": True, "most": 30}, [900, 100], 0, 0),
         ({"stops": "auto", "share": 0.15, "own": True, "split": 0.2}, [900, 100], 200, 0),
-        ({"needs": True, "stops": "auto", "own": True}, [90, 10], 10, 0),
-        ({"needs": "auto", "stops": "auto", "own": True}, [90, 10], 0, 0),
-        ({"needs": "auto", "own": True}, [900, 100], 100, 0),
+        ({"calibrates": True, "stops": "auto", "own": True}, [90, 10], 10, 0),
+        ({"calibrates": "auto", "stops": "auto", "own": True}, [90, 10], 0, 0),
+        ({"calibrates": "auto", "own": True}, [900, 100], 100, 0),
     ],
     ids=str,
 )

@@ -66,7 +66,7 @@ def test_a_piece_without_values_changes_nothing_and_a_piece_leaves_what_was_befo
 
 @pytest.mark.parametrize("layer_class", [Standardize, RobustScale])
 def test_layers_scale_by_all_pieces(layer_class):
-    """A gap is left out, a column that starts constant comes to life, one of gaps alone stays 0."""
+    """A missing value is left out, a column that starts constant comes to life, one of missing values alone stays 0."""
     X = np.random.default_rng(0).integers(0, 9, (90, 4)).astype(np.float32)
     X[:30, 0], X[::7, 1], X[:, 2] = 5.0, np.nan, np.nan
     whole, pieces, seen = layer_class(), layer_class(), []

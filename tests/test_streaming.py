@@ -123,7 +123,7 @@ class Interrupts(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("model", [None, "mlp"])
 def test_a_chunk_that_is_interrupted_was_never_there(model):
-    """With new levels, first gaps, another scale and held-out rows in it, and a display in between."""
+    """With new levels, first missing values, another scale and held-out rows in it, and a display in between."""
     numbers, logit, luck = stream(1500)
     y = (luck < 1 / (1 + np.exp(2 - logit))).astype(int)
     X = np.column_stack([numbers.astype(object), np.where(numbers[:, 1] > 0, "up", "down").astype(object)])
@@ -136,7 +136,7 @@ def test_a_chunk_that_is_interrupted_was_never_there(model):
         return ImbalancedKerasClassifier(model, validation_split=0.2, decision="f1", random_state=0)
 
     def says(clf):
-        n_held_out, late = len(clf._training.reservoir.held_out(None).y), clf.columns_.late_gaps
+        n_held_out, late = len(clf._training.reservoir.held_out(None).y), clf.columns_.late_missing
         return clf.predict_proba(X), clf.threshold_, clf.history_["val_loss"], n_held_out, late
 
     clf, straight = classifier(), classifier()
@@ -153,7 +153,7 @@ def test_a_chunk_that_is_interrupted_was_never_there(model):
         straight.partial_fit(*chunk)
     for now, expected in zip(says(clf), says(straight), strict=True):
         np.testing.assert_array_equal(now, expected)
-    assert clf.columns_.late_gaps == [2]
+    assert clf.columns_.late_missing == [2]
 
 
 @pytest.mark.parametrize("model", [None, "mlp"])

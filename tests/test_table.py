@@ -197,7 +197,7 @@ def test_identifiers_are_refused_and_many_categories_are_accepted():
 
 
 def test_indicators_encode_categories_and_missing_values_only():
-    """Numbers that look like what an indicator has for a gap, or for nothing, are numbers."""
+    """Numbers that look like what an indicator has for a missing value, or for nothing, are numbers."""
     numbers = [-2.0, -1.0, np.nan, 0.0, -1.0, -2.0]
     columns, X = Columns.learn(pd.DataFrame({"x": numbers, "k": list("abcabc"), "j": list("uuuvvv")}))
     columns.settle(X, np.repeat(np.arange(len(X)), 3))
@@ -262,8 +262,8 @@ def test_missing_values_new_in_predict_are_replaced_by_the_median(columns):
     frame["amount"] += 100  # so that 0 is not near the middle
     clf = classifier().fit(frame[columns], y)
     middle = np.quantile(frame["amount"], 0.5, method="averaged_inverted_cdf")
-    gap, at_middle = (clf.predict_proba(frame[columns].assign(amount=value)) for value in (np.nan, middle))
-    np.testing.assert_allclose(gap, at_middle, atol=1e-4)
+    missing, at_middle = (clf.predict_proba(frame[columns].assign(amount=value)) for value in (np.nan, middle))
+    np.testing.assert_allclose(missing, at_middle, atol=1e-4)
 
 
 @pytest.mark.parametrize(

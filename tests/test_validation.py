@@ -222,7 +222,7 @@ def test_unfitted(rare):
         (lambda frame: frame.rename(columns={"a": "z"}), "feature names should match"),
         (lambda frame: with_value(frame.to_numpy(), np.nan), "contains NaN in column 'b'"),
     ],
-    ids=["missing", "reordered", "renamed", "gap"],
+    ids=["missing", "reordered", "renamed", "missing"],
 )
 def test_predict_refuses_other_features(spoil, message, rare):
     frame = pd.DataFrame(rare[0], columns=list("abcd"))

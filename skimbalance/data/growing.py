@@ -9,7 +9,7 @@ from skimbalance.data.reading import order_of
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, MOST_ONE_HOT, Columns
 
 # Columns that get an indicator of missing values which first occur after the first chunk.
-_ROOM_FOR_GAPS = 4
+_ROOM_FOR_MISSING = 4
 # Rare categories of a column whose rows are counted until they get a code of their own.
 _MOST_CANDIDATES = 1024
 
@@ -17,7 +17,7 @@ _MOST_CANDIDATES = 1024
 class GrowingColumns(Columns):
     """The columns of a table that arrives in chunks, described by the first chunk and extended by later ones.
 
-    Kinds, offsets and `gaps` (the columns with missing values) are those of the first chunk. A category that first
+    Kinds, offsets and `missing` (the columns with missing values) are those of the first chunk. A category that first
     occurs in a later chunk gets a code of its own, after the existing ones, once three distinct rows have had it; until
     then it is read as "other" (the code that all rare categories share). The code of a category never changes. A column
     has room for twice the categories of the first chunk, at least 8 and at most 255; the most frequent categories get
@@ -28,7 +28,7 @@ class GrowingColumns(Columns):
     ----------
     room : list of int
         Most categories of each categorical column with a code of their own; None for other columns.
-    late_gaps : list of int
+    late_missing : list of int
         Columns without missing values in the first chunk in which some occurred later, in the order of discovery.
 
     Notes
@@ -50,12 +50,12 @@ class GrowingColumns(Columns):
         self._candidates = [None if levels is None else {} for levels in self.levels]
         self._new, self._had_others = [[] for _ in self.levels], [False] * len(self.levels)
         self._are_full, self._is_settled = [False] * len(self.levels), False
-        self._late_rows, self._is_full_of_gaps = np.zeros(len(self.names)), False
+        self._late_rows, self._is_full_of_missing = np.zeros(len(self.names)), False
 
     @property
-    def room_for_gaps(self):
+    def room_for_missing(self):
         """Most columns that may get an indicator of missing values later."""
-        return min(_ROOM_FOR_GAPS, int(np.sum(~self.are_codes & ~self.gaps)))
+        return min(_ROOM_FOR_MISSING, int(np.sum(~self.are_codes & ~self.missing)))
 
     def n_codes(self, j):
         """Return how many codes the categories of a column have or may get; the next code is that of "other"."""
@@ -72,7 +72,7 @@ class GrowingColumns(Columns):
         New categories get provisional codes in the matrix, after that of "other", until `settle` decides on them.
         """
         grown = copy.copy(self)
-        for name in ("levels", "kept", "_codes", "_candidates", "_new", "_had_others", "_are_full", "late_gaps"):
+        for name in ("levels", "kept", "_codes", "_candidates", "_new", "_had_others", "_are_full", "late_missing"):
             setattr(grown, name, list(getattr(self, name)))
         if "category" not in self.kinds:
             return grown, grown.read(X)
@@ -96,7 +96,7 @@ class GrowingColumns(Columns):
         if not self._is_settled:
             super().settle(matrix, index, weight)
             self._is_settled = True
-        self._settle_gaps(np.isnan(matrix)[index].sum(axis=0))
+        self._settle_missing(np.isnan(matrix)[index].sum(axis=0))
         for j in np.flatnonzero(self.are_codes):
             codes = matrix[:, j].astype(np.intp)
             self._settle_levels(j, np.bincount(codes[index], minlength=self.n_codes(j) + 1 + len(self._new[j])))
@@ -129,19 +129,19 @@ class GrowingColumns(Columns):
                 "sklearn.preprocessing.TargetEncoder."
             )
 
-    def _settle_gaps(self, counts):
+    def _settle_missing(self, counts):
         """Give columns an indicator of missing values, by how many distinct rows of a chunk have one in each column."""
-        self._late_rows = self._late_rows + counts * ~self.gaps
-        found = [j for j in np.flatnonzero(self._late_rows >= FEW_ROWS).tolist() if j not in self.late_gaps]
-        left = self.room_for_gaps - len(self.late_gaps)
-        self.late_gaps += found[:left]
-        if found[left:] and not self._is_full_of_gaps:
-            self._is_full_of_gaps = True
+        self._late_rows = self._late_rows + counts * ~self.missing
+        found = [j for j in np.flatnonzero(self._late_rows >= FEW_ROWS).tolist() if j not in self.late_missing]
+        left = self.room_for_missing - len(self.late_missing)
+        self.late_missing += found[:left]
+        if found[left:] and not self._is_full_of_missing:
+            self._is_full_of_missing = True
             warn(
                 f"Column {self.names[found[left]]!r} has missing values, but had none in the first chunk, and the "
-                f"{_ROOM_FOR_GAPS} missing-value indicators for such columns are in use: its missing values, and those "
-                "of further columns, are replaced by the median of the rows so far. Start with a chunk that has such "
-                "missing values, or impute them first, for example with "
+                f"{_ROOM_FOR_MISSING} missing-value indicators for such columns are in use: its missing values, and "
+                "those of further columns, are replaced by the median of the rows so far. Start with a chunk that has "
+                "them, or impute them first, for example with "
                 "sklearn.impute.SimpleImputer(add_indicator=True)."
             )
 

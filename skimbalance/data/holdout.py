@@ -147,8 +147,35 @@ class HoldOutPlan:
         return HeldOut(rows.X[index], y, weight, prior, groups=groups)
 
 
-def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, share=SHARE, own=False,
-                  most=np.inf, given=None, rng=None):  # fmt: skip
+@dataclass(frozen=True)
+class HoldOutRequest:
+    """What a fit needs held-out rows for.
+
+    Attributes
+    ----------
+    split : float in [0, 1), default=0.0
+        The ``validation_split`` of the user.
+    stops : {None, "auto", True}, default=None
+        Whether early stopping needs held-out rows: never, if there are enough, or always.
+    calibrates : {False, "auto", True}, default=False
+        Whether a calibrator needs rows held out from all members: never, if there are enough, or always.
+    share : float in (0, 1), default=0.1
+        Share that the network's recipe holds out if the user sets none.
+    own : bool, default=False
+        Whether members hold out rows of their own for early stopping, rather than the same ones.
+    most : int, default=inf
+        Most rows that each member holds out for itself.
+    """
+
+    split: float = 0.0
+    stops: str | bool | None = None
+    calibrates: str | bool = False
+    share: float = SHARE
+    own: bool = False
+    most: float = np.inf
+
+
+def plan_hold_out(rows, labels, prior, request=None, *, given=None, rng=None):
     """Decide which rows are held out.
 
     Distinct rows are held out with all their copies, so that no training row equals a held-out one, and weights and
@@ -163,18 +190,8 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
         Labels, for error messages.
     prior : ndarray of shape (n_classes,)
         Class prior of the data.
-    split : float in [0, 1), default=0.0
-        The ``validation_split`` of the user.
-    stops : {None, "auto", True}, default=None
-        Whether early stopping needs held-out rows: never, if there are enough, or always.
-    needs : {False, "auto", True}, default=False
-        Whether a calibrator needs rows held out from all members: never, if there are enough, or always.
-    share : float in (0, 1), default=0.1
-        Share that the network's recipe holds out if the user sets none.
-    own : bool, default=False
-        Whether members hold out rows of their own for early stopping, rather than the same ones.
-    most : int, default=inf
-        Most rows that each member holds out for itself.
+    request : HoldOutRequest, default=None
+        What they are needed for; None is nothing.
     given : HeldOut, default=None
         Rows that the user passed instead of these.
     rng : numpy.random.Generator
@@ -195,22 +212,23 @@ def plan_hold_out(rows, labels, prior, *, split=0.0, stops=None, needs=False, sh
         return plan
     if rows.out is not None:
         return replace(plan, out=rows.out)
-    units = plan.units
-    if split:
-        return replace(plan, out=units.hold_out(labels, split, rng, f"validation_split={split}")[1])
+    units, asked = plan.units, request or HoldOutRequest()
+    if asked.split:
+        return replace(plan, out=units.hold_out(labels, asked.split, rng, f"validation_split={asked.split}")[1])
+    share = asked.share
     is_enough = units.holds_enough(share)
-    if needs is True:
+    if asked.calibrates is True:
         return replace(plan, out=units.hold_out(labels, share, rng, 'calibration="holdout"')[1])
-    if needs and is_enough:
+    if asked.calibrates and is_enough:
         return replace(plan, out=units.hold_out_by_default(labels, share, rng))
-    if own:
-        share = min(share, most / len(rows))
+    if asked.own:
+        share = min(share, asked.most / len(rows))
         is_enough = units.holds_enough(share)
-    if not stops or (stops == "auto" and not is_enough):
+    if not asked.stops or (asked.stops == "auto" and not is_enough):
         return plan
-    if not own and stops == "auto":
+    if not asked.own and asked.stops == "auto":
         return replace(plan, out=units.hold_out_by_default(labels, share, rng))
-    if not own:
+    if not asked.own:
         return replace(plan, out=units.hold_out(labels, share, rng, "early_stopping")[1])
     if not units.holds_enough(share, at_least=1):
         raise ValueError(

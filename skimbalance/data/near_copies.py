@@ -18,9 +18,9 @@ _LEAST_ROWS, _LEAST_COLUMNS = 200, 3
 # The first neighbour is compared with the twentieth; how it grows up to the hundredth is how it would grow without
 # copies.
 _NEIGHBOUR, _FAR = 20, 100
-# Ratio of distances below which rows are near copies: .08 to .14 for groups of two to ten, .19 or more on 24 real
+# Ratio of distances below which rows are near copies: .08 to .14 for groups of two to ten, .22 or more on 24 real
 # tables. Of rows along a curve, it is as low without copies: so it must also be far below what the hundredth neighbour
-# lets expect (.14 to .18 of it for groups, .34 or more on these tables).
+# lets expect (.14 to .18 of it for groups, above a third on these tables).
 _NEAR, _SHARE_OF_EXPECTED = 0.15, 0.25
 # Share of near copies that agree in a column which is named, and of other rows that may agree there.
 _AGREE, _MAY_AGREE = 0.9, 0.1

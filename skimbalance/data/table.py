@@ -42,24 +42,24 @@ class Columns:
         all but the 255 most frequent. None for other columns.
     room : list
         None for each column; `GrowingColumns` have room for more categories.
-    gaps : ndarray of bool, shape (n_columns,)
+    missing values : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have missing values.
     typical : ndarray of float64, shape (2, n_columns)
         Mean and standard deviation of each column of the matrix, from a sample of its rows.
-    late_gaps : list of int
+    late_missing : list of int
         Empty; in `GrowingColumns`, columns whose missing values first occurred in a later chunk.
-    room_for_gaps : int
-        Most columns in `late_gaps`, 0 here.
+    room_for_missing : int
+        Most columns in `late_missing`, 0 here.
     asked : object
         The ``categorical_features`` that the columns were read with.
     """
 
-    room_for_gaps = 0
+    room_for_missing = 0
 
     def __init__(self, names, kinds, levels, offset, asked):
         self.names, self.kinds, self.levels, self.offset = names, kinds, levels, offset
-        self.kept, self.gaps = [None] * len(names), np.zeros(len(names), dtype=bool)
-        self.room, self.late_gaps = [None] * len(names), []
+        self.kept, self.missing = [None] * len(names), np.zeros(len(names), dtype=bool)
+        self.room, self.late_missing = [None] * len(names), []
         self.typical = np.stack([np.zeros(len(names)), np.ones(len(names))])
         self.asked = asked
         self._codes = _codes_of(levels)
@@ -164,7 +164,7 @@ class Columns:
         ValueError
             If a column has so many categories that most rows would be "other": free text, or an identifier.
         """
-        self.gaps = np.isnan(matrix).any(axis=0)
+        self.missing = np.isnan(matrix).any(axis=0)
         self._settle_typical(matrix, index)
         for j in np.flatnonzero(self.are_codes):
             codes, n_levels = matrix[index, j].astype(np.intp), len(self.levels[j])
@@ -213,7 +213,7 @@ class Columns:
     @property
     def are_plain(self):
         """Whether every column holds numbers or booleans without missing values, so that any network can take it."""
-        return "category" not in self.kinds and not self.gaps.any()
+        return "category" not in self.kinds and not self.missing.any()
 
     @property
     def follow_from_rows(self):
@@ -246,7 +246,7 @@ class Columns:
             f"{n_categories} categorical{listed}" if n_categories else "",
             f"{n_booleans} boolean" if n_booleans else "",
             f"{n} numeric" if (n := self.kinds.count("number")) else "",
-            f"{self.gaps.sum()} with missing values" if self.gaps.any() else "",
+            f"{self.missing.sum()} with missing values" if self.missing.any() else "",
         ]
         return f"{len(self.names)} column{'s' if len(self.names) > 1 else ''}: {', '.join(filter(None, parts))}"
 
@@ -261,8 +261,8 @@ class Columns:
                 told = f"{len(levels)}: {', '.join(shown)}{', ...' if len(levels) > 6 else ''}"
                 if self.kept[j] is not None and self.n_rare(j):
                     told += f"; {self.n_rare(j)} rare"
-            has_gaps = self.gaps[j] or (levels is not None and None in levels)
-            rows.append((str(self.names[j]), kind, told, "yes" if has_gaps else ""))
+            has_missing = self.missing[j] or (levels is not None and None in levels)
+            rows.append((str(self.names[j]), kind, told, "yes" if has_missing else ""))
         widths = [min(max(len(row[i]) for row in rows), 60) for i in range(4)]
         return "\n".join(
             "  ".join(f"{cell[:60]:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

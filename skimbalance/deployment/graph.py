@@ -29,7 +29,7 @@ def tensors(floatx):
     names = [name for name in vars(NUMPY) if name != "floatx"]
     shared = {name: getattr(keras.ops, name) for name in (*names, "concatenate", "take")}
     # Keras' own looks at the sign of zeros bit by bit, in single precision.
-    return SimpleNamespace(**{**shared, "argmax": tf.argmax}, floatx=floatx, is_gap=tf.math.is_nan)
+    return SimpleNamespace(**{**shared, "argmax": tf.argmax}, floatx=floatx, is_missing=tf.math.is_nan)
 
 
 def logits_of(network, rows):
@@ -49,12 +49,12 @@ def leaves(trees, rows):
         Rows; missing values are NaN.
     """
     feature, threshold = tf.constant(trees.feature), tf.constant(trees.threshold)
-    children, gaps_left = tf.constant(trees.children), tf.constant(trees.gaps_left)
+    children, missing_left = tf.constant(trees.children), tf.constant(trees.missing_left)
 
     def go_down(nodes, _):
         values = tf.gather(rows, tf.gather(feature, nodes), batch_dims=1)
-        is_gap_to_right = tf.math.is_nan(values) & ~tf.gather(gaps_left, nodes)
-        goes_right = (values > tf.gather(threshold, nodes)) | is_gap_to_right
+        is_missing_to_right = tf.math.is_nan(values) & ~tf.gather(missing_left, nodes)
+        goes_right = (values > tf.gather(threshold, nodes)) | is_missing_to_right
         below = tf.gather(children, 2 * nodes + tf.cast(goes_right, tf.int32))
         return below, tf.reduce_any(below != nodes)
 

@@ -85,7 +85,7 @@ class Inference:
         """Return P(y | x) of each base model under the class prior of the data, as `Ensemble.proba` does."""
         ensemble, columns, ops = self.answers.ensemble, self.answers.columns, self.ops
         X = told_apart(columns, X, ops)
-        X = ops.where(ops.is_gap(X) & ~columns.gaps, ensemble.middle, X)
+        X = ops.where(ops.is_missing(X) & ~columns.missing, ensemble.middle, X)
         return [sum(self._proba_of_one(*one, X) for one in grown) / len(grown) for grown in ensemble.grown]
 
     def _proba_of_one(self, classifier, prior, X):

@@ -17,25 +17,25 @@ def impute(steps, imputer, columns):
     if imputer.strategy != "constant" and not imputer.keep_empty_features:
         kept = [j for j in kept if not _is_missing(imputer.statistics_[j])]
     if any(isinstance(value, str) for value in imputer.statistics_):
-        filled, is_gap = _impute_text(steps, imputer, columns)
+        filled, is_missing = _impute_text(steps, imputer, columns)
     else:
-        X, is_gap = _gaps(steps, imputer, columns)
+        X, is_missing = _missing(steps, imputer, columns)
         values = np.array([np.nan if _is_missing(v) else v for v in imputer.statistics_], dtype=np.float64)
-        filled = steps.nodes.add("Where", is_gap, steps.constant(values), X)
+        filled = steps.nodes.add("Where", is_missing, steps.constant(values), X)
         filled = steps.columns_of(filled, len(columns), columns)
     shown = [] if imputer.indicator_ is None else imputer.indicator_.features_
-    flags = steps.columns_of(steps.nodes.cast(is_gap, np.float64), len(columns))
+    flags = steps.columns_of(steps.nodes.cast(is_missing, np.float64), len(columns))
     return [filled[j] for j in kept] + [flags[j] for j in shown]
 
 
 def indicate(steps, indicator, columns):
     """Return the indicators of missing values."""
-    _, is_gap = _gaps(steps, indicator, columns)
-    flags = steps.columns_of(steps.nodes.cast(is_gap, np.float64), len(columns))
+    _, is_missing = _missing(steps, indicator, columns)
+    flags = steps.columns_of(steps.nodes.cast(is_missing, np.float64), len(columns))
     return [flags[j] for j in indicator.features_]
 
 
-def _gaps(steps, step, columns):
+def _missing(steps, step, columns):
     """Return columns of numbers, and a mask of their missing values, (n_rows, n_columns)."""
     X = steps.matrix(columns, step)
     if _is_missing(step.missing_values):
@@ -46,17 +46,17 @@ def _gaps(steps, step, columns):
 
 def _impute_text(steps, imputer, columns):
     """Return imputed columns of text, and a mask of missing values (the empty text), (n_rows, n_columns)."""
-    gap = "" if _is_missing(imputer.missing_values) else str(imputer.missing_values)
-    filled, gaps = [], []
+    missing = "" if _is_missing(imputer.missing_values) else str(imputer.missing_values)
+    filled, missing = [], []
     for column, value in zip(columns, imputer.statistics_, strict=True):
         text = steps.text(column, imputer)
         # Opset 18 compares no texts.
-        is_gap = steps.nodes.add("Equal", steps.nodes.look_up(text, [gap]), steps.nodes.constant(0, np.int64))
-        gaps.append(is_gap)
+        is_missing = steps.nodes.add("Equal", steps.nodes.look_up(text, [missing]), steps.nodes.constant(0, np.int64))
+        missing.append(is_missing)
         if not _is_missing(value):
-            text = steps.nodes.add("Where", is_gap, steps.nodes.constant([str(value)]), text)
-        filled.append(steps.column_of_text(text, is_filled=gap == ""))
-    return filled, gaps[0] if len(gaps) == 1 else steps.nodes.add("Concat", *gaps, axis=1)
+            text = steps.nodes.add("Where", is_missing, steps.nodes.constant([str(value)]), text)
+        filled.append(steps.column_of_text(text, is_filled=missing == ""))
+    return filled, missing[0] if len(missing) == 1 else steps.nodes.add("Concat", *missing, axis=1)
 
 
 def encode(steps, encoder, columns):
@@ -103,8 +103,8 @@ def _codes_of_numbers(steps, encoder, column, levels):
     steps.far([column], bool((np.float32(numbers) != numbers)[~np.isnan(numbers)].any()))
     is_level = steps.nodes.add("Equal", X, steps.constant(numbers))
     if None in levels:
-        is_gap = steps.nodes.add("And", steps.nodes.add("IsNaN", X), steps.nodes.constant(np.isnan(numbers)))
-        is_level = steps.nodes.add("Or", is_level, is_gap)
+        is_missing = steps.nodes.add("And", steps.nodes.add("IsNaN", X), steps.nodes.constant(np.isnan(numbers)))
+        is_level = steps.nodes.add("Or", is_level, is_missing)
     # The first that is true: the category, else the code after the last.
     flags = steps.nodes.add("Pad", steps.nodes.cast(is_level, np.float32), steps.nodes.constant([0, 0, 0, 1], np.int64),
                             steps.nodes.constant(0.5, np.float32))  # fmt: skip

@@ -64,9 +64,9 @@ def _boosted(nodes, classifier, rows):
             of, values = tree.nodes, np.zeros((len(tree.nodes), n_outputs))
             values[:, output] = of["value"]
             left, is_leaf = of["left"].astype(np.int64), of["is_leaf"].astype(bool)
-            right, gaps_left = of["right"].astype(np.int64), of["missing_go_to_left"].astype(bool)
+            right, missing_left = of["right"].astype(np.int64), of["missing_go_to_left"].astype(bool)
             feature = of["feature_idx"].astype(np.int64)
-            parts.append((feature, of["num_threshold"], left, right, gaps_left, is_leaf, values))
+            parts.append((feature, of["num_threshold"], left, right, missing_left, is_leaf, values))
     base = np.ravel(classifier._baseline_prediction)[None].astype(np.float64)
     scores = nodes.add("Add", _sums(nodes, parts, rows), nodes.constant(base))
     return _of_scores(nodes, scores, n_outputs)
@@ -75,11 +75,11 @@ def _boosted(nodes, classifier, rows):
 def _sums(nodes, trees, rows):
     """Return the sums of the leaves of trees, (n_rows, n_values), in double precision.
 
-    Each is (feature, threshold, left, right, gaps_left, is_leaf, values), arrays of its nodes.
+    Each is (feature, threshold, left, right, missing_left, is_leaf, values), arrays of its nodes.
     """
     tree = np.repeat(np.arange(len(trees)), [len(one[0]) for one in trees])
     node = np.concatenate([np.arange(len(one[0])) for one in trees])
-    feature, threshold, left, right, gaps_left, is_leaf, values = map(np.concatenate, zip(*trees, strict=True))
+    feature, threshold, left, right, missing_left, is_leaf, values = map(np.concatenate, zip(*trees, strict=True))
     # The largest number of float32 up to the threshold parts numbers of float32 as the threshold does.
     limits = np.finfo(np.float32)
     bound = np.clip(threshold, limits.min, limits.max).astype(np.float32)
@@ -88,7 +88,7 @@ def _sums(nodes, trees, rows):
     whole = {
         "nodes_treeids": tree, "nodes_nodeids": node, "nodes_featureids": np.where(is_leaf, 0, feature),
         "nodes_truenodeids": np.where(is_leaf, 0, left), "nodes_falsenodeids": np.where(is_leaf, 0, right),
-        "nodes_missing_value_tracks_true": gaps_left.astype(np.int64) * ~is_leaf,
+        "nodes_missing_value_tracks_true": missing_left.astype(np.int64) * ~is_leaf,
         "target_treeids": np.repeat(tree[leaves], len(outputs)),
         "target_nodeids": np.repeat(node[leaves], len(outputs)),
         "target_ids": np.tile(outputs, len(leaves)),

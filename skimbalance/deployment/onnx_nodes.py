@@ -109,7 +109,7 @@ def _ensemble(classifier):
     whole = {
         "nodes_treeids": tree, "nodes_nodeids": node, "nodes_featureids": trees.feature,
         "nodes_truenodeids": children[0], "nodes_falsenodeids": children[1],
-        "nodes_missing_value_tracks_true": trees.gaps_left.astype(np.int64),
+        "nodes_missing_value_tracks_true": trees.missing_left.astype(np.int64),
         "target_treeids": tree[leaf], "target_nodeids": node[leaf], "target_ids": target,
     }  # fmt: skip
     modes = np.where(is_leaf, "LEAF", "BRANCH_LEQ")

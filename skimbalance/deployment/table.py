@@ -185,13 +185,13 @@ def _codes_of_numbers(values, levels, ops):
     order = np.argsort(numbers)[: np.sum(~np.isnan(numbers))].astype(np.int32)
     n_steps = int(np.ceil(np.log2(len(order))))
     padded = np.concatenate([numbers[order], np.full(2**n_steps - len(order), np.inf)]).astype(ops.floatx)
-    low = 0 * ops.cast(ops.is_gap(values), "int32")
+    low = 0 * ops.cast(ops.is_missing(values), "int32")
     for step in 2 ** np.arange(n_steps)[::-1]:
         low = ops.where(ops.take(padded, low + int(step), axis=0) <= values, low + int(step), low)
     low = ops.minimum(low, len(order) - 1)
     is_level = ops.take(padded, low, axis=0) == values
     codes = ops.where(is_level, ops.take(order, low, axis=0), len(levels))
-    return ops.where(ops.is_gap(values), levels.index(None), codes) if None in levels else codes
+    return ops.where(ops.is_missing(values), levels.index(None), codes) if None in levels else codes
 
 
 def _refuse_far(columns, floatx):

@@ -126,8 +126,8 @@ class Ensemble:
     def _read(self, X):
         """Return rows as a network of this package reads them: rare categories merged, new missing values imputed."""
         X = self._columns.with_others(X)
-        is_gap = np.isnan(X) & ~self._columns.gaps
-        return np.where(is_gap, self.middle, X) if is_gap.any() else X
+        is_missing = np.isnan(X) & ~self._columns.missing
+        return np.where(is_missing, self.middle, X) if is_missing.any() else X
 
     def _proba_of_one(self, classifier, prior, X, name):
         """Return the probabilities of one classifier, under the class prior of the data."""

@@ -32,14 +32,14 @@ class Trees:
         Largest value that goes left.
     children : ndarray of int32, shape (2 * n_nodes,)
         Nodes to the left and to the right of each node; a leaf is its own child.
-    gaps_left : ndarray of bool, shape (n_nodes,)
+    missing_left : ndarray of bool, shape (n_nodes,)
         Whether a missing value goes left.
     value : ndarray of float32, shape (n_nodes, n_outputs)
         Value of a node.
     """
 
     def __init__(self, trees):
-        features, thresholds, left, right, gaps_left, values = zip(*trees, strict=True)
+        features, thresholds, left, right, missing_left, values = zip(*trees, strict=True)
         counts = np.array([len(feature) for feature in features])
         self.roots = np.cumsum(counts) - counts
         self.feature = np.maximum(np.concatenate(features), 0).astype(np.int32)
@@ -48,7 +48,7 @@ class Trees:
         own = np.arange(len(children))[:, None]
         children = np.where(children <= 0, own, children + np.repeat(self.roots, counts)[:, None])
         self.children = children.astype(np.int32).ravel()
-        self.gaps_left = np.concatenate(gaps_left).astype(bool)
+        self.missing_left = np.concatenate(missing_left).astype(bool)
         self.value = np.concatenate(values).astype(np.float32)
 
     def values(self, X):
@@ -78,7 +78,7 @@ class Trees:
 
     def _leaves(self, X):
         """Return the leaves that rows reach, tree after tree: all rows descend all trees, level by level."""
-        flat, has_gaps = X.ravel(), np.isnan(X).any()
+        flat, has_missing = X.ravel(), np.isnan(X).any()
         nodes, ends = np.repeat(self.roots, len(X)), np.empty(len(X) * len(self.roots), dtype=np.intp)
         under_way = np.arange(len(ends))
         first = np.tile(np.arange(len(X)) * X.shape[1], len(self.roots))
@@ -87,8 +87,8 @@ class Trees:
             for _ in range(_LEVELS):
                 values = flat.take(first + self.feature.take(nodes))
                 goes_right = values > self.threshold.take(nodes)
-                if has_gaps:
-                    goes_right |= np.isnan(values) & ~self.gaps_left.take(nodes)
+                if has_missing:
+                    goes_right |= np.isnan(values) & ~self.missing_left.take(nodes)
                 before, nodes = nodes, self.children.take(2 * nodes + goes_right)
             goes_on = nodes != before
             ends[under_way] = nodes

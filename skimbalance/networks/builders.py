@@ -115,7 +115,7 @@ def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="perio
 
 def _is_plain(meta):
     """Whether the columns are numbers without missing values, also in later chunks, as far as ``meta`` tells."""
-    return "columns_" not in meta or (meta["columns_"].are_plain and not meta["columns_"].room_for_gaps)
+    return "columns_" not in meta or (meta["columns_"].are_plain and not meta["columns_"].room_for_missing)
 
 
 mlp.recipe = Recipe(early_stopping="loss")

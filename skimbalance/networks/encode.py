@@ -129,7 +129,7 @@ class Encode(AdaptedLayer):
             self.build(X.shape)
         fill, known = np.zeros(len(numbers)), []
         for i, j in enumerate(numbers):
-            if columns.gaps[j]:
+            if columns.missing[j]:
                 column = (X[:, j] if index is None else X[index, j]).astype(np.float64)
                 there = ~np.isnan(column)
                 weight = None if sample_weight is None else sample_weight[there]
@@ -138,7 +138,7 @@ class Encode(AdaptedLayer):
                 known.append(None if seen is None else summary.compressed())
         self.number_of.assign(numbers)
         self.fill.assign(fill)
-        self.fills.assign(columns.gaps[numbers])
+        self.fills.assign(columns.missing[numbers])
         spare = [(0, _NONE)] * (self.n_indicators - len(indicators))
         self.column_of.assign([column for column, _ in indicators + spare])
         self.level_of.assign([float(level) for _, level in indicators + spare])
@@ -250,7 +250,7 @@ def _plan(columns, embeds):
     for j, kind in enumerate(columns.kinds):
         if kind != "category":
             numbers.append(j)
-            if columns.gaps[j]:
+            if columns.missing[j]:
                 indicators.append((j, _GAP))
         elif embeds and _n_told(columns, j) > MOST_ONE_HOT:
             codes.append(j)
@@ -258,8 +258,8 @@ def _plan(columns, embeds):
             kept, n_told = columns.kept[j].tolist(), _n_told(columns, j)
             indicators += [(j, code) for code in (kept[1:] if n_told == 2 and not columns.n_rare(j) else kept)]
             indicators += [(j, _NONE)] * (n_told - len(kept))
-    indicators += [(j, _GAP) for j in columns.late_gaps]
-    indicators += [(0, _NONE)] * (columns.room_for_gaps - len(columns.late_gaps))
+    indicators += [(j, _GAP) for j in columns.late_missing]
+    indicators += [(0, _NONE)] * (columns.room_for_missing - len(columns.late_missing))
     return numbers, indicators, codes
 
 

@@ -79,9 +79,8 @@ def adapt_network(model, rows, kept, columns, seen=None):
     encode = next((layer for layer in layers if isinstance(layer, Encode)), None)
     if encode is None and not columns.are_plain:
         what = [f"categories in {columns.where(columns.are_codes)}"] if columns.are_codes.any() else []
-        what += (
-            [f"missing values (Input X contains NaN) in {columns.where(columns.gaps)}"] if columns.gaps.any() else []
-        )
+        if columns.missing.any():
+            what.append(f"missing values (Input X contains NaN) in {columns.where(columns.missing)}")
         raise ValueError(
             f"X holds {' and '.join(what)}, but the network does not begin with skimbalance.networks.Encode, which "
             "turns them into numbers: let it begin with Encode.of(meta)(inputs), set a named network, or encode and "
@@ -99,9 +98,9 @@ def adapt_network(model, rows, kept, columns, seen=None):
     return None if seen is None else known
 
 
-def check_gaps(model, X, columns):
+def check_missing(model, X, columns):
     """Raise for missing values in columns that had none in training, if no layer of the network imputes them."""
-    is_new = np.isnan(X).any(axis=0) & ~columns.gaps
+    is_new = np.isnan(X).any(axis=0) & ~columns.missing
     if is_new.any() and not any(isinstance(layer, ScalingLayer) for layer in layers_of(model)):
         raise ValueError(
             f"Input X contains NaN in {columns.where(is_new)}, which had no missing values in training, and the "

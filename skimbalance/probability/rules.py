@@ -128,8 +128,8 @@ def rows_looked_at(decision):
 
     Returns
     -------
-    {"apart", "all", "judged", None}
-        Rows set apart from training, which the fit then lacks; all rows, where those that are judged are few; these;
+    {"apart", "all", "held out", None}
+        Rows set apart from training, which the fit then lacks; all rows, where few are held out; these;
         or none.
     """
     name = decision[0] if isinstance(decision, tuple) and decision else decision
@@ -137,4 +137,4 @@ def rows_looked_at(decision):
         return None
     if name in ("precision", "recall", "rate"):
         return "apart" if len(decision) > 2 else "all"
-    return "judged" if name in ("f1", "fbeta", "mcc") else None
+    return "held out" if name in ("f1", "fbeta", "mcc") else None

@@ -82,17 +82,17 @@ class Resampling(Strategy):
         """Refuse a sampler that would compute with category codes or missing values; set SMOTENC's columns."""
         if self.columns is None:
             return
-        is_code, has_gaps = self.columns.are_codes, np.isnan(X).any(axis=0)
+        is_code, has_missing = self.columns.are_codes, np.isnan(X).any(axis=0)
         if getattr(sampler, "categorical_features", None) is not None:
             chosen = chosen_columns(sampler.categorical_features, self.columns.names)
             chosen = self.columns.is_category if chosen is None else chosen
             sampler.categorical_features, is_code = np.flatnonzero(chosen).tolist(), is_code & ~chosen
         elif isinstance(sampler, SMOTEN):
             is_code = np.zeros_like(is_code)
-        if not (is_code.any() or has_gaps.any()) or _computes_with_nothing(sampler):
+        if not (is_code.any() or has_missing.any()) or _computes_with_nothing(sampler):
             return
         what = [f"the codes of categories ({self.columns.where(is_code)})"] if is_code.any() else []
-        what += [f"missing values ({self.columns.where(has_gaps)})"] if has_gaps.any() else []
+        what += [f"missing values ({self.columns.where(has_missing)})"] if has_missing.any() else []
         raise ValueError(
             f"{type(sampler).__name__} would compute with {' and '.join(what)}, which it does not support. Set "
             'strategy="smote", which handles both, or "random_oversample" or "random_undersample", which only select '
@@ -131,34 +131,34 @@ class _TableOfSmote:
 
     def __init__(self, columns, X):
         self._X, self._is_category = X, columns.is_category
-        self._gaps = np.flatnonzero(np.isnan(X).any(axis=0))
+        self._missing = np.flatnonzero(np.isnan(X).any(axis=0))
 
     @property
     def is_mixed(self):
         """Whether the table holds anything but numbers without missing values."""
-        return bool(self._is_category.any() or len(self._gaps))
+        return bool(self._is_category.any() or len(self._missing))
 
     def sampler_like(self, sampler):
         """Return SMOTENC, or SMOTEN if every column is categorical, with the parameters of SMOTE."""
         parameters = sampler.get_params()
-        mask = np.concatenate([self._is_category, np.ones(len(self._gaps), dtype=bool)])
+        mask = np.concatenate([self._is_category, np.ones(len(self._missing), dtype=bool)])
         if not mask.all():
             parameters["categorical_features"] = np.flatnonzero(mask).tolist()
         return (SMOTEN if mask.all() else SMOTENC)(**parameters)
 
     def extended(self):
         """Return the table with missing values imputed, and marked in additional columns at the end."""
-        table = np.hstack([self._X, np.isnan(self._X[:, self._gaps]).astype(self._X.dtype)])
-        for j in self._gaps:
+        table = np.hstack([self._X, np.isnan(self._X[:, self._missing]).astype(self._X.dtype)])
+        for j in self._missing:
             column = table[:, j]
-            is_gap = np.isnan(column)
-            column[is_gap] = 0.0 if is_gap.all() else np.median(column[~is_gap])
+            is_missing = np.isnan(column)
+            column[is_missing] = 0.0 if is_missing.all() else np.median(column[~is_missing])
         return table
 
     def reduced(self, table):
         """Return a table with missing values where they are marked, without the marks."""
         n_columns = self._X.shape[1]
         reduced = np.array(table[:, :n_columns], dtype=np.float32)
-        for mark, j in zip(table[:, n_columns:].T, self._gaps, strict=True):
+        for mark, j in zip(table[:, n_columns:].T, self._missing, strict=True):
             reduced[mark == 1, j] = np.nan
         return reduced

@@ -33,7 +33,7 @@ class KerasLoop:
         """Return logits of rows as the network is now, (n_rows, n_members, n_classes); no member has rows alone."""
         return predict_logits(self.network, X)
 
-    def run(self, rows, batch_size, epoch_numbers, callbacks, log, optimizer_state, run_eagerly, finish):
+    def run(self, rows, batch_size, callbacks, log, optimizer_state, run_eagerly):
         """Train, more slowly than a program to the same result; return the optimizer's state.
 
         Parameters
@@ -42,8 +42,6 @@ class KerasLoop:
             Rows.
         batch_size : int
             Rows of a step.
-        epoch_numbers : range
-            Epochs.
         callbacks : list of keras.callbacks.Callback
             Callbacks.
         log : EpochLog
@@ -52,8 +50,6 @@ class KerasLoop:
             What an earlier call returned.
         run_eagerly : bool
             Whether to run every operation by itself.
-        finish : callable
-            What is done once training has ended, before the callbacks hear of it.
         """
         model = self.model
         model.run_eagerly = run_eagerly
@@ -68,9 +64,9 @@ class KerasLoop:
         start_generators()
         model.fit(
             batches,
-            epochs=epoch_numbers.stop,
-            initial_epoch=epoch_numbers.start,
-            callbacks=[_Epochs(self, batches, log, finish, callbacks), *callbacks, _Keep(log)],
+            epochs=log.epoch_numbers.stop,
+            initial_epoch=log.epoch_numbers.start,
+            callbacks=[_Epochs(self, batches, log, callbacks), *callbacks, _Keep(log)],
             verbose=0,
             shuffle=False,
         )
@@ -97,9 +93,9 @@ class _Batches(keras.utils.PyDataset):
 class _Epochs(keras.callbacks.Callback):
     """Draw each epoch's order, and complete its log before the other callbacks see it."""
 
-    def __init__(self, loop, batches, log, finish, callbacks):
+    def __init__(self, loop, batches, log, callbacks):
         super().__init__()
-        self._loop, self._batches, self._log, self._finish, self._others = loop, batches, log, finish, callbacks
+        self._loop, self._batches, self._log, self._others = loop, batches, log, callbacks
 
     def on_epoch_begin(self, epoch, logs=None):
         order, self._batches.weights = self._log.begin(epoch)
@@ -113,7 +109,7 @@ class _Epochs(keras.callbacks.Callback):
         self.model.stop_training = self.model.stop_training or stops
 
     def on_train_end(self, logs=None):
-        self._finish(self._loop)
+        self._log.finish(self._loop)
 
 
 class _Keep(keras.callbacks.Callback):

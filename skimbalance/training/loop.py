@@ -133,27 +133,23 @@ def _train(network, loss, rows, training, optimizer_state):
         if watches:
             compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)
         state = KerasLoop(network).run(
-            rows, training.batch_size, training.epoch_numbers, training.callbacks, log, optimizer_state,
-            training.run_eagerly, finish=log.finish,
-        )  # fmt: skip
+            rows, training.batch_size, training.callbacks, log, optimizer_state, training.run_eagerly
+        )
         if watches:
             model.compile(optimizer, model.loss, metrics=training.evaluate.metrics, jit_compile=False)
         return log.history, state
-    xla, needs_batches = _wants_xla(network, optimizer, loss, training, n_steps), _need_batches(training.callbacks)
+    way, needs_batches = _way(network, optimizer, loss, training, n_steps), _need_batches(training.callbacks)
     decays, key = decays_of(optimizer, model.trainable_variables), None
-    if not training.run_eagerly:
+    if way != "eager":
         key = architecture(
-            model, optimizer, loss, training.batch_size, xla, needs_batches, network.returns_proba, *decays
+            model, optimizer, loss, training.batch_size, way, needs_batches, network.returns_proba, *decays
         )
 
     def build():
         template_loss = type(loss).from_config(loss.get_config()) if key is not None else loss
         with keep_python_random():
             template = network if key is None else network.template()
-            return Program(
-                template, optimizer, decays, template_loss, training.batch_size, xla, needs_batches,
-                training.run_eagerly,
-            )  # fmt: skip
+            return Program(template, optimizer, decays, template_loss, training.batch_size, way, needs_batches)
 
     with programs.lend(key, build) as program:
         program.load(model, optimizer_state, constant_rate(optimizer), loss)
@@ -166,8 +162,15 @@ def _train(network, loss, rows, training, optimizer_state):
         return log.history, program.store(model)
 
 
+def _way(network, optimizer, loss, training, n_steps):
+    """Return how a program runs; with XLA, steps have a fixed number of rows, and many run in one call."""
+    if training.run_eagerly:
+        return "eager"
+    return "XLA" if _wants_xla(network, optimizer, loss, training, n_steps) else "graph"
+
+
 def _wants_xla(network, optimizer, loss, training, n_steps):
-    """Whether to compile with XLA: steps of a fixed number of rows, many in one call."""
+    """Whether to compile with XLA."""
     if _need_batches(training.callbacks) or loss.is_of_batch:
         return False
     if training.jit_compile == "auto":
@@ -232,7 +235,7 @@ class EpochLog:
 
     def __init__(self, rows, training):
         self._rows, self._training = rows, training
-        self.history = {}
+        self.history, self.epoch_numbers = {}, training.epoch_numbers
 
     def begin(self, epoch):
         """Return the order and the weights of an epoch."""

@@ -42,12 +42,10 @@ class Program:
         Loss of the program.
     batch_size : int
         Rows of a step.
-    xla : bool
-        Whether to compile with XLA.
+    way : {"XLA", "graph", "eager"}
+        Whether it is compiled with XLA, as a graph, or not at all.
     stays_here : bool
         Whether `model` and `optimizer` hold the state in every step, for callbacks that look at it.
-    run_eagerly : bool
-        Whether not to compile at all.
 
     Attributes
     ----------
@@ -56,13 +54,13 @@ class Program:
         `model` and `optimizer` are up to date after `bring_here`.
     """
 
-    def __init__(self, network, optimizer, decays, loss, batch_size, xla, stays_here=False, run_eagerly=False):
+    def __init__(self, network, optimizer, decays, loss, batch_size, way, stays_here=False):
         self.network, self.model, self._loss, self._batch_size = network, network.model, loss, batch_size
         self._decays = decays
         self.optimizer, self._follows_schedule = with_constant_rate(optimizer), follows_our_schedule(optimizer)
         self._has_rates = constant_rate(self.optimizer) is not None
-        self._xla = xla and not run_eagerly
-        self._pads = may_fill_up(network) and not run_eagerly and not loss.is_of_batch
+        self._xla, is_compiled = way == "XLA", way != "eager"
+        self._pads = may_fill_up(network) and is_compiled and not loss.is_of_batch
         self._block_steps, self._most_steps = block_steps(network, batch_size), most_steps(network, batch_size)
         set_decays(self.optimizer, self.model.trainable_variables, decays).build(self.model.trainable_variables)
         self._fresh_optimizer = [compact(value) for value in read(self.optimizer.variables)]
@@ -72,9 +70,9 @@ class Program:
         if n_groups > 1:
             self._part_optimizer = fresh_copy(self.optimizer, self._groups.part.trainable_variables, decays)
         self._training = {"training": True} if takes_training(self._groups.part) else {}
-        self._run, self._session, self._stays_here = self._loop if run_eagerly else None, None, stays_here
+        self._run, self._session, self._stays_here = None if is_compiled else self._loop, None, stays_here
         self._is_ahead = self._is_behind = False
-        self._forward, self._compiles = None, not run_eagerly
+        self._forward, self._compiles = None, is_compiled
 
     def load(self, model, optimizer_state, learning_rate, loss):
         """Take over a network's weights, an optimizer's state (None is a fresh one), a loss's hyper-parameters."""

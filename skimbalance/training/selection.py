@@ -79,7 +79,7 @@ class EpochSelection:
         """Give every member its best weights."""
         program.write_weights(self._weights)
 
-    def judge(self, posterior, ensemble):
+    def held_out_predictions(self, posterior, ensemble):
         """Return the predictions of each pair, and of base models fitted on its rows, for rows held out from it.
 
         Returns

@@ -1,8 +1,8 @@
 """Does a table as it comes do as well as one that is encoded in front, and as trees that read categories themselves?
 
 Run by hand: ``python tests/benchmarks/bench_columns.py FOLDER [--tables NAME ...] [--seeds N]``, FOLDER as for
-``bench_quality.py``. It takes tables with categories or gaps; CatBoost takes part where it is installed. Average
-precision / log-loss / median seconds of a fit, over three folds for each seed.
+``bench_quality.py``. It takes tables with categories or missing values; CatBoost takes part where it is installed.
+Average precision / log-loss / median seconds of a fit, over three folds for each seed.
 """
 
 import argparse
@@ -49,12 +49,12 @@ def encoded(seed):
 
 
 def histogram(seed):
-    """Return scikit-learn's boosted trees, which read categories and gaps."""
+    """Return scikit-learn's boosted trees, which read categories and missing values."""
     return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
 
 
 class WithCatBoost:
-    """CatBoost, told which columns are categories, gaps among which it takes as text."""
+    """CatBoost, told which columns are categories, missing values among which it takes as text."""
 
     def __init__(self, seed):
         self.seed = seed

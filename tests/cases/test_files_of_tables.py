@@ -184,7 +184,7 @@ def test_free_text_is_refused_with_the_option_that_helps(tmp_path):
         asked(tmp_path, "\n".join(["size,note,y", *lines]).encode())
 
 
-@pytest.mark.parametrize("form", ["category", "number", "order of the rows", "three labels", "with gaps"])
+@pytest.mark.parametrize("form", ["category", "number", "order of the rows", "three labels", "with missing values"])
 def test_a_column_that_reveals_the_target_is_reported(form, tmp_path):
     rng = np.random.default_rng(0)
     y = rng.integers(3 if form == "three labels" else 2, size=400)
@@ -194,7 +194,7 @@ def test_a_column_that_reveals_the_target_is_reported(form, tmp_path):
         "number": 100 * y + rng.normal(size=400),
         "order of the rows": np.arange(400),
         "three labels": np.array(["C", "A", "B"])[y],
-        "with gaps": np.where(y == 1, "2024", ""),
+        "with missing values": np.where(y == 1, "2024", ""),
     }
     table = pd.DataFrame({"noise": rng.normal(size=400), "leak": leaks[form], "flat": 1, "y": y})
     _, said = asked(tmp_path, table.to_csv(index=False).encode())

@@ -42,7 +42,7 @@ def small(**parameters):
     return ImbalancedKerasClassifier("mlp", **{"epochs": 1, "ensemble": None, "random_state": 0, **parameters})
 
 
-def table(gaps=False, n=200):
+def table(missing=False, n=200):
     """Frame of numbers that float32 holds or does not hold, of levels that are numbers and texts; labels."""
     rng = np.random.default_rng(0)
     y = (rng.random(n) < 0.25).astype(int)
@@ -52,7 +52,7 @@ def table(gaps=False, n=200):
     X["flag"], X["size"] = rng.random(n) < 0.4, rng.choice([0.1, 0.3, 0.7], n)
     X["colour"] = rng.choice(["red", "green", "größer", "x"], n, p=[0.5, 0.3, 0.15, 0.05])
     X["shop"] = rng.choice(["p", "q", "r"], n)
-    if gaps:
+    if missing:
         X.loc[::5, "a"], X.loc[::6, "size"], X.loc[::7, "colour"] = np.nan, np.nan, np.nan
     return X, y
 
@@ -106,7 +106,7 @@ def by_columns(*parts, **parameters):
     return make_column_transformer((StandardScaler(), NUMBERS), *parts, **parameters)
 
 
-#: Steps of a frame without gaps, unknown values allowed.
+#: Steps of a frame without missing values, unknown values allowed.
 STEPS = {
     "by name": by_columns((OneHotEncoder(**IGNORES), TEXTS)),
     "by slice of names": make_column_transformer(
@@ -143,17 +143,17 @@ STEPS = {
     "a union": make_column_transformer((make_union(StandardScaler(), Normalizer(), SelectKBest(k=1)), NUMBERS)),
     "by skl2onnx": make_column_transformer((QuantileTransformer(n_quantiles=20), NUMBERS)),
 }  # fmt: skip
-#: Steps of a frame with gaps.
+#: Steps of a frame with missing values.
 GAPS = {
-    "gaps and where they were": make_column_transformer(
+    "missing values and where they were": make_column_transformer(
         (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), [*NUMBERS, "size"]),
         (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(**IGNORES)), TEXTS),
     ),
-    "a text for gaps": make_column_transformer(
+    "a text for missing values": make_column_transformer(
         (make_union(SimpleImputer(strategy="median"), MissingIndicator()), ["a", "size"]),
         (make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(**IGNORES)), TEXTS),
     ),
-    "gaps are a level": make_column_transformer(
+    "missing values are a level": make_column_transformer(
         (OneHotEncoder(**IGNORES), [*TEXTS, "size"]),
         (OrdinalEncoder(**CODES, encoded_missing_value=-2), [*TEXTS, "size"]),
     ),
@@ -182,7 +182,7 @@ def made_by(step, X):
 @pytest.mark.parametrize("case", [*STEPS, *GAPS])
 @pytest.mark.filterwarnings("ignore:Found unknown categories")
 def test_steps_of_a_frame(case):
-    X, y = table(gaps=case in GAPS)
+    X, y = table(missing=case in GAPS)
     step = {**STEPS, **GAPS}[case].fit(X, y)
     for rows in (X, unknown(X)):
         made = made_by(step, rows)
@@ -191,9 +191,9 @@ def test_steps_of_a_frame(case):
         np.testing.assert_allclose(made, np.asarray(expected, dtype=np.float64), rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.parametrize("case", ["texts first, then a timestamp", "gaps and where they were"])
+@pytest.mark.parametrize("case", ["texts first, then a timestamp", "missing values and where they were"])
 def test_a_pipeline_of_a_frame(case, tmp_path):
-    X, y = table(gaps=case in GAPS)
+    X, y = table(missing=case in GAPS)
     pipeline = make_pipeline({**STEPS, **GAPS}[case], small()).fit(X, y)
     for rows in (X, unknown(X)):
         types = check(pipeline, rows, tmp_path / "file.onnx")
@@ -278,7 +278,7 @@ def test_litert_refuses_to_scale_what_single_precision_does_not_hold(tmp_path):
 )
 def test_base_models_that_skl2onnx_converts_wrongly(other, tmp_path):
     pytest.importorskip("skl2onnx", reason="skl2onnx converts; pip install skimbalance[export]")
-    X, y = table(gaps=not isinstance(other, LinearDiscriminantAnalysis))
+    X, y = table(missing=not isinstance(other, LinearDiscriminantAnalysis))
     X = X[["a", "b c"]].to_numpy(np.float32)
     for labels in (y, np.where(X[:, 1] > 1050, 2, y)):
         clf = small(ensemble=[other]).fit(X, labels)

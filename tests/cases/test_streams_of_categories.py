@@ -138,7 +138,7 @@ def test_a_chunk_that_is_interrupted_counts_no_rows():
     for one in (clf, straight):
         one.partial_fit(table, y)
     assert clf.columns_.levels[0][-2:] == ["late", None]
-    assert clf.columns_.late_gaps == [1]
+    assert clf.columns_.late_missing == [1]
     held_out = set(clf._training.reservoir.held_out(None).X[:, 0])
     assert held_out <= {*range(len(clf.columns_.levels[0])), clf.columns_.n_codes(0)}
     assert held_out >= set(clf.columns_.kept[0])

@@ -27,7 +27,7 @@ SILENT = {
     "all missing": pd.DataFrame({"branch": [None] * N}),
     "a level a row": pd.DataFrame({"name": [f"row {i % 250}" for i in range(N)]}),
     "a constant": np.full((N, 1), 7.0),
-    "gaps": np.full((N, 1), np.nan),
+    "missing": np.full((N, 1), np.nan),
     "one boolean": pd.DataFrame({"is_open": np.ones(N, dtype=bool)}),
     "two constants": pd.DataFrame({"a": ["x"] * N, "b": [1] * N}),
 }

@@ -81,7 +81,7 @@ def test_one_class_of_this_package_lies_under_the_classifier():
     assert [of.__module__ for of in bases] == ["skimbalance._scikeras"]
 
 
-@pytest.mark.parametrize("file", ["fitting.py", "judging.py", "assembly.py", "fitted.py"])
+@pytest.mark.parametrize("file", ["fitting.py", "post_training.py", "call.py", "assembly.py", "fitted.py"])
 def test_the_way_of_a_fit_sets_no_attribute_of_a_value(file):
     """Only facts of the table are told to the draft of the estimator, under names that a builder reads."""
     tree = ast.parse((Path(skimbalance.__file__).parent / file).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What do rows that training has not seen say? Of calibration, of the base models beside it, and of the threshold."""
+"""What follows training: calibration, blending weights and the decision, all by held-out rows."""
 
 from dataclasses import dataclass, replace
 
@@ -97,7 +97,7 @@ def rows_of_base_models(applied, plan, shown, members, rng):
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Predictions:
     """What the network and the base models say of rows.
 
     Attributes
@@ -118,7 +118,7 @@ class Judged:
     is_unseen: bool
 
 
-def judge(fitted, rows, held_out, applied, selection, unknown):
+def predict_held_out(fitted, rows, held_out, applied, selection, unknown):
     """Return what a network and its base models say of held-out rows; where there are none, of rows of training.
 
     Parameters
@@ -138,33 +138,33 @@ def judge(fitted, rows, held_out, applied, selection, unknown):
 
     Returns
     -------
-    Judged
+    Predictions
         What they say.
     """
     posterior, ensemble = fitted.posterior, fitted.ensemble
-    if _judges_pairs(posterior, selection):
-        proba, y, weight = selection.judge(posterior, ensemble)
+    if _uses_pairs(posterior, selection):
+        proba, y, weight = selection.held_out_predictions(posterior, ensemble)
     elif held_out is not None:
         others = [] if ensemble is None else ensemble.proba(held_out.X)
         proba = np.stack([_of_network(fitted, held_out.X), *others])
         y, weight = held_out.y, held_out.sample_weight
     else:
-        proba, y, weight = _judge_training(fitted, rows, applied, unknown)
-    is_unseen = is_judged_by_unseen(posterior, held_out, selection)
-    return Judged(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
+        proba, y, weight = _predict_training(fitted, rows, applied, unknown)
+    is_unseen = has_unseen_rows(posterior, held_out, selection)
+    return Predictions(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
 
 
-def is_judged_by_unseen(posterior, held_out, selection):
+def has_unseen_rows(posterior, held_out, selection):
     """Whether there are rows that training has not seen: held out from all, or by each pair of members."""
-    return held_out is not None or _judges_pairs(posterior, selection)
+    return held_out is not None or _uses_pairs(posterior, selection)
 
 
-def _judges_pairs(posterior, selection):
-    """Whether each pair of members is judged by the rows that it held out itself."""
+def _uses_pairs(posterior, selection):
+    """Whether each pair of members is scored on the rows that it held out itself."""
     return selection is not None and selection.held_out.is_own and posterior.calibrator is None
 
 
-def _judge_training(fitted, rows, applied, unknown):
+def _predict_training(fitted, rows, applied, unknown):
     """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
 
     Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
@@ -188,26 +188,26 @@ def weigh_evenly(posterior, ensemble):
     return posterior if ensemble is None else replace(posterior, weights=even_weights(len(ensemble.names)))
 
 
-def weigh(posterior, judged):
+def weigh(posterior, predictions):
     """Return the posterior with the weights and the intercept under which rows held out from all are most likely."""
-    posterior = replace(posterior, weights=fit_weights(judged.proba, judged.y, judged.weight))
-    proba = posterior.mean(judged.proba[0], judged.proba[1:])
-    return replace(posterior, intercept=fit_intercept(proba, judged.y, judged.weight))
+    posterior = replace(posterior, weights=fit_weights(predictions.proba, predictions.y, predictions.weight))
+    proba = posterior.mean(predictions.proba[0], predictions.proba[1:])
+    return replace(posterior, intercept=fit_intercept(proba, predictions.y, predictions.weight))
 
 
-def choose_decision(fitted, judged, rows, selection):
+def choose_decision(fitted, predictions, rows, selection):
     """Return the decision rule with the rows that it looks at, where it looks at any.
 
-    They are those that are judged. A floor or a rate follows from few of them, though, and of a single network a tenth
-    is judged: its rule looks at all rows. It has seen their labels, but keeps the epoch that is best on others, and its
-    probabilities are hardly too sure: over fourteen made-up tables, a floor of precision of .6 was missed by .024 (root
-    mean square) with all rows, by .071 with held-out ones.
+    They are the held-out ones. A floor or a rate follows from few of them, though, and a single network holds out a
+    tenth of the rows: its rule looks at all. It has seen their labels, but keeps the epoch that is best on others, and
+    its probabilities are hardly overconfident: over fourteen made-up tables, a floor of precision of .6 was missed by
+    .024 (root mean square) with all rows, by .071 with held-out ones.
 
     Parameters
     ----------
     fitted : Fitted
         All that predicts, with the rule without rows.
-    judged : Judged
+    predictions : Predictions
         What the network and the base models say of held-out rows.
     rows : Rows
         Rows of the table.
@@ -221,8 +221,8 @@ def choose_decision(fitted, judged, rows, selection):
     if decision.looks_at_all and is_stopped:
         weight = at_prior(rows.y, rows.sample_weight, posterior.data_prior)
         return decision.looking_at(_of_network(fitted, rows.X), weight, posterior.data_prior)
-    proba = posterior.mean(judged.proba[0], judged.proba[1:])
-    return decision.looking_at(proba, judged.weight, posterior.data_prior)
+    proba = posterior.mean(predictions.proba[0], predictions.proba[1:])
+    return decision.looking_at(proba, predictions.weight, posterior.data_prior)
 
 
 def certify_decision(fitted, X, y):
@@ -304,14 +304,14 @@ def _warn_of_other_shares(classes, prior, population):
     )
 
 
-def in_words(fitted, judged, best_epoch, n_epochs):
+def in_words(fitted, predictions, best_epoch, n_epochs):
     """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule."""
     kept = np.unique(best_epoch)
     kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
-    y, weight = judged.y, judged.weight
-    proba = fitted.posterior.mean(judged.proba[0], judged.proba[1:])
+    y, weight = predictions.y, predictions.weight
+    proba = fitted.posterior.mean(predictions.proba[0], predictions.proba[1:])
     scores, positive = "No rows were held out", fitted.decision.positive
-    if judged.is_unseen:
+    if predictions.is_unseen:
         loss = float(log_loss(y, proba, weight))
         precision = float(macro_average_precision(y, proba, weight, positive))
         scores = f"Held-out rows: log-loss {loss:.3f}, average precision {precision:.3f}"
