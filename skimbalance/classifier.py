@@ -13,6 +13,8 @@ from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
 from skimbalance._scikeras import SciKerasClassifier
 from skimbalance.call import CHUNK, Before, Call
+from skimbalance.data.groups import group_keys
+from skimbalance.data.independence import check_independent
 from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values, validation_rows
 from skimbalance.fitting import fit, initialize
 from skimbalance.networks.copying import pack_network, unpack_network
@@ -448,7 +450,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         return self._run(initialize, Call(X, y, None, {}))
 
-    def choose_decision(self, X, y, decision, sample_weight=None):
+    def choose_decision(self, X, y, decision, sample_weight=None, *, groups=None):
         """Choose a decision rule on labelled rows, without a new fit.
 
         Parameters
@@ -461,6 +463,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Rule, as the parameter `decision` takes it.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows; equal ones for a floor with a confidence.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, as in ``fit``. A floor with a confidence refuses groups of several rows; other rules do
+            not depend on groups.
 
         Returns
         -------
@@ -508,6 +513,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         positive, fitted = self._positive_now(), self._fitted
         rule = self._rule(positive, decision)
         X, y, sample_weight = check_labelled(self, X, y, sample_weight, what="y")
+        keys = None if groups is None else group_keys(groups, len(X))
+        if rule.is_guaranteed:
+            check_independent(sample_weight, keys, rule.needs_positive)
         chosen = decide_by_labels(fitted.at(self._target(positive)), rule, X, y, sample_weight)
         if self.verbose and rule.is_guaranteed:
             print(certificate_in_words(chosen))

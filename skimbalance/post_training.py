@@ -6,7 +6,7 @@ import numpy as np
 
 from skimbalance._warnings import warn
 from skimbalance.data.holdout import at_prior, prior_of
-from skimbalance.data.independence import check_independent, share_of_copies
+from skimbalance.data.independence import share_of_copies
 from skimbalance.data.rows import Rows
 from skimbalance.data.splits import ENOUGH, weight_of
 from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
@@ -272,7 +272,7 @@ def decide_by_labels(fitted, decision, X, y, sample_weight):
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
     X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
     if decision.is_guaranteed:
-        _check_counted(decision, X, y, weight)
+        _warn_of_copies(decision, X, y)
     prior = prior_of(y, weight, population)
     if prior is not population:
         _warn_of_other_shares(fitted.classes, prior, population)
@@ -282,9 +282,8 @@ def decide_by_labels(fitted, decision, X, y, sample_weight):
     return chosen
 
 
-def _check_counted(decision, X, y, sample_weight):
-    """Refuse rows that a guarantee cannot count; warn of copies."""
-    check_independent(sample_weight, None, decision.needs_positive)
+def _warn_of_copies(decision, X, y):
+    """Warn of copies among the rows that a guarantee counts."""
     copies = share_of_copies(Rows(X, y, None, merges=True))
     if copies:
         warn(
