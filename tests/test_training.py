@@ -74,7 +74,9 @@ def rows_of(X, y, w):
 
 CASES = [(n, "adam", False) for n in NETWORKS] + [("dense", o, False) for o in OPTIMIZERS if o != "adam"]
 # XLA needs the last batch filled up, so networks whose rows mix are not compiled with it, whoever asks for it.
-CASES += [(n, o, True) for n, o, _ in CASES]
+CASES += [
+    (n, o, True) for n, o, _ in CASES if n != "dense" or o in ("adam", "clipnorm", "moving average in use", "schedule")
+]
 
 
 @pytest.mark.parametrize(
