@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.ensemble import BaggingClassifier
 from sklearn.multiclass import OneVsRestClassifier
 
+from skimbalance.probability.positive import known_positive
+
 
 def inner_classifier(model):
     """Return the classifier that a fitted pipeline or search ends in, or the model itself.
@@ -87,7 +89,10 @@ def _of_the_other(threshold):
 
 
 def own_positive(classifier):
-    """Return the position of the positive label of a fitted classifier of two."""
+    """Return the position of the positive label of a fitted classifier of two, by `pos_label` as it is now."""
+    known = known_positive(classifier.pos_label, classifier.classes_)
+    if known is not None:
+        return known
     label = getattr(classifier, "pos_label_", None)
     return 1 if label is None else classifier.classes_.tolist().index(label)
 

@@ -102,8 +102,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
           depends on the batch, and cannot be exported.
 
         F-beta, "mcc" and macro F1 look at rows in ``fit``, the held-out ones where there are any, else those of
-        training; plain floors and rates do so, too, or look at all rows where a single network was stopped early. The
-        others may be set without a new fit, and `choose_decision` chooses any on labelled rows.
+        training; plain floors and rates do so, too, or look at all rows where a single network was stopped early. A
+        threshold, costs, accuracy, balanced accuracy and a budget may be set after ``fit``. The rest need a fit, or
+        labelled rows given to `choose_decision`. Where the rule of the fit looked at rows, another one without a
+        confidence may be set as well, and looks at the same rows. ``set_params`` never counts labels: where `decision`
+        is set to the rule of the fit, or to the one chosen, that rule is back as it was.
     optimizer : str, keras.optimizers.Optimizer, class or None, default=None
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
@@ -208,7 +211,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     prior_ : ndarray of shape (n_classes,)
         Class shares of y, weighted.
     pos_label_ : label
-        Positive label of two; the rarer one, where `pos_label` is None and the labels do not say.
+        Positive label of two in ``fit``; the rarer one, where `pos_label` is None and the labels do not say.
     train_prior_ : ndarray of shape (n_classes,)
         Class shares that training showed the network, through resampling, batches, weights and the loss. Where they
         change in the course of training, those of the epoch that was kept (the mean over members that keep different
@@ -470,8 +473,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Returns
         -------
         self : ImbalancedKerasClassifier
-            The estimator, with the parameter `decision` set, as by ``set_params``. A later ``fit`` or ``partial_fit``
-            chooses this rule anew, by its own rows.
+            The estimator, with the parameter `decision` set. The rule holds while the parameter stays so, and when it
+            is set so again. A later ``fit`` or ``partial_fit`` chooses this rule anew, by its own rows.
 
         Raises
         ------
@@ -489,11 +492,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
         Notes
         -----
-        Labels are counted where ``fit`` takes expected counts: "f1", ``("fbeta", beta)``, "mcc", "balanced_accuracy",
-        costs and floors take the threshold that is best on these rows, and "f1" of several classes the best rule that
-        its iteration finds. So the rule holds even where probabilities are off, as in another population, but a few
-        dozen positive rows leave it to chance: ``set_params`` then gives the rule by probabilities. A number, a budget
-        and costs of several classes follow from no rows, and are set as they are.
+        Labels are counted where ``fit`` takes expected counts: "f1", ``("fbeta", beta)``, "mcc", "accuracy",
+        "balanced_accuracy", costs and floors take the threshold that is best on these rows, and "f1" of several classes
+        the best rule that its iteration finds. So the rule holds even where probabilities are off, as in another
+        population. With a few dozen positive rows it is noisy; then fit with the rule instead. A number, a budget,
+        None, and the costs, accuracy and balanced accuracy of several classes follow from no rows, and are set as they
+        are.
 
         Of a pipeline, the last step takes what the others make of the rows, samplers left out:
         ``pipe[-1].choose_decision(pipe[:-1].transform(X), y, decision)``; or ``pipe[:-2]`` where the last but one is a
@@ -519,7 +523,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         chosen = decide_by_labels(fitted.at(self._target(positive)), rule, X, y, sample_weight)
         if self.verbose and rule.is_guaranteed:
             print(certificate_in_words(chosen))
-        self.decision, self._fitted = decision, chosen.at(fitted.target)
+        self.decision, self._fitted = decision, replace(fitted, chosen=chosen.decision)
         return self
 
     def predict_proba(self, X, **predict_params):
@@ -606,7 +610,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Before ``fit``, or after a fit that failed.
         ValueError
             If X does not have the features seen in ``fit``, or `decision` looks at rows, and there are none: it was set
-            after ``fit``, or is a floor with a confidence after ``partial_fit`` or a warm start.
+            after a ``fit`` whose rule looked at none, or is a floor with a confidence that was set after ``fit``, or
+            came with ``partial_fit`` or a warm start.
         """
         fitted, proba = self._proba(X, predict_params)
         return self._labels(self._deciding(fitted).indices(proba))
@@ -640,18 +645,21 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         return rule
 
     def _deciding(self, fitted):
-        """Return what the fit has left, with the decision rule parsed anew where its parameter was changed since."""
-        rule, positive = fitted.decision, self._positive_now()
-        is_same = rule.is_of(self.decision) and rule.positive == positive.index
-        fitted = fitted if is_same else fitted.deciding(self._rule(positive, self.decision))
-        if fitted.decision.lacks_rows and fitted.decision.is_guaranteed:
+        """Return what the fit has left, with the decision rule of the parameter; see `Fitted.deciding`."""
+        positive = self._positive_now()
+        rule = Decision(self.decision, self.classes_, positive.index)
+        is_known = fitted.known(rule) is not None
+        if not is_known:
+            positive.need(rule.needs_positive)
+        fitted = fitted.deciding(rule)
+        if fitted.decision.lacks_rows and rule.is_guaranteed:
             raise ValueError(
                 f"decision={self.decision!r} counts labelled rows that nothing else has looked at, and has none: a "
-                "first fit with it sets some apart, partial_fit and a warm start do not. Call choose_decision(X, y, "
-                f"{self.decision!r}) with labelled rows that were not trained on."
+                "first fit with it sets some apart; partial_fit, a warm start and set_params do not. Call "
+                f"choose_decision(X, y, {self.decision!r}) with labelled rows that were not trained on."
             )
         if fitted.decision.lacks_rows:
-            when = "has seen no rows before" if is_same else "was set after"
+            when = "has seen no rows before" if is_known else "was set after"
             raise ValueError(
                 f"decision={self.decision!r} {when} fit, but its threshold follows from rows; call fit with it or "
                 "choose_decision with labelled rows, or take a rule that needs none: a threshold, costs, or "

@@ -11,7 +11,9 @@ from skimbalance.networks.network import Network
 from skimbalance.networks.prepare import check_missing
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.links import NUMPY
+from skimbalance.probability.macro_f1 import ClassProbabilities
 from skimbalance.probability.posterior import Posterior
+from skimbalance.probability.thresholds import RowProbabilities
 from skimbalance.training.forward import predict_logits
 
 
@@ -30,9 +32,13 @@ class Fitted:
     posterior : Posterior
         What the network's logits, and the base models, say of P(y | x).
     decision : Decision
-        Rule of ``predict``.
+        Rule of ``predict``: that of the fit; of `answers_`, that of the parameters.
     target : {"fit", "train"} or ndarray of shape (n_classes,), default="fit"
         Class shares that ``predict_proba`` refers to: those of the data, those that training showed, or these.
+    rows : RowProbabilities or ClassProbabilities, default=None
+        Rows that the rule of the fit looked at, without labels; None for a rule that looks at none.
+    chosen : Decision, default=None
+        Rule that `choose_decision` has chosen since, with rows of its own.
     """
 
     columns: Columns
@@ -41,14 +47,23 @@ class Fitted:
     posterior: Posterior
     decision: Decision
     target: str | np.ndarray = "fit"
+    rows: RowProbabilities | ClassProbabilities | None = None
+    chosen: Decision | None = None
 
     def at(self, target):
         """Return the same, with probabilities that refer to other class shares."""
         return replace(self, target=target)
 
-    def deciding(self, decision):
-        """Return the same, with another rule, which looks at the rows that the one before looked at, if at any."""
-        return replace(self, decision=decision.with_rows(self.decision.rows if decision.needs_rows else None))
+    def known(self, rule):
+        """Return the rule chosen since the fit, or that of the fit, if this one is the same; else None."""
+        return next((one for one in (self.chosen, self.decision) if one is not None and one.is_same(rule)), None)
+
+    def deciding(self, rule):
+        """Return the same, with another rule: with its own rows if it is known, else by probabilities of the fit's."""
+        known = self.known(rule)
+        if known is not None:
+            return replace(self, decision=rule.with_rows(known.rows))
+        return replace(self, decision=rule.with_rows(self.rows if rule.needs_rows and not rule.is_guaranteed else None))
 
     def check_decision(self):
         """Warn where no threshold does what the rule says in the population as it is now."""

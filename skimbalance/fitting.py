@@ -354,8 +354,7 @@ def _finish(draft, task, parts, trained, posterior):
         return fitted
     predictions = predict_held_out(fitted, task.rows, held_out, parts.applied, selection, unknown)
     posterior = weigh(fitted.posterior, predictions) if weighs else fitted.posterior
-    fitted = replace(fitted, posterior=posterior)
-    fitted = replace(fitted, decision=choose_decision(fitted, predictions, task.rows, selection))
+    fitted = choose_decision(replace(fitted, posterior=posterior), predictions, task.rows, selection)
     if task.apart is not None:
         fitted = certify_decision(fitted, *task.apart)
     fitted.check_decision()

@@ -196,7 +196,7 @@ def weigh(posterior, predictions):
 
 
 def choose_decision(fitted, predictions, rows, selection):
-    """Return the decision rule with the rows that it looks at, where it looks at any.
+    """Return what a fit leaves, with the rows that its decision rule looks at, where it looks at any.
 
     They are the held-out ones. A floor or a rate follows from few of them, though, and a single network holds out a
     tenth of the rows: its rule looks at all. It has seen their labels, but keeps the epoch that is best on others, and
@@ -215,14 +215,20 @@ def choose_decision(fitted, predictions, rows, selection):
         What chose the epoch that each member keeps.
     """
     decision, posterior = fitted.decision, fitted.posterior
-    if not decision.needs_rows or decision.is_guaranteed:
-        return decision
+    if not decision.needs_rows:
+        return fitted
+    if looks_at_all(fitted, selection):
+        proba, weight = _of_network(fitted, rows.X), at_prior(rows.y, rows.sample_weight, posterior.data_prior)
+    else:
+        proba, weight = posterior.mean(predictions.proba[0], predictions.proba[1:]), predictions.weight
+    looking = decision.looking_at(proba, weight, posterior.data_prior)
+    return replace(fitted, decision=decision if decision.is_guaranteed else looking, rows=looking.rows)
+
+
+def looks_at_all(fitted, selection):
+    """Whether the decision rule of a fit looks at all rows of the table: see `choose_decision`."""
     is_stopped = selection is not None and not selection.held_out.is_own and fitted.ensemble is None
-    if decision.looks_at_all and is_stopped:
-        weight = at_prior(rows.y, rows.sample_weight, posterior.data_prior)
-        return decision.looking_at(_of_network(fitted, rows.X), weight, posterior.data_prior)
-    proba = posterior.mean(predictions.proba[0], predictions.proba[1:])
-    return decision.looking_at(proba, predictions.weight, posterior.data_prior)
+    return fitted.decision.looks_at_all and is_stopped
 
 
 def certify_decision(fitted, X, y):
@@ -243,7 +249,7 @@ def certify_decision(fitted, X, y):
 
 
 def decide_by_labels(fitted, decision, X, y, sample_weight):
-    """Return what a fit leaves, with a decision rule that is chosen on labelled rows.
+    """Return what a fit leaves, with a decision rule that is chosen on labelled rows in place of its own.
 
     Parameters
     ----------
@@ -268,11 +274,12 @@ def decide_by_labels(fitted, decision, X, y, sample_weight):
         decision.kind in ("costs", "balanced_accuracy") and decision.threshold(population, population) is not None
     )
     if not by_labels:
-        return fitted
+        return replace(fitted, decision=decision)
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
     X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
     if decision.is_guaranteed:
         _warn_of_copies(decision, X, y)
+        weight = np.ones(len(y))  # equal up to rounding, and counted
     prior = prior_of(y, weight, population)
     if prior is not population:
         _warn_of_other_shares(fitted.classes, prior, population)

@@ -277,12 +277,14 @@ def test_rules_of_two_classes_are_refused_for_three(decision, rare_multiclass):
 @pytest.mark.parametrize("decision", ["f1", ("fbeta", 2.0), 0.3, {"fp": 1, "fn": 4}, [[0, 1], [4, 0]], None], ids=str)
 def test_a_rule_knows_whether_it_is_the_one_asked_for(decision):
     rule = Decision(decision, [0, 1])
-    assert rule.is_of(copy.deepcopy(decision))
-    for other in ("mcc", ("fbeta", 1.0), 0.4, {"fp": 1, "fn": 5}, [[0, 1], [5, 0]], np.array([[0, 1], [4, 0]])):
-        assert not rule.is_of(other)
+    assert rule.is_same(Decision(copy.deepcopy(decision), [0, 1]))
+    for other in ("mcc", ("fbeta", 3.0), 0.4, {"fp": 1, "fn": 5}, [[0, 1], [5, 0]], ("precision", 0.3)):
+        assert not rule.is_same(Decision(other, [0, 1]))
+    depends = isinstance(decision, str | tuple | float | dict)
+    assert rule.is_same(Decision(decision, [0, 1], positive=0)) is not depends
     if isinstance(decision, dict | list):
         decision.clear()
-        assert not rule.is_of(decision)
+        assert rule.is_same(Decision(np.array([[0.0, 1.0], [4.0, 0.0]]), [0, 1])), "costs are compared by value"
 
 
 @pytest.mark.parametrize(

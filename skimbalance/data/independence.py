@@ -19,8 +19,8 @@ def check_independent(sample_weight, groups, what):
     ----------
     sample_weight : ndarray of shape (n_samples,) or None
         Weights of the rows.
-    groups : array-like of shape (n_samples,) or None
-        What rows belong to; None is each to itself.
+    groups : ndarray of shape (n_samples,) or None
+        What rows belong to; None is each to itself. Rows of weight zero are left out.
     what : str
         The decision, for the message.
 
@@ -29,6 +29,9 @@ def check_independent(sample_weight, groups, what):
     ValueError
         If weights differ, or a group has several rows.
     """
+    if sample_weight is not None:
+        groups = None if groups is None else groups[sample_weight > 0]
+        sample_weight = sample_weight[sample_weight > 0]
     if sample_weight is not None and np.ptp(sample_weight) > 1e-9 * np.max(sample_weight):
         raise ValueError(
             f"{what} counts rows, each as one draw from the population, and sample_weight differs between them "
@@ -36,7 +39,7 @@ def check_independent(sample_weight, groups, what):
             "confidence."
         )
     if groups is not None:
-        largest = np.unique(np.asarray(groups), return_counts=True)[1].max()
+        largest = np.unique(groups, return_counts=True)[1].max()
         if largest > 1:
             raise ValueError(
                 f"{what} counts independent rows, and a group has {largest} of them; keep one row of each group, or "

@@ -12,6 +12,8 @@ from skimbalance.probability.prior import shift_prior
 from skimbalance.probability.rules import parse, rows_looked_at
 from skimbalance.probability.thresholds import RowProbabilities, shift_threshold
 
+# Which class is positive makes these another rule; costs and balanced accuracy are the same for either.
+_WITH_DIRECTION = ("threshold", "fbeta", "precision", "recall", "rate", "top")
 _BY_ROWS = ("fbeta", "mcc", "precision", "recall", "rate", "macro_f1")
 
 # Rounding error of a share of rows: 0.29 * 100 is less than 29.
@@ -103,8 +105,7 @@ class Decision:
     @property
     def needs_positive(self):
         """What of the rule depends on which class is positive, or None."""
-        has_direction = ("threshold", "fbeta", "precision", "recall", "rate", "top")
-        asks = self.kind in has_direction or (isinstance(self.given, dict) and set(self.given) == {"fp", "fn"})
+        asks = self.kind in _WITH_DIRECTION or (isinstance(self.given, dict) and set(self.given) == {"fp", "fn"})
         return f"decision={self.given!r}" if asks else None
 
     @property
@@ -125,15 +126,12 @@ class Decision:
     @property
     def lacks_rows(self):
         """Whether the rule has no rows that it could follow from."""
-        if self.is_guaranteed:
-            return self.rows is None or not self.rows.is_certifying
         return self.needs_rows and self.rows is None
 
-    def is_of(self, decision):
-        """Whether the rule was parsed from this parameter."""
-        if type(decision) is not type(self.given):
-            return False
-        return np.array_equal(np.asarray(self.given, dtype=object), np.asarray(decision, dtype=object))
+    def is_same(self, other):
+        """Whether another rule is the same, whatever rows both look at, and however costs were given."""
+        is_alike = self.kind == other.kind and np.array_equal(self.value, other.value)
+        return is_alike and (self.positive == other.positive or self.kind not in _WITH_DIRECTION)
 
     def __str__(self):
         """Return the rule in words."""

@@ -1,5 +1,6 @@
 """Do floors, guarantees, budgets and rates do what they say, on the rows they look at and in other populations?"""
 
+import copy
 import pickle
 import warnings
 
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, ThresholdDisplay, compare_strategies, decide
+from skimbalance.deployment import skops_types
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.prior import shift_prior
 
@@ -177,10 +179,13 @@ def test_a_guarantee_of_fit_counts_rows_that_were_set_apart(capsys):
     assert precision_score(Y_NEW, clf.predict(X_NEW)) > 0.5
     other = pickle.loads(pickle.dumps(clf))
     assert other.threshold_ == clf.threshold_
-    # Another guarantee, and a plain rule, follow from the same rows; another population from bounds of both rates.
-    assert 0 < clf.set_params(decision=("recall", 0.7, 0.9)).threshold_ < 1
+    # A plain rule looks at other rows; another guarantee counts rows of its own.
     assert 0 < clf.set_params(decision="f1").threshold_ < 1
-    assert 0 < clf.set_params(decision=SURE, target_prior=0.1).threshold_ < 1
+    with pytest.raises(ValueError, match="set_params do not. Call choose_decision"):
+        clf.set_params(decision=("recall", 0.7, 0.9)).predict(X)
+    clf.choose_decision(X_NEW, Y_NEW, ("recall", 0.7, 0.9))
+    assert clf.set_params(decision=SURE).threshold_ == other.threshold_, "the rule of the fit"
+    assert other.threshold_ < clf.set_params(target_prior=0.1).threshold_ < 1
 
 
 def test_a_guarantee_that_is_not_met_is_one_warning_and_flags_nothing():
@@ -227,7 +232,7 @@ def test_a_guarantee_needs_rows_of_its_own_after_chunks_and_warm_starts(capsys):
     clf = quick(decision=SURE, epochs=2, verbose=1, warm_start=True).partial_fit(X, Y)
     assert "Predicts once choose_decision has counted labelled rows" in capsys.readouterr().out
     for again in (clf, clf.fit(X, Y)):
-        with pytest.raises(ValueError, match="partial_fit and a warm start do not. Call choose_decision"):
+        with pytest.raises(ValueError, match="partial_fit, a warm start and set_params do not. Call choose_decision"):
             again.predict(X)
         assert not hasattr(again, "threshold_")
     clf.choose_decision(X_NEW, Y_NEW, SURE)
@@ -323,7 +328,78 @@ def test_a_later_fit_chooses_by_its_own_rows(fitted):
     assert clone(clf).fit(X, Y).threshold_ == own
     assert clf.set_params(decision=0.3).threshold_ == 0.3
     assert clf.choose_decision(X_NEW, Y_NEW, "f1").choose_decision(X_NEW, Y_NEW, None).decision is None
-    assert clf.set_params(decision="f1").threshold_ != own, "the rows chosen on are kept"
+    assert not hasattr(clf.set_params(decision="f1"), "threshold_"), "None is chosen now"
+
+
+def test_a_parameter_that_is_set_counts_no_labels(fitted):
+    """The rule chosen holds while the parameter is the same; any other is parsed as after the fit."""
+    clf = fresh(fitted)
+    chosen = clf.choose_decision(X_NEW, Y_NEW, {"fp": 1, "fn": 5}).threshold_
+    for same in ([[0, 1], [5, 0]], np.array([[0.0, 1.0], [5.0, 0.0]]), {(0, 1): 1, (1, 0): 5}, {"fp": 1.0, "fn": 5}):
+        assert clf.set_params(decision=same).threshold_ == chosen
+    for other in ({"fp": 1, "fn": 4}, "balanced_accuracy", "accuracy", None, 0.3):
+        expected = fresh(fitted).set_params(decision=other).threshold_
+        assert clf.set_params(decision=other).threshold_ == expected
+    for other in ("f1", "mcc", FLOOR, SURE, ("rate", 0.1)):
+        with pytest.raises(ValueError, match="choose_decision"):
+            clf.set_params(decision=other).predict(X)
+    # Costs by name are others where the other label is positive; those by label are not, but threshold_ is the other's.
+    assert clf.set_params(decision={"fp": 1, "fn": 5}, pos_label=0).threshold_ == pytest.approx(1 / 6)
+    assert clf.set_params(decision=[[0, 1], [5, 0]]).threshold_ == pytest.approx(1 - chosen)
+
+
+def test_the_rule_of_a_fit_comes_back_as_it_was():
+    """After others were chosen and set; by rules without a confidence, the fit's rows are looked at."""
+    clf = quick(decision=FLOOR, epochs=3).fit(X, Y)
+    own, by_fit = clf.threshold_, clf.set_params(decision="f1").threshold_
+    labels = clf.choose_decision(X_NEW, Y_NEW, "f1").predict(X)
+    chosen = clf.threshold_
+    assert chosen != by_fit
+    copies = [clf, clone(clf), fresh(pickle.dumps(clf)), copy.deepcopy(clf)]
+    for one in (copies[0], *copies[2:]):
+        assert one.set_params(decision=FLOOR).threshold_ == own
+        assert one.set_params(decision="f1").threshold_ == chosen
+        np.testing.assert_array_equal(one.answers_.indices(one.predict_proba(X)), labels)
+    assert clf.choose_decision(X_NEW, Y_NEW, None).set_params(decision="f1").threshold_ == by_fit
+    with pytest.raises(ValueError, match="set_params do not. Call choose_decision"):
+        clf.set_params(decision=SURE).predict(X)
+
+
+@pytest.mark.parametrize("decision", [("recall", 0.8, 0.9), ("precision", 0.5, 0.9)], ids=str)
+def test_weights_that_are_equal_up_to_rounding_certify(fitted, decision):
+    weight = np.full(len(Y_NEW), 0.1)
+    weight[::2] *= 1 + 1e-12
+    plain = fresh(fitted).choose_decision(X_NEW, Y_NEW, decision).threshold_
+    assert fresh(fitted).choose_decision(X_NEW, Y_NEW, decision, weight).threshold_ == plain
+    rows, groups = np.concatenate([X_NEW, X_NEW[:9]]), np.append(np.arange(len(Y_NEW)), np.zeros(9, dtype=int))
+    weight, labels = np.append(weight, np.zeros(9)), np.append(Y_NEW, Y_NEW[:9])
+    weighted = fresh(fitted).choose_decision(rows, labels, decision, weight, groups=groups)
+    assert weighted.threshold_ == plain, "rows of weight zero are none, nor are they of a group"
+
+
+def test_skops_keeps_the_rule_of_a_fit_and_the_one_chosen():
+    skops = pytest.importorskip("skops.io", reason="skops writes the file; pip install skimbalance[export]")
+    clf = quick(decision=SURE, epochs=2).fit(X, Y)
+    own = clf.threshold_
+    chosen = clf.choose_decision(X_NEW, Y_NEW, ("precision", 0.6, 0.9)).threshold_
+    other = skops.loads(skops.dumps(clf), trusted=skops_types())
+    assert other.threshold_ == chosen
+    assert other.set_params(decision=SURE).threshold_ == own
+
+
+def test_a_wrong_rule_that_equals_the_fitted_one_is_refused(fitted):
+    clf = fresh(fitted).choose_decision(X_NEW, Y_NEW, ("top", 1))
+    assert clf.predict(X).sum() == 1
+    for wrong in (("top", 1.0), ("top", True)):
+        with pytest.raises(ValueError, match="an integer of 1 or more, or"):
+            clf.set_params(decision=wrong).predict(X)
+
+
+def test_the_label_of_a_display_follows_the_parameter(fitted):
+    pytest.importorskip("matplotlib")
+    clf = fresh(fitted).set_params(decision=0.3, pos_label=0)
+    assert clf.threshold_ == 0.3
+    assert ThresholdDisplay.from_estimator(clf, X_NEW, Y_NEW, pos_label=0).threshold == 0.3
 
 
 def test_copies_among_labelled_rows_are_said(fitted):
@@ -371,7 +447,7 @@ def test_displays_and_comparisons_know_the_rules(fitted):
     clf = fresh(fitted).set_params(decision=("top", 40))
     display = ThresholdDisplay.from_estimator(clf, X_NEW, Y_NEW)
     assert np.sum(clf.predict_proba(X_NEW)[:, 1] >= display.threshold) == 40
-    rules = [None, "f1", FLOOR, SURE, ("top", 0.2), ("rate", 0.2), ("recall", 0.8)]
+    rules = [None, "f1", FLOOR, SURE, ("recall", 0.7, 0.9), ("top", 0.2), ("rate", 0.2), ("recall", 0.8)]
     found = compare_strategies(
         quick(epochs=2), X, Y, strategies=[{"strategy": "none", "decision": rule} for rule in rules], cv=2,
         random_state=0, verbose=0,
