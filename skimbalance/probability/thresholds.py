@@ -12,7 +12,7 @@ from skimbalance.probability.prior import shift_prior
 # Most groups of rows that a rule keeps: a threshold moves by less than a thousandth of the rows.
 _MOST_ROWS = 4096
 
-# Rounding error of sums that are compared with a floor or a rate.
+# Least rounding error of sums that are compared with a floor or a rate.
 _ROUNDING = 1e-12
 
 
@@ -25,12 +25,15 @@ class Cuts(NamedTuple):
         Probabilities in the last group of rows that is flagged at a cut: one number where rows are not gathered.
     found, alarms : ndarray of shape (n_groups,)
         Weight of the positive and of the negative rows that are flagged, expected or counted.
+    rounding : float, default=1e-12
+        Relative rounding error of these sums.
     """
 
     lowest: np.ndarray
     highest: np.ndarray
     found: np.ndarray
     alarms: np.ndarray
+    rounding: float = _ROUNDING
 
     @property
     def flagged(self):
@@ -43,7 +46,8 @@ class Cuts(NamedTuple):
             return np.inf
         if cut == len(self.lowest) - 1:
             return 0.0
-        return float((self.lowest[cut] + self.highest[cut + 1]) / 2)
+        middle = (self.lowest[cut] + self.highest[cut + 1]) / 2
+        return float(middle if middle > self.highest[cut + 1] else self.lowest[cut])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +64,8 @@ class RowProbabilities:
         Class shares that all of these refer to.
     is_labelled : bool, default=False
         Whether labels were counted.
-    is_certifying : bool, default=False
-        Whether these are rows of equal weight, with labels: what a guarantee counts.
+    n_rows : int, default=1
+        Number of rows.
     """
 
     lowest: np.ndarray
@@ -69,7 +73,7 @@ class RowProbabilities:
     weight: np.ndarray
     prior: np.ndarray
     is_labelled: bool = False
-    is_certifying: bool = False
+    n_rows: int = 1
     _known: dict = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -87,15 +91,13 @@ class RowProbabilities:
         y : ndarray of int, shape (n_samples,), default=None
             Class indices, to count; None counts what the probabilities say.
         """
-        is_certifying = y is not None and bool(np.all(weight == weight[0]))
-        weight = np.ones(len(proba)) if is_certifying else weight
         truth = proba if y is None else np.eye(2)[y]
         p, same = np.unique(proba[:, 1], return_inverse=True)
         by_class = np.stack([np.bincount(same.ravel(), weight * truth[:, c]) for c in (0, 1)], axis=1)
         starts = _starts_of_groups(by_class)
         ends = np.append(starts[1:], len(p)) - 1
         by_class = np.add.reduceat(by_class, starts)
-        return cls(p[starts], p[ends], by_class, np.asarray(prior), y is not None, is_certifying)
+        return cls(p[starts], p[ends], by_class, np.asarray(prior), y is not None, len(proba))
 
     def __getstate__(self):
         """Return the state for pickling, without the thresholds that are known."""
@@ -121,7 +123,7 @@ class RowProbabilities:
         else:
             highest, lowest = (end[:, 0] for end in ends)
         found, alarms = np.cumsum(weight[:, positive]), np.cumsum(weight[:, 1 - positive])
-        return Cuts(lowest, highest, found, alarms)
+        return Cuts(lowest, highest, found, alarms, max(_ROUNDING, self.n_rows * np.finfo(np.float64).eps))
 
     def threshold(self, kind, value, prior, positive):
         """Return the threshold of a rule in a population; warn, once for each, where no threshold does what it says."""
@@ -146,9 +148,11 @@ class RowProbabilities:
         if kind not in _SCORES:
             return _RULES[kind](cuts, value)
         score = _SCORES[kind](cuts, value)
+        if score.max() <= 0:
+            return np.inf, None
         if kind == "fbeta" and not self.is_labelled:
             return float(score.max()), None
-        return cuts.threshold(int(score.argmax()) if score.max() > 0 else -1), None
+        return cuts.threshold(int(score.argmax())), None
 
 
 def _starts_of_groups(by_class):
@@ -202,30 +206,32 @@ def _of_precision(cuts, value):
     """Return the lowest threshold whose precision is at least a floor."""
     (floor,) = value
     precision = cuts.found / np.maximum(cuts.flagged, np.finfo(np.float64).tiny)
-    met = np.flatnonzero(precision >= floor * (1 - _ROUNDING))
+    met = np.flatnonzero(precision >= floor * (1 - cuts.rounding))
     if len(met):
         return cuts.threshold(met[-1]), None
     return np.inf, (
         f'decision=("precision", {floor:g}) cannot be met: the rows that it looks at have a precision of '
-        f"{precision.max():.3g} at most, so predict flags no row (threshold_ is inf). Take a lower floor."
+        f"{precision.max():.3g} at most, so no row is flagged. Take a lower floor."
     )
 
 
 def _of_recall(cuts, value):
     """Return the highest threshold whose recall is at least a floor."""
     (floor,) = value
-    return cuts.threshold(int(np.argmax(cuts.found >= floor * (1 - _ROUNDING) * cuts.found[-1]))), None
+    if cuts.found[-1] <= 0:
+        return np.inf, None
+    return cuts.threshold(int(np.argmax(cuts.found >= floor * (1 - cuts.rounding) * cuts.found[-1]))), None
 
 
 def _of_rate(cuts, rate):
     """Return the threshold that flags a share of the population: a quantile of the probabilities."""
     shares = cuts.flagged / cuts.flagged[-1]
-    met = np.flatnonzero(shares <= rate * (1 + _ROUNDING))
+    met = np.flatnonzero(shares <= rate * (1 + cuts.rounding))
     if len(met):
         return cuts.threshold(met[-1]), None
     return cuts.threshold(0), (
         f'decision=("rate", {rate:g}) is a smaller share than the rows that it looks at can tell: {shares[0]:.3g} of '
-        "them have the highest probability, and are flagged. Hold out more rows (validation_split, choose_decision)."
+        "them have the highest probability, and are flagged. More rows tell smaller shares apart."
     )
 
 

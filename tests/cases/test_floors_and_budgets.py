@@ -95,6 +95,24 @@ def test_ties_in_a_budget_go_by_the_order_of_rows():
     np.testing.assert_array_equal(decide([0.2, 0.5, 0.5, 0.5, 0.1], decision=("top", 2)), [0, 1, 1, 0, 0])
 
 
+@pytest.mark.parametrize(("p", "n_rows"), [(0.6, 10**5), (0.3, 10**6), (0.1, 10**6)])
+def test_many_rows_at_a_floor_of_precision_meet_it(p, n_rows):
+    """Their sums are off by more than 1e-12."""
+    assert decide(np.full(n_rows, p), decision=("precision", p)).all()
+
+
+def test_probabilities_with_no_number_between_them_are_told_apart():
+    below = np.nextafter(0.3, 1)
+    above = np.nextafter(below, 1)
+    assert (below + above) / 2 == below
+    np.testing.assert_array_equal(decide([below, above], decision=("rate", 0.5)), [0, 1])
+
+
+@pytest.mark.parametrize("decision", ["f1", ("fbeta", 2), "mcc", "balanced_accuracy", ("recall", 0.5)], ids=str)
+def test_rows_that_cannot_be_positive_are_not_flagged(decision):
+    np.testing.assert_array_equal(decide([0.0, 0.0], decision=decision), [0, 0])
+
+
 @pytest.mark.parametrize("decision", [("precision", 0.8), ("recall", 0.7), ("rate", 0.05)], ids=str)
 def test_a_floor_and_a_rate_hold_in_another_population(decision):
     rng = np.random.default_rng(0)
@@ -116,7 +134,7 @@ def test_a_floor_and_a_rate_hold_in_another_population(decision):
 
 def test_a_floor_that_no_row_meets_flags_nothing_and_says_so_once():
     rule, prior, _ = rule_of(np.array([0.3, 0.2, 0.1]), ("precision", 0.8))
-    with pytest.warns(UserWarning, match="have a precision of 0.3 at most, so predict flags no row"):
+    with pytest.warns(UserWarning, match="have a precision of 0.3 at most, so no row is flagged"):
         assert rule.threshold(prior, prior) == np.inf
     assert rule.threshold(prior, prior) == np.inf
 
@@ -529,6 +547,13 @@ def test_wrong_tuples_are_told_what_is_allowed(decision, message):
         Decision(decision, [0, 1])
     with pytest.raises(ValueError, match=message):
         decide(P, decision=decision)
+
+
+def test_decide_names_nothing_that_it_has_not():
+    for decision in (("precision", 0.99), ("rate", 0.01)):
+        with pytest.warns(UserWarning, match="the rows that it looks at") as said:
+            decide(P, decision=decision)
+        assert not any(name in str(said[0].message) for name in ("threshold_", "validation_split", "choose_decision"))
 
 
 def test_decide_takes_one_rule_that_needs_no_labels():
