@@ -21,22 +21,24 @@ class Certificate(NamedTuple):
         Lower confidence bound of the precision or recall there, or None where the floor is not met.
     n_rows, n_positive : int
         Rows that were counted.
+    least : str
+        Fewest rows that could certify it, in words.
     """
 
     threshold: float
     bound: float | None
     n_rows: int
     n_positive: int
+    least: str
 
     def complaint(self, kind, floor, confidence):
         """Return what to say where the floor is not met, or None."""
         if self.bound is not None:
             return None
-        least = _least(floor, 1 - confidence)
         flags = "no row (threshold_ is inf)" if kind == "precision" else "every row (threshold_ is 0)"
         return (
             f'decision=("{kind}", {floor:g}, {confidence:g}) is not certified by {self.n_rows} labelled rows, '
-            f"{self.n_positive} of them positive, so predict flags {flags}. It takes {least} positive rows at the very "
+            f"{self.n_positive} of them positive, so predict flags {flags}. It takes {self.least} rows at the very "
             "least, and several times as many as a rule; give more rows (to fit, or to choose_decision), or ask for "
             "a lower floor or confidence."
         )
@@ -92,7 +94,8 @@ def certify(kind, floor, confidence, cuts, share=None):
         bound[tested] = _precision_bound(cuts, tested, delta, share)
         fails = bound[tested] < floor
         held = tested[: np.argmax(fails) if fails.any() else len(tested)][-1:]
-    counted = int(n_rows), int(n_positive)
+    least = _least_rows(floor, delta, int(n_rows - n_positive), share if kind == "precision" else None)
+    counted = int(n_rows), int(n_positive), least
     if not len(held):
         return Certificate(np.inf if kind == "precision" else 0.0, None, *counted)
     return Certificate(cuts.threshold(held[0]), float(bound[held[0]]), *counted)
@@ -101,6 +104,20 @@ def certify(kind, floor, confidence, cuts, share=None):
 def _least(floor, delta):
     """Return how many flagged rows, all of them positive, it takes for a bound of at least the floor."""
     return int(np.ceil(np.log(delta) / np.log(floor)))
+
+
+def _least_rows(floor, delta, n_negative, share):
+    """Return in words how many rows certify a floor if all positives are flagged, and no negatives, of so many.
+
+    Where positives are of a given share of the population, even all of them do not make up for too few negatives.
+    """
+    if share is None:
+        return f"{_least(floor, delta)} positive"
+    most_alarms = share * (1 - floor) / ((1 - share) * floor)  # the share of negatives that may be flagged, at recall 1
+    recall = (1 - _lower(n_negative, n_negative, delta / 2)) / most_alarms
+    if recall < 1:
+        return f"{_least(recall, delta / 2)} positive"
+    return f"{_least(1 - most_alarms, delta / 2)} negative"
 
 
 def _least_flagged(floor, delta, cuts, share):

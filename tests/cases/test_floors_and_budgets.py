@@ -188,6 +188,28 @@ def test_a_precision_in_another_population_follows_from_both_rates():
     assert bound >= 0.5
 
 
+@pytest.mark.parametrize(
+    ("n_positive", "n_negative", "least"), [(5000, 278, "279 negative"), (10, 400, "11 positive"), (11, 400, None)]
+)
+def test_the_least_rows_of_a_precision_in_another_population(n_positive, n_negative, least):
+    """A floor of .8 at .95 confidence and a share of .05, by hand, rows told apart perfectly.
+
+    At recall 1, .05 * .2 / (.95 * .8) = .01316 of negatives may be flagged. If none of 278 is, the bound at .025 is
+    1 - .025 ** (1 / 278) = .01318, and of 400 .00918: then a recall of .00918 / .01316 = .6977 is enough, whose bound
+    takes log .025 / log .6977 = 10.2 positives, all flagged.
+    """
+    y = np.repeat([1, 0], [n_positive, n_negative])
+    rule = Decision(("precision", 0.8, 0.95), [0, 1]).looking_at(
+        np.column_stack([1 - 0.8 * y, 0.8 * y]), np.ones(len(y)), np.bincount(y) / len(y), y
+    )
+    there = np.array([0.95, 0.05])
+    if least is None:
+        assert 0 < rule.threshold(there, there) < 1
+    else:
+        with pytest.warns(UserWarning, match=f"It takes {least} rows at the very least"):
+            assert rule.threshold(there, there) == np.inf
+
+
 def test_a_guarantee_of_fit_counts_rows_that_were_set_apart(capsys):
     clf = quick(decision=SURE, verbose=1).fit(X, Y)
     line = capsys.readouterr().out.splitlines()[-2]
