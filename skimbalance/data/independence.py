@@ -90,6 +90,13 @@ def set_apart(X, y, sample_weight, labels, what, rng):
         If a class has fewer than two distinct rows, or many rows are copies of others.
     """
     rows = Rows(X, y, sample_weight, merges=True)
+    counts = np.bincount(rows.classes, minlength=len(labels))
+    if counts.min() < 2:
+        raise ValueError(
+            f"{what} counts rows that are set apart from training, some of each class, but the classes have "
+            f"{dict(zip(labels.tolist(), counts.tolist(), strict=True))} distinct rows, and two of each are the least. "
+            "Drop the confidence, or fit with another rule and pass labelled rows to choose_decision."
+        )
     copies = share_of_copies(rows)
     if copies:
         raise ValueError(
@@ -97,6 +104,6 @@ def set_apart(X, y, sample_weight, labels, what, rng):
             "included. If they are copies of one observation, drop them; if observations just look alike, keep some "
             "from fit, and pass them to choose_decision."
         )
-    share = min(SHARE, MOST / max(np.bincount(rows.classes).min(), 1))
+    share = min(SHARE, MOST / counts.min())
     out = SingleRows(rows.classes).hold_out(labels, share, rng, what)[1]
     return rows.are_others(out), (X[rows.index[out]], rows.classes[out])

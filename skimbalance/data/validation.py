@@ -1,7 +1,7 @@
 """Validate the rows, labels, weights and parameters that the caller passes."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_array, check_X_y
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array, check_X_y
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
@@ -155,9 +155,12 @@ def check_validation_data(estimator, validation_data):
 
 def check_labelled(estimator, X, y, sample_weight=None, *, what):
     """Return rows to predict, their class indices and their weights; they must contain every class."""
+    if y is None:
+        raise ValueError(f"y{'' if what == 'y' else f' of {what}'} is None; it takes the label of each row.")
     X, y = check_features(estimator, X), _from_one_hot(y)[0]
     _refuse_other_labels(y)
     y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
     check_consistent_length(X, y)
     y = _encode(estimator, y)
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)

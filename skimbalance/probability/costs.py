@@ -1,10 +1,8 @@
 """Which label is the least expensive? Costs of mistakes, by label, by a matrix, or for each row."""
 
-from numbers import Real
-
 import numpy as np
 
-from skimbalance.data.numeric_input import as_numbers
+from skimbalance.data.numeric_input import as_numbers, is_number
 
 
 def least_cost(proba, costs, positive):
@@ -55,7 +53,7 @@ def costs_by_label(costs, classes):
     matrix = np.zeros((len(labels), len(labels)))
     for pair, cost in costs.items():
         unknown = [label for label in pair if label not in labels]
-        if unknown or not isinstance(cost, Real) or not np.isfinite(cost):
+        if unknown or not (is_number(cost) and np.isfinite(cost)):
             problem = f"names {unknown[0]!r}, which is none of the labels {labels}" if unknown else f"costs {cost!r}"
             raise ValueError(
                 f"decision has the entry {pair!r}, which {problem}; it takes finite costs by (true label, predicted "
@@ -66,10 +64,13 @@ def costs_by_label(costs, classes):
 
 
 def parse_matrix(decision, n_classes):
-    """Return a matrix of costs, or refuse its shape or an entry."""
+    """Return a matrix of costs, or refuse its shape or an entry; None for what is no matrix of numbers."""
     try:
+        is_text = np.asarray(decision).dtype.kind in "SU"
         costs = np.asarray(decision, dtype=np.float64)
     except (TypeError, ValueError):
+        return None
+    if costs.ndim != 2 or is_text:
         return None
     if costs.shape != (n_classes, n_classes):
         raise ValueError(

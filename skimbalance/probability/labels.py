@@ -27,8 +27,8 @@ def decide(proba, *, costs=None, decision=None, classes=None, pos_label=None):
     classes : array-like of shape (n_classes,), default=None
         Labels, in the order of the columns of `proba`; None numbers them.
     pos_label : label, default=None
-        Positive label of two. None is 1 or True among {0, 1}, {-1, 1} and booleans; other labels need it where the
-        rule depends on it, or `proba` has one column.
+        Positive label of two. None is 1 or True where `classes` is [0, 1], [-1, 1] or [False, True]; any others, [1, 0]
+        among them, need it where the rule depends on it, or `proba` has one column.
 
     Returns
     -------

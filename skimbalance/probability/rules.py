@@ -1,10 +1,11 @@
 """Which rule does a ``decision`` ask for? Its kind and its numbers, or an error that says what is allowed."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance.data.numeric_input import is_number
 from skimbalance.probability.costs import costs_by_label, parse_matrix
 
 _ALLOWED = (
@@ -55,7 +56,7 @@ def parse(decision, classes, positive):
     rule = None
     if isinstance(decision, str):
         rule = _of_name(decision, n_classes)
-    elif isinstance(decision, Real) and not isinstance(decision, bool):
+    elif is_number(decision):
         rule = Rule("threshold", float(decision)) if 0 <= decision <= 1 else None
     elif isinstance(decision, tuple) and decision and isinstance(decision[0], str):
         rule = _of_tuple(decision)
@@ -69,7 +70,8 @@ def parse(decision, classes, positive):
     if n_classes > 2 and (rule.kind in _OF_TWO or (isinstance(decision, dict) and set(decision) == {"fp", "fn"})):
         raise ValueError(
             f"decision={decision!r} is a rule for two classes, but y has {n_classes}; take None, "
-            '"f1", "accuracy", "balanced_accuracy", or a matrix of costs [true class, predicted class].'
+            '"f1", "accuracy", "balanced_accuracy", {("true label", "predicted label"): cost, ...}, or a matrix of '
+            "costs [true class, predicted class]."
         )
     return rule
 
@@ -86,7 +88,12 @@ def _of_name(name, n_classes):
 
 def _of_dict(decision, classes, positive):
     """Return the rule of a dict of costs, or None."""
-    if set(decision) == {"fp", "fn"} and all(isinstance(c, Real) and 0 < c < np.inf for c in decision.values()):
+    if set(decision) == {"fp", "fn"}:
+        if not all(is_number(cost) and 0 < cost < np.inf for cost in decision.values()):
+            raise ValueError(
+                f"decision={decision!r} is not allowed; it takes finite costs above 0. For a mistake that costs "
+                "nothing, give a matrix of costs [true class, predicted class]."
+            )
         costs = np.array([[0.0, decision["fp"]], [decision["fn"], 0.0]])
         return Rule("costs", costs if positive else costs[::-1, ::-1])
     if decision and all(isinstance(pair, tuple) and len(pair) == 2 for pair in decision):
@@ -106,21 +113,26 @@ def _of_tuple(decision):
     }
     if name not in forms:
         return None
-    if all(isinstance(number, Real) and not isinstance(number, bool | np.bool_) for number in numbers):
+    if all(map(is_number, numbers)):
         are_shares = all(0 < number < 1 for number in numbers)
         if name in ("precision", "recall") and len(numbers) in (1, 2) and are_shares:
-            return Rule(name, tuple(map(float, numbers)))
+            return Rule(name, tuple(map(_as_float, numbers)))
         if name == "rate" and len(numbers) == 1 and are_shares:
-            return Rule(name, float(numbers[0]))
+            return Rule(name, _as_float(numbers[0]))
         if (
             name == "top"
             and len(numbers) == 1
             and (are_shares or (isinstance(numbers[0], Integral) and numbers[0] >= 1))
         ):
-            return Rule(name, float(numbers[0]) if are_shares else int(numbers[0]))
+            return Rule(name, _as_float(numbers[0]) if are_shares else int(numbers[0]))
         if name == "fbeta" and len(numbers) == 1 and 0 < numbers[0] < np.inf:
-            return Rule(name, float(numbers[0]))
+            return Rule(name, _as_float(numbers[0]))
     raise ValueError(f"decision={decision!r} is not allowed; it takes {forms[name]}.")
+
+
+def _as_float(number):
+    """Return a number as a float, one of single precision by its digits: float32(0.29) is 0.29."""
+    return float(str(number)) if isinstance(number, np.floating) else float(number)
 
 
 def rows_looked_at(decision):

@@ -88,7 +88,8 @@ def test_rules_by_hand(decision, n_flagged):
 
 
 def test_a_share_of_a_batch_is_rounded_down_but_not_by_rounding_errors():
-    assert decide(np.linspace(0, 1, 100), decision=("top", 0.29)).sum() == 29
+    for share in (0.29, np.float32(0.29), np.float64(0.29)):
+        assert decide(np.linspace(0, 1, 100), decision=("top", share)).sum() == 29
 
 
 def test_ties_in_a_budget_go_by_the_order_of_rows():
@@ -243,7 +244,7 @@ def test_a_guarantee_that_is_not_met_is_one_warning_and_flags_nothing():
     [
         (lambda X, y: (X, y, np.where(y, 2.0, 1.0)), "sample_weight differs between them \\(1 to 2\\)"),
         (lambda X, y: (np.repeat(X, 2, axis=0), np.repeat(y, 2)), "50.0% of the rows are copies of others"),
-        (lambda X, y: (X[:161], np.arange(161) // 160), "needs every class on both sides"),
+        (lambda X, y: (X[:161], np.arange(161) // 160), "{0: 160, 1: 1} distinct rows.*Drop the confidence, or"),
     ],
     ids=["weights", "copies", "one positive"],
 )
@@ -349,8 +350,10 @@ def test_a_rule_on_labelled_rows_is_for_the_population_of_target_prior(fitted):
         ((X_NEW[:, :2], Y_NEW, "f1"), "2 features"),
         ((X_NEW, Y_NEW + 1, "f1"), "unknown categories \\[2\\] in y"),
         ((X_NEW[5:], Y_NEW, "f1"), "inconsistent numbers of samples"),
+        ((X_NEW, np.where(X_NEW[:, 0] > 3, np.nan, Y_NEW), "f1"), "Input y contains NaN"),
+        ((X_NEW, None, "f1"), "y is None; it takes the label of each row"),
     ],
-    ids=["one class", "rule", "weights", "features", "labels", "rows"],
+    ids=["one class", "rule", "weights", "features", "labels", "rows", "NaN", "no labels"],
 )
 def test_a_choice_that_fails_changes_nothing(fitted, arguments, message):
     clf = fresh(fitted)
@@ -560,7 +563,15 @@ def test_many_rows_of_several_classes_are_a_sample_that_stands_for_them():
         (("rate", 1.5), "the share of the population"),
         (("fbeta", -1), "beta a finite number above 0"),
         (("accuracy", 0.9), "is no decision rule; it takes.*\\(\"precision\", floor\\)"),
-        ((), "it takes"),
+        ((), "is no decision rule; it takes None, a threshold"),
+        ([], "is no decision rule; it takes None, a threshold"),
+        (True, "is no decision rule; it takes None, a threshold"),
+        (np.array(0.3), "is no decision rule; it takes None, a threshold"),
+        ([["0", "1"], ["1", "0"]], "is no decision rule; it takes None, a threshold"),
+        ({"fp": 0, "fn": 2}, "it takes finite costs above 0"),
+        ({"fp": "1", "fn": 2}, "it takes finite costs above 0"),
+        ({"fp": True, "fn": 2}, "it takes finite costs above 0"),
+        ({(0, 1): True}, "which costs True; it takes finite costs"),
     ],
     ids=str,
 )  # fmt: skip
@@ -584,8 +595,9 @@ def test_decide_takes_one_rule_that_needs_no_labels():
             decide(P, **arguments)
     with pytest.raises(ValueError, match="counts labels, which decide is not given"):
         decide(P, decision=SURE)
-    with pytest.raises(ValueError, match="Which label is positive"):
-        decide(np.column_stack([P, 1 - P]), decision="f1", classes=["fraud", "ok"])
+    for classes in (["fraud", "ok"], [1, 0]):
+        with pytest.raises(ValueError, match="Which label is positive"):
+            decide(np.column_stack([P, 1 - P]), decision="f1", classes=classes)
     labels = decide(np.column_stack([P, 1 - P]), decision=("top", 2), classes=["fraud", "ok"], pos_label="fraud")
     assert labels.tolist() == ["fraud"] * 2 + ["ok"] * 6
     np.testing.assert_array_equal(decide(P, decision="accuracy"), P >= 0.5)
