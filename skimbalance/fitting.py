@@ -361,7 +361,7 @@ def _finish(draft, task, parts, trained, posterior):
     if verbose and task.apart is not None:
         print(certificate_in_words(fitted))
     if verbose:
-        print(in_words(fitted, predictions, trained.best_epoch, len(trained.history["loss"])))
+        print(in_words(fitted, predictions, selection, trained.best_epoch, len(trained.history["loss"])))
     return fitted
 
 

@@ -310,7 +310,7 @@ def _warn_of_other_shares(classes, prior, population):
     )
 
 
-def in_words(fitted, predictions, best_epoch, n_epochs):
+def in_words(fitted, predictions, selection, best_epoch, n_epochs):
     """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule."""
     kept = np.unique(best_epoch)
     kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
@@ -321,17 +321,20 @@ def in_words(fitted, predictions, best_epoch, n_epochs):
         loss = float(log_loss(y, proba, weight))
         precision = float(macro_average_precision(y, proba, weight, positive))
         scores = f"Held-out rows: log-loss {loss:.3f}, average precision {precision:.3f}"
-    return f"Kept {kept} of {n_epochs}. {scores}. {_labels_in_words(fitted, proba, weight)}"
+    rows = "held-out rows" if predictions.is_unseen else "training rows"
+    labels = _labels_in_words(fitted, proba, weight, rows)
+    by_all = ", as estimated on all rows" if looks_at_all(fitted, selection) and predictions.is_unseen else ""
+    return f"Kept {kept} of {n_epochs}. {scores}. {labels}{by_all}."
 
 
-def _labels_in_words(fitted, proba, weight):
+def _labels_in_words(fitted, proba, weight, rows):
     """Return in a sentence how often each label is predicted of rows, and by which rule."""
     prior, classes, decision = fitted.posterior.data_prior, fitted.classes.tolist(), fitted.decision
     label = repr(classes[decision.positive])
     if decision.lacks_rows:
-        return f"Predicts once choose_decision has counted labelled rows for the {decision}."
+        return f"Predicts once choose_decision has counted labelled rows for the {decision}"
     if decision.kind == "top":
-        return f"Predicts {label} for {decision}."
+        return f"Predicts {label} for {decision}"
     labels = fitted.indices(shift_prior(proba, prior, fitted.target_prior))
     predicted = np.bincount(labels, weight, len(prior)) / weight.sum()
     rule, shown = f"by {decision}", range(len(prior))
@@ -339,8 +342,8 @@ def _labels_in_words(fitted, proba, weight):
         shown = [decision.positive]
         if fitted.threshold is not None:
             rule = f"where P >= {fitted.threshold:.3g}: {decision}"
-    shares = ", ".join(f"{classes[c]!r} for {predicted[c]:.1%} of rows ({prior[c]:.1%} of y)" for c in shown)
-    return f"Predicts {shares} {rule}."
+    shares = ", ".join(f"{classes[c]!r} for {predicted[c]:.1%} of the {rows} ({prior[c]:.1%} of y)" for c in shown)
+    return f"Predicts {shares} {rule}"
 
 
 def certificate_in_words(fitted):

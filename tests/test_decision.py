@@ -305,4 +305,4 @@ def test_a_verbose_fit_ends_with_what_it_predicts(decision, rule, validation_spl
         assert f"log-loss {clf.history_['val_loss'][clf.best_epoch_ - 1]:.3f}, average precision 0." in line
     else:
         assert "No rows were held out" in line
-        assert f"'fraud' for {np.mean(clf.predict(X) == 'fraud'):.1%} of rows" in line
+        assert f"'fraud' for {np.mean(clf.predict(X) == 'fraud'):.1%} of the training rows" in line

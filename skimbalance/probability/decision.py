@@ -151,7 +151,7 @@ class Decision:
             return f"expected {self.kind} of at least {self.value[0]:g}"
         if self.kind in ("rate", "top"):
             share = f"{self.value} rows" if isinstance(self.value, int) else f"{100 * self.value:.3g}% of rows"
-            return f"the {share} of highest probability, {'a batch' if self.kind == 'top' else 'of the population'}"
+            return f"the {share} of highest probability {'in a batch' if self.kind == 'top' else 'in the population'}"
         return named[self.kind]
 
     def threshold(self, prior, shown):

@@ -479,10 +479,17 @@ def test_a_budget_is_of_the_whole_batch(fitted):
 
 def test_a_budget_at_fit_needs_no_rows_and_is_told(capsys):
     clf = quick(epochs=2, decision=("top", 25), verbose=1).fit(X, Y)
-    assert (
-        capsys.readouterr().out.splitlines()[-1].endswith("Predicts 1 for the 25 rows of highest probability, a batch.")
-    )
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.endswith("Predicts 1 for the 25 rows of highest probability in a batch.")
     assert clf.predict(X).sum() == 25
+
+
+def test_a_rate_says_which_rows_it_looked_at_and_which_are_predicted(capsys):
+    """A single network that was stopped early looks at all rows, and is told by those held out."""
+    quick(epochs=2, decision=("rate", 0.1), verbose=1).fit(X, Y)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "% of the held-out rows (20.0% of y) where P >= " in line
+    assert line.endswith("the 10% of rows of highest probability in the population, as estimated on all rows.")
 
 
 def test_displays_and_comparisons_know_the_rules(fitted):
