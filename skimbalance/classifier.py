@@ -89,14 +89,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
           [true class, predicted class], for the least expected cost;
         - "f1", ``("fbeta", beta)`` or "mcc" (two classes), for the best expected F1, F-beta or Matthews correlation;
           "f1" of more classes is macro F1;
-        - ``("precision", floor)`` or ``("recall", floor)`` (two classes), the most recall, or precision, where the
-          expected precision, or recall, is at least the floor;
+        - ``("precision", floor)`` or ``("recall", floor)`` (two classes). The first takes the most recall whose
+          expected precision is at least the floor; the second the most precision whose expected recall is;
         - ``("precision", floor, confidence)`` or ``("recall", floor, confidence)``, for a floor that holds on new rows
-          with this probability, as labelled rows certify that chose nothing else. ``fit`` sets a fifth of the rows
-          apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies of rows; rows
-          made by a sampler in front of the classifier void it. Where nothing certifies the floor, a warning says so,
-          and no row is predicted positive by a floor of precision, every row by one of recall;
-        - ``("rate", share)`` (two classes), the threshold that flags this share of the population;
+          with this probability. It is checked on labelled rows that were used for nothing else. ``fit`` sets a fifth of
+          the rows apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies of rows;
+          rows made by a sampler in front of the classifier void it. Where nothing certifies the floor, a warning says
+          so, and no row is predicted positive by a floor of precision, every row by one of recall;
+        - ``("rate", share)`` (two classes), the threshold that flags this share of the population, no more than this
+          share; rows of equal probability are flagged together or not at all. If those of the highest probability
+          alone are more, they are flagged, and a warning says so;
         - ``("top", n_rows)`` or ``("top", share)`` (two classes), the rows of highest probability of all that
           ``predict`` is given at once, the first of equal ones: n_rows, or a share rounded down, at least one. It
           depends on the batch, and cannot be exported.
@@ -499,9 +501,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         None, and the costs, accuracy and balanced accuracy of several classes follow from no rows, and are set as they
         are.
 
-        Of a pipeline, the last step takes what the others make of the rows, samplers left out:
-        ``pipe[-1].choose_decision(pipe[:-1].transform(X), y, decision)``; or ``pipe[:-2]`` where the last but one is a
-        sampler.
+        Of a pipeline, the last step takes what the others make of the rows:
+        ``pipe[-1].choose_decision(pipe[:-1].transform(X), y, decision)``. Leave samplers out of the slice; if nothing
+        else stands before the classifier, pass X itself.
 
         Examples
         --------
