@@ -36,11 +36,29 @@ def frame(X):
 
 
 CURVE = RNG.random(2000)
+
+
+def flags(n, *levels):
+    """Columns of as many levels each."""
+    return np.column_stack([RNG.integers(0, of, n) for of in levels])
+
+
+def one_hot(n, *levels):
+    """The same, one-hot."""
+    return np.hstack([np.eye(of)[RNG.integers(0, of, n)] for of in levels])
+
+
+def amounts(n):
+    """A column of numbers."""
+    return RNG.lognormal(size=(n, 1))
+
+
 COPIES = {
     "pairs": copies(2000, 2), "fours": copies(1000, 4), "tens": copies(400, 10),
     "a wide table": copies(500, 4, n_columns=60), "many rows": copies(20_000, 4, noise=0.02), "few rows": copies(60, 4),
     "offsets and units": copies(1000, 4) * 10.0 ** np.arange(8) + 1e5, "missing values": np.where(
         np.repeat(RNG.random((1000, 8)) < 0.1, 4, axis=0), np.nan, copies(1000, 4)),
+    "flags": np.hstack([copies(1000, 4), np.repeat(flags(1000, *[2] * 6), 4, axis=0)]),
     "categories": frame(copies(1000, 4)).assign(c=np.repeat(RNG.choice(list("abc"), 1000), 4)),
 }  # fmt: skip
 ORDINARY = {
@@ -55,6 +73,17 @@ ORDINARY = {
     "empty columns": np.full((500, 4), np.nan), "categories": frame(RNG.integers(0, 9, (3000, 5)).astype(str)),
     "a column and categories": frame(RNG.normal(size=(3000, 3)).round(1)).assign(c=RNG.choice(list("abcdef"), 3000),
                                                                                  d=RNG.choice(list("abcdef"), 3000)),
+    "a number and one-hot columns": np.hstack([amounts(2000), one_hot(2000, 2, 8, 3, 2)]),
+    "a number and six flags": np.hstack([RNG.normal(size=(2000, 1)), flags(2000, *[2] * 6)]),
+    "a number and eight flags": np.hstack([RNG.normal(size=(2000, 1)), flags(2000, *[2] * 8)]),
+    "a collinear number thrice and six flags": np.hstack([RNG.normal(size=(2000, 1)) * [1, 2, -3],
+                                                          flags(2000, *[2] * 6)]),
+    "a number, its logarithm, its root, an age and flags": np.hstack([
+        (a := amounts(2000)), np.log(a), np.sqrt(a), flags(2000, 70, 2, 2, 2, 2, 3)]),
+    "numbers of places": np.hstack([RNG.normal(size=(100, 3))[RNG.integers(0, 100, 3000)], amounts(3000)]),
+    "mixed": frame(flags(2000, *[2] * 6).astype(bool)).assign(a=amounts(2000)[:, 0], c=RNG.choice(list("abcd"), 2000)),
+    "mixed, many rows": frame(flags(20_000, *[2] * 6).astype(bool)).assign(
+        a=amounts(20_000)[:, 0], c=RNG.choice(list("abcd"), 20_000)),
     "blobs": make_blobs(1000, n_features=5, random_state=0)[0], "moons": make_moons(1000, noise=0.1, random_state=0)[0],
     "circles": make_circles(1000, random_state=0)[0], "made up": make_classification(1000, 20, random_state=0)[0],
 }  # fmt: skip

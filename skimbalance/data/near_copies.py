@@ -5,15 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from skimbalance._warnings import warn_once
-from skimbalance.data.rows import mix
 
 # Rows that columns are described by; rows whose neighbours are looked for; rows that may be neighbours; rows among
 # which far ones are counted; pairs of rows. More would take longer than the fit of a small network.
 _SAMPLE, _ASKED, _MOST_ROWS, _COUNTED, _MOST_PAIRS = 1000, 300, 50_000, 2000, 3_000_000
-# Columns that distances are measured in: those of most different values; of categories, the first. Each of these is as
-# many signs of one half as are said, so that two categories are about as far as two random numbers in robust units.
-_MOST_COLUMNS, _MOST_CODES, _SIGNS = 16, 8, 3
-# Least rows and columns from which the distances of neighbours say something.
+# Distances are measured in numbers of many values, those of most: in which two rows agree at most this often. Among
+# rows that agree in flags and categories, few numbers are left to differ in, and neighbours are as near as on a curve.
+_MOST_COLUMNS, _MAY_REPEAT = 16, 0.05
+# Least rows and columns from which the distances of neighbours say something; near copies differ in as many columns.
 _LEAST_ROWS, _LEAST_COLUMNS = 200, 3
 # The first neighbour is compared with the twentieth; how it grows up to the hundredth is how it would grow without
 # copies.
@@ -71,18 +70,18 @@ def warn_of_near_copies(rows, columns):
 
 
 def find_near_copies(rows, columns):
-    """Look for near copies in a sample of the distinct rows of a table; None of them are identical ones."""
+    """Look for near copies among the distinct rows of a table, in a sample; none of them are identical in all numbers."""
     rng, index = np.random.default_rng(0), np.sort(rows.index)
     if len(index) > _MOST_ROWS:  # neighbours in the table, as rows of a group often are
         begin = rng.integers(len(index) - _MOST_ROWS)
         index = index[begin : begin + _MOST_ROWS]
     sample = rows.X[rng.choice(index, min(len(index), _SAMPLE), replace=False)]
-    scaling, codes = _scaling(sample, ~columns.are_codes), np.flatnonzero(columns.are_codes)[:_MOST_CODES]
+    scaling = _scaling(sample, np.flatnonzero(~columns.are_codes))
     if len(index) < _LEAST_ROWS or len(scaling[2]) < _LEAST_COLUMNS:
         return NearCopies()
     asked = rng.choice(len(index), min(_MOST_PAIRS // len(index), _ASKED, len(index)), replace=False)
     blocks = (index[begin : begin + 8192] for begin in range(0, len(index), 8192))
-    table = np.concatenate([np.hstack([_scaled(rows.X, of, scaling), _signs(rows.X, of, codes)]) for of in blocks])
+    table = np.concatenate([_scaled(rows.X, of, scaling) for of in blocks])
     nearest, first = _nearest(table, asked)
     twentieth, hundredth = _distances(table, asked, rng)
     pairs, is_known = index[np.column_stack([asked, nearest])], twentieth > 0
@@ -91,20 +90,30 @@ def find_near_copies(rows, columns):
     ratio = np.where(is_known, np.minimum(first / np.where(is_known, twentieth, 1), 1), 1)
     growth = np.log(np.median(hundredth[is_known] / twentieth[is_known]))
     expected = (np.log(2) / _NEIGHBOUR) ** (growth / np.log(_FAR / _NEIGHBOUR))
-    return NearCopies(float(np.median(ratio)), float(expected), pairs[ratio < _NEAR])
+    pairs = pairs[ratio < _NEAR]
+    if np.median(_n_different(rows.X, pairs, scaling[2])) < _LEAST_COLUMNS:
+        return NearCopies()
+    return NearCopies(float(np.median(ratio)), float(expected), pairs)
 
 
-def _scaling(sample, is_number):
-    """Return middle, scale and position of the columns that distances are measured in."""
-    used = np.flatnonzero(is_number)
-    n_different = np.array([len(np.unique(column)) for column in sample[:, used].T], dtype=int)
-    most = np.argsort(-n_different, kind="stable")[:_MOST_COLUMNS]
-    used = used[most[n_different[most] > 1]]
-    values = [column[~np.isnan(column)].astype(np.float64) for column in sample[:, used].T]
-    quantiles = np.array([np.quantile(of, (0, 0.25, 0.5, 0.75, 1)) for of in values if len(of)]).reshape(-1, 5)
-    used, (least, low, middle, high, most) = used[[len(of) > 0 for of in values]], quantiles.T
-    spread = np.where(high > low, high - low, (most - least) / 2)
-    return middle[spread > 0], spread[spread > 0], used[spread > 0]
+def _n_different(X, pairs, used):
+    """Return in how many columns the rows of each pair differ; 0 where there are no pairs."""
+    one, other = (X[of[:, None], used] for of in pairs.T)
+    different = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return different.sum(axis=1) if len(pairs) else np.zeros(1)
+
+
+def _scaling(sample, numbers):
+    """Return middle, scale and position of the columns of numbers that distances are measured in."""
+    values = [column[~np.isnan(column)].astype(np.float64) for column in sample[:, numbers].T]
+    counts = [np.unique(of, return_counts=True)[1] for of in values]
+    is_used = np.array([len(of) > 1 and np.sum((of / of.sum()) ** 2) <= _MAY_REPEAT for of in counts], dtype=bool)
+    most = np.argsort([-len(of) for of in counts], kind="stable").astype(int)
+    most = most[is_used[most]][:_MOST_COLUMNS]
+    quantiles = np.array([np.quantile(values[j], (0.25, 0.5, 0.75)) for j in most]).reshape(-1, 3)
+    low, middle, high = quantiles.T
+    is_wide = high > low
+    return middle[is_wide], (high - low)[is_wide], numbers[most][is_wide]
 
 
 def _scaled(X, rows, scaling):
@@ -112,13 +121,6 @@ def _scaled(X, rows, scaling):
     middle, spread, used = scaling
     values = np.nan_to_num((X[rows[:, None], used] - middle) / spread)
     return (values / np.sqrt(1 + (values / 3) ** 2)).astype(np.float32)
-
-
-def _signs(X, rows, codes):
-    """Return the categories of rows as signs of one half, the same for the same category, as float32."""
-    keys = mix(X[rows[:, None], codes].astype(np.uint64))
-    signs = np.stack([(keys >> np.uint64(bit)) & np.uint64(1) for bit in range(_SIGNS)], axis=-1)
-    return signs.reshape(len(rows), -1).astype(np.float32) - np.float32(0.5)
 
 
 def _nearest(table, asked):
