@@ -70,7 +70,7 @@ def warn_of_near_copies(rows, columns):
 
 
 def find_near_copies(rows, columns):
-    """Look for near copies among the distinct rows of a table, in a sample; none of them are identical in all numbers."""
+    """Look for near copies in a sample of the distinct rows of a table; none of them are identical in all numbers."""
     rng, index = np.random.default_rng(0), np.sort(rows.index)
     if len(index) > _MOST_ROWS:  # neighbours in the table, as rows of a group often are
         begin = rng.integers(len(index) - _MOST_ROWS)

@@ -2,10 +2,11 @@
 
 import sys
 import time
+from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import indexable
 
 from skimbalance._nesting import prefix_of_classifier, renumbers_labels
@@ -45,7 +46,8 @@ def compare_strategies(
         Additional scores, as `cross_validate` takes them: greater is better. None of them may have the name of a
         built-in score, such as "cost". A score is missing in folds in which its scorer fails or returns NaN.
     cv : int, splitter or iterable, default=5
-        Folds; an int makes them stratified and shuffled.
+        Folds; an int makes them stratified and shuffled, of whole groups where there are any. A splitter of rows, such
+        as `StratifiedKFold`, ignores groups, and scikit-learn warns that it does.
     pos_label : label, default=None
         Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. It is also set on
         classifiers whose ``pos_label`` is None, so that decisions and scores use the same label.
@@ -59,6 +61,7 @@ def compare_strategies(
         Weights, in fits and in scores; a row of weight zero is not scored.
     groups : array-like of shape (n_samples,), default=None
         Groups: for the splitter, and for classifiers of this package, which hold out whole groups (``fit(groups=)``).
+        A search around one takes whole groups as well, where its own ``cv`` is None or an int.
     params : dict, default=None
         Further arguments of `fit` of `estimator`, such as callbacks; those with one value per row are split with the
         folds. They are not passed to other classifiers.
@@ -110,8 +113,9 @@ def compare_strategies(
     own = None if scoring is None else OwnScores(estimator, scoring, budget)
     matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
     fits = plan_fits(estimator, prefix, candidates, classes, positive, random_state)
-    if isinstance(cv, int):
-        cv = StratifiedKFold(cv, shuffle=True, random_state=random_state)
+    if cv is None or isinstance(cv, Integral):
+        folds = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = folds(5 if cv is None else cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
     table = Table(X, y, codes, classes, positive, sample_weight, groups)
     calls = [

@@ -1,10 +1,12 @@
 """Pass sample weights and groups to the classifier inside pipelines, searches and other meta-estimators."""
 
 import inspect
+from numbers import Integral
 
 import sklearn
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import has_fit_parameter
 
 from skimbalance._nesting import has_strategy
@@ -17,7 +19,8 @@ def fit_with_rows(model, X, y, of_rows, params):
     ----------
     model : estimator
         A copy that may be changed: classifiers inside meta-estimators that pass weights on only by scikit-learn's
-        metadata routing are set to request them, unless the user has enabled routing.
+        metadata routing are set to request them, unless the user has enabled routing; searches whose ``cv`` is None or
+        an int take folds of whole groups.
     X, y : array-like
         Rows and labels.
     of_rows : dict of str to array-like of shape (n_samples,)
@@ -40,6 +43,8 @@ def fit_with_rows(model, X, y, of_rows, params):
     prefix, inner, searches = "", model, False
     while getattr(inner, "steps", None) or _is_search(inner):
         if _is_search(inner):
+            if "groups" in of_rows and (inner.cv is None or isinstance(inner.cv, Integral)):
+                inner.cv = StratifiedGroupKFold(5 if inner.cv is None else inner.cv)
             inner, searches = inner.estimator, True
             continue
         _refuse_samplers(inner.steps)
