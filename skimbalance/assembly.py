@@ -210,16 +210,16 @@ def plan_chunk(estimator, rows, state, share, rng):
     Raises
     ------
     ValueError
-        If rows are held out, and groups are given in some calls, but not in all.
+        If rows are held out, or were, and groups are given in some calls, but not in all.
     """
     plan, reservoir = plan_hold_out(rows, estimator.classes_, estimator.prior_), getattr(state, "reservoir", None)
     had, has = isinstance(reservoir, GroupReservoir), rows.groups is not None
     if state is not None and had != has:
-        if share:
+        if share or (had and reservoir.holds_any):
             raise ValueError(
                 f"groups was given {'before' if had else 'now'}, but not {'now' if had else 'before'}: it cannot be "
                 "known which groups were trained on. Pass groups in every call of fit and partial_fit, or hold out "
-                "none (validation_split=0, calibration=None)."
+                "none in all of them (validation_split=0, early_stopping=False, calibration=None)."
             )
         return plan, None
     if has:

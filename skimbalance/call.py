@@ -20,6 +20,12 @@ class Before(NamedTuple):
     state: TrainingState
 
 
+def _memory(task, before):
+    """Return what earlier calls, from which this one goes on, have left of groups, or None."""
+    reservoir = None if before is None or task.rows.groups is None else before.state.reservoir
+    return reservoir if isinstance(reservoir, GroupReservoir) else None
+
+
 class WholeTable:
     """All rows there are: ``fit``."""
 
@@ -51,20 +57,21 @@ class WholeTable:
     def plan(self, draft, task, before):
         """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""
         if task.given is not None:
-            return plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given), None
-        return self._plan(draft, task), None
+            return plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given), _memory(task, before)
+        return self._plan(draft, task, before), _memory(task, before)
 
     def remembered(self, plan, reservoir, rng):
         """Return the reservoir for later chunks: which groups are held out, where rows have any."""
-        return None if plan.rows.groups is None else GroupReservoir.of_fit(plan, rng)
+        return None if plan.rows.groups is None else GroupReservoir.of_fit(plan, rng, reservoir)
 
-    def plan_for_calibrator(self, draft, task, plan):
+    def plan_for_calibrator(self, draft, task, plan, before):
         """Return the plan where the loss, once known, needs a calibrator."""
-        return plan if plan.held_out() is not None else self._plan(draft, task, calibrates=True)
+        return plan if plan.held_out() is not None else self._plan(draft, task, before, calibrates=True)
 
-    def _plan(self, draft, task, calibrates=False):
-        share = task.settings["validation_split"]
-        return plan_rows(draft, task.rows, task.strategy, task.recipe, share, task.rng.split, calibrates)
+    def _plan(self, draft, task, before, calibrates=False):
+        share, memory = task.settings["validation_split"], _memory(task, before)
+        plan = plan_rows(draft, task.rows, task.strategy, task.recipe, share, task.rng.split, calibrates)
+        return plan if memory is None or task.rows.out is not None else memory.keep_sides(plan, share)
 
     def own_split(self, split):
         """Return the ``validation_split``, where it says which rows are held out rather than how many; else None."""
@@ -119,7 +126,7 @@ class Chunk(WholeTable):
         """Return the reservoir for later chunks."""
         return reservoir
 
-    def plan_for_calibrator(self, draft, task, plan):
+    def plan_for_calibrator(self, draft, task, plan, before):
         """Return the plan as it is: a stream holds out what `validation_split` says."""
         return plan
 

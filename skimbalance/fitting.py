@@ -259,7 +259,10 @@ def _assemble(draft, call, task):
         strategy = new_strategy(draft, task.positive, task.settings["class_weight"], rng.sampler, has_loss=True)
         applied = _apply(draft, call, task, strategy, plan)
     loss = loss_of_fit(draft, applied.loss, state.came_with)
-    first_plan, plan = plan, call.extent.plan_for_calibrator(draft, task, plan) if loss.needs_calibration else plan
+    first_plan, plan = (
+        plan,
+        call.extent.plan_for_calibrator(draft, task, plan, call.before) if loss.needs_calibration else plan,
+    )
     if plan is not first_plan:
         applied = _apply(draft, call, task, strategy, plan)
         if call.before is None:

@@ -1,6 +1,7 @@
 """Tests of held-out groups, of splits of the caller's own, and of rows given to be held out."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -309,6 +310,48 @@ def test_partial_fit_keeps_the_groups_of_fit():
     assert {tuple(row) for row in held.X} == {tuple(row) for row in X[out]}
 
 
+def held_groups(clf):
+    """Keys of groups that are known to be held out, and to be trained on."""
+    memory = clf._training.reservoir
+    return set(memory._groups[memory._is_out].tolist()), set(memory._groups[~memory._is_out].tolist())
+
+
+def test_partial_fit_trains_on_no_group_that_fit_held_out():
+    """Where a share is asked for, and where none is."""
+    X, y, groups = visits(200)
+    clf = mlp().fit(X, y, groups=groups)
+    out, kept = held_groups(clf)
+    assert out
+    clf.set_params(epochs="auto").partial_fit(X, y, groups=groups)
+    assert held_groups(clf) == (out, kept)
+    assert set(clf._training.reservoir.held_out(PRIOR).groups.tolist()) == out
+    with pytest.raises(ValueError, match="groups was given before, but not now"):
+        clf.partial_fit(X, y)
+
+
+def test_groups_stay_on_their_side_in_warm_starts():
+    X, y, groups = visits(200)
+    keys, early = group_keys(groups, len(y)), groups < 100
+    clf = mlp(epochs=1, validation_split=0.2, warm_start=True, random_state=None, early_stopping=False)
+    out, kept = held_groups(clf.fit(X[early], y[early], groups=groups[early]))
+    for rows in (early, np.ones(len(y), dtype=bool), ~early):
+        clf.fit(X[rows], y[rows], groups=groups[rows])
+        now = held_groups(clf)
+        assert now[0] >= out
+        assert now[1] >= kept
+        out, kept = now
+    assert len(out) == 40
+    assert out | kept == set(keys.tolist())
+    clf.set_params(epochs="auto").partial_fit(X[early], y[early], groups=groups[early])
+    assert held_groups(clf) == (out, kept)
+    assert set(clf._training.reservoir.held_out(PRIOR).groups.tolist()) == out & set(keys[early].tolist())
+    is_kept = np.isin(keys, list(kept))
+    with pytest.raises(ValueError, match="all of these were trained on before"):
+        clf.fit(X[is_kept], y[is_kept], groups=groups[is_kept], epochs=1)
+    with pytest.raises(ValueError, match="a class has no row left to train on"):
+        clf.fit(X[~is_kept], y[~is_kept], groups=groups[~is_kept], epochs=1)
+
+
 def test_chunks_take_no_split_of_rows_but_rows_to_hold_out():
     X, y, groups = visits(50)
     for split in ("last", TimeSeriesSplit(2), [(np.arange(100), np.arange(100, 200))]):
@@ -496,6 +539,20 @@ def test_comparisons_pass_groups_to_splitters_and_classifiers(around, routing):
     assert not found.errors_
     assert len(Recording.seen) == (6 if "search" in around else 2)
     assert all(seen is not None and np.all(np.bincount(seen)[np.unique(seen)] == 4) for seen in Recording.seen)
+
+
+@pytest.mark.parametrize("routing", [False, True], ids=["without routing", "with routing"])
+def test_comparisons_split_whole_groups_by_default_and_in_searches(routing):
+    X, y, groups = visits(60)
+    Recording.seen.clear()
+    search = GridSearchCV(Recording("mlp", epochs=1, random_state=0), {}, cv=2)
+    with sklearn.config_context(enable_metadata_routing=routing), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compare_strategies(search, X, y, strategies=["none"], cv=2, groups=groups, random_state=0, verbose=0)
+    assert not found.errors_
+    assert all(not np.intersect1d(groups[train], groups[test]).size for train, test in found._splits)
+    assert [len(seen) for seen in Recording.seen] == [60, 60, 120] * 2
+    assert all(np.all(np.bincount(seen)[np.unique(seen)] == 4) for seen in Recording.seen)
 
 
 def test_searches_route_groups_to_pipelines():

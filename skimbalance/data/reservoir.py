@@ -1,6 +1,7 @@
 """Keep a bounded sample of the rows that are held out of chunks, one by one or in whole groups."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -99,8 +100,8 @@ class GroupReservoir:
     """Rows of whole groups that are held out of chunks: a sample of at most 10,000.
 
     A group once held out stays so, and a group once trained on stays in training. In the first chunk, groups are chosen
-    as `WholeGroups` does. Later, a hash of a new group decides, so that only the groups of the first chunk, or of the
-    ``fit`` before, have to be remembered.
+    as `WholeGroups` does. Later, a hash of a new group decides, so that only the groups of the first chunk, and of each
+    ``fit``, have to be remembered.
 
     Parameters
     ----------
@@ -115,17 +116,64 @@ class GroupReservoir:
         self._groups, self._is_out, self._rows = np.empty(0, np.uint64), np.empty(0, bool), None
 
     @classmethod
-    def of_fit(cls, plan, rng):
-        """Return the empty reservoir that remembers which groups a ``fit`` has held out from all of training."""
-        reservoir, keys = cls(None, rng), plan.rows.groups[plan.rows.index]
-        reservoir._remember(np.unique(keys), np.isin(np.unique(keys), keys[plan.out]))
+    def of_fit(cls, plan, rng, before=None):
+        """Return the reservoir that remembers which groups a ``fit`` has held out from all of training.
+
+        `before` is that of the calls from which a warm start goes on, or None.
+        """
+        reservoir = cls(None, rng) if before is None else copy.copy(before)
+        keys, out = np.unique(plan.rows.groups_of_distinct), plan.rows.groups_of_distinct[plan.out]
+        reservoir._remember(keys, np.isin(keys, out))
+        if reservoir._rows is not None:
+            stays = ~np.isin(reservoir._rows[3], np.setdiff1d(keys, out))
+            reservoir._rows = tuple(of[stays] for of in reservoir._rows)
         return reservoir
+
+    @property
+    def holds_any(self):
+        """Whether groups are known to be held out."""
+        return bool(self._is_out.any() or self.share)
+
+    def keep_sides(self, plan, share):
+        """Return the plan of a ``fit`` that goes on, in which groups that are known stay on their side.
+
+        Parameters
+        ----------
+        plan : HoldOutPlan
+            Plan as if no group was known; of new groups, it holds out those.
+        share : float in [0, 1)
+            Share that the caller asks to be held out.
+
+        Raises
+        ------
+        ValueError
+            If no group may be held out, though a share is asked for; if all rows of a class are held out; or if chunks
+            have held out another share.
+        """
+        if self.share is not None and share:
+            self.with_share(share)
+        groups, classes = plan.rows.groups_of_distinct, plan.rows.classes
+        is_chosen = np.isin(np.arange(len(groups)), plan.out)
+        is_known, is_out = self._sides(groups, is_chosen if self.share is None else None)
+        if plan.own_share and not is_out.any():
+            return plan
+        if share and not is_out.any():
+            raise ValueError(
+                f"validation_split={share} holds out whole groups, but all of these were trained on before; pass new "
+                "groups as well, or train anew (warm_start=False)."
+            )
+        if len(np.setdiff1d(classes, classes[~is_out])):
+            raise ValueError(
+                f"{is_known[is_out].sum()} of these rows belong to groups that an earlier call has held out, and "
+                "without them a class has no row left to train on; pass more groups, or train anew (warm_start=False)."
+            )
+        return replace(plan, out=np.flatnonzero(is_out), own_share=0.0)
 
     def with_share(self, share):
         """Return the reservoir where a chunk holds out a share; raise if an earlier chunk held out another one."""
         if self.share not in (None, share):
             raise ValueError(
-                f"This call of partial_fit holds out a share of {share} of the groups, those before {self.share}: "
+                f"This call holds out a share of {share} of the groups, those before {self.share}: "
                 "groups that were trained on might be held out. Set validation_split before the first call, or start "
                 "anew (fit, or a clone)."
             )
@@ -142,7 +190,7 @@ class GroupReservoir:
             If all groups of the chunk are held out.
         """
         new, keys, y = copy.copy(self), rows.groups[rows.index], rows.classes
-        if not self.share:
+        if not (self.share or len(self._groups)):
             return new, np.empty(0, dtype=np.intp)
         units = WholeGroups(y, keys)
         if not len(self._groups):
@@ -151,6 +199,8 @@ class GroupReservoir:
         else:
             is_out = new._decide(units.keys)
         out = np.flatnonzero(is_out[np.searchsorted(units.keys, keys)])
+        if not len(out):
+            return new, out
         piece = rows.X[rows.index[out]], y[out], rows.weight[out], keys[out]
         new._rows = piece if self._rows is None else tuple(map(np.concatenate, zip(self._rows, piece, strict=True)))
         new._merge_and_trim()
@@ -168,21 +218,29 @@ class GroupReservoir:
 
     def _decide(self, groups):
         """Return which groups of a chunk are held out."""
-        places = np.minimum(np.searchsorted(self._groups, groups), len(self._groups) - 1)
-        is_known, heights = self._groups[places] == groups, unit_interval(groups ^ self._seed)
-        is_out = np.where(is_known, self._is_out[places], heights < self.share)
+        is_out = self._sides(groups)[1]
         if is_out.all():
             raise ValueError(
                 f"All rows of this chunk belong to groups that are held out ({len(groups)} of them), so that none is "
-                "left to train on; pass chunks of more groups, or hold out none (validation_split=0)."
+                "left to train on; pass chunks of more groups."
             )
         return is_out
 
+    def _sides(self, groups, is_chosen=None):
+        """Return which groups are known, and which are held out: of new ones those chosen, else those of a low hash."""
+        if is_chosen is None:
+            is_chosen = unit_interval(groups ^ self._seed) < self.share
+        if not len(self._groups):
+            return np.zeros(len(groups), dtype=bool), is_chosen
+        places = np.minimum(np.searchsorted(self._groups, groups), len(self._groups) - 1)
+        is_known = self._groups[places] == groups
+        return is_known, np.where(is_known, self._is_out[places], is_chosen)
+
     def _remember(self, groups, is_out):
-        """Remember which groups are held out, and which are trained on."""
-        groups, is_out = np.concatenate([self._groups, groups]), np.concatenate([self._is_out, is_out])
-        order = np.argsort(groups)
-        self._groups, self._is_out = groups[order], is_out[order]
+        """Remember which groups are held out, and which are trained on, from now on."""
+        groups, is_out = np.concatenate([groups, self._groups]), np.concatenate([is_out, self._is_out])
+        self._groups, first = np.unique(groups, return_index=True)
+        self._is_out = is_out[first]
 
     def _merge_and_trim(self):
         """Merge rows that are identical within a group, and keep those of the lowest hashes if there are too many."""
