@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -165,6 +166,20 @@ def test_equal_labels_have_equal_keys_in_every_form_and_process():
         np.testing.assert_array_equal(
             group_keys(of, 2), np.array([3405396810240292928, 8453121595177857668], np.uint64)
         )
+
+
+def test_whole_numbers_of_more_than_64_bits_and_tuples_are_told_apart():
+    large = [0, 2**64, 2**128, -(2**64), 10**30, 2**63, -(2**63), 2**64 - 1, -1]
+    keys = group_keys(large, 9)
+    assert len(set(keys.tolist())) == 9
+    np.testing.assert_array_equal(group_keys(np.array([2**64 - 1, 0], dtype=np.uint64), 2), keys[[7, 0]])
+    np.testing.assert_array_equal(group_keys(np.array(large, dtype=object), 9), keys)
+    np.testing.assert_array_equal(group_keys([float(2**70), 5], 2), group_keys([2**70, Decimal(5)], 2))
+    same = [[(1, "a")], [(np.int64(1), np.str_("a"))], [(1.0, "a")], [(Decimal(1), "a")], [(True, "a")]]
+    assert len({int(group_keys(of, 1)[0]) for of in same}) == 1
+    assert len(set(group_keys([0.5, Decimal("1.5"), (0.5,), (1, "b"), "1"], 5).tolist())) == 5
+    for plain in ([3, True, 0], ["a", "b", "a"], np.array([3, 1, 0])):
+        np.testing.assert_array_equal(group_keys(plain, 3), group_keys(np.array(plain, dtype=object), 3))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
@@ -13,12 +14,17 @@ from skimbalance.data.seeding import seed_nested
 
 
 def group_keys(groups, n_rows):
-    """Return a 64-bit key of the group of each row: equal labels have equal keys, in every call and every process.
+    """Return a 64-bit key of the group of each row: the same label has the same key in every call and every process.
+
+    Whole numbers of any type (1, 1.0, True, ``numpy.int8(1)``, ``Decimal(1)``) are the same label, texts of any type,
+    and equal dates; so are tuples of the same labels. Of other objects, those are that Python says the same of (by
+    ``repr``) and that are of one type.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Labels of groups: numbers, texts, dates, or any objects that Python can hash.
+        Labels of groups: numbers, texts, dates, tuples of these, or any objects that Python can hash and whose ``repr``
+        says which they are.
     n_rows : int
         Number of rows of X.
 
@@ -61,9 +67,14 @@ def group_keys(groups, n_rows):
 def _labels(groups):
     """Return labels as an array of one dimension."""
     if isinstance(groups, list | tuple):
+        types = set(map(type, groups))
+        if types and (types <= {int, bool} or types in ({str}, {float})):
+            plain = np.asarray(groups)
+            if plain.dtype.kind in "iubU" or types == {float}:  # whole numbers of more than 64 bits stay objects
+                return plain
         labels = np.empty(len(groups), dtype=object)
         for i, label in enumerate(groups):
-            labels[i] = label.item() if isinstance(label, np.generic) else label
+            labels[i] = _plain(label)
         return labels
     labels = np.asarray(groups)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -75,20 +86,34 @@ def _labels(groups):
     return labels
 
 
+def _plain(label):
+    """Return a label in the one form that all labels which are the same have: int, text, or a tuple of these."""
+    if isinstance(label, tuple):
+        return tuple(map(_plain, label))
+    label = label.item() if isinstance(label, np.generic) else label
+    if isinstance(label, str):
+        return label
+    if isinstance(label, int | float | Decimal | Real) and label == label // 1:
+        return int(label)
+    return label.isoformat() if hasattr(label, "isoformat") else label  # dates of any library
+
+
 def _keys_of(distinct):
     """Return the key of each distinct label."""
     if isinstance(distinct, np.ndarray) and distinct.dtype.kind in "iu":
-        return mix(distinct.astype(np.uint64))
+        keys = mix(distinct.astype(np.uint64))
+        if distinct.dtype.kind == "u":  # beyond int64, where others are negative numbers
+            is_large = distinct >= 2**63
+            keys[is_large] = [_key_of(label) for label in distinct[is_large]]
+        return keys
     return np.array([_key_of(label) for label in distinct], dtype=np.uint64)
 
 
 def _key_of(label):
-    """Return the key of a label, the same for labels that are equal."""
-    label = label.item() if isinstance(label, np.generic) else label
-    if isinstance(label, Real) and label == label // 1:
-        return int(mix(np.array([int(label) % 2**64], dtype=np.uint64))[0])
-    if hasattr(label, "isoformat"):  # dates of any library
-        label = label.isoformat()
+    """Return the key of a label: see `group_keys`."""
+    label = _plain(label)
+    if isinstance(label, int) and -(2**63) <= label < 2**63:
+        return int(mix(np.array([label % 2**64], dtype=np.uint64))[0])
     said = label if isinstance(label, str) else f"{type(label).__name__} {label!r}"
     return int.from_bytes(hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
