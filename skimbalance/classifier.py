@@ -93,9 +93,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
           expected precision is at least the floor; the second the most precision whose expected recall is;
         - ``("precision", floor, confidence)`` or ``("recall", floor, confidence)``, for a floor that holds on new rows
           with this probability. It is checked on labelled rows that were used for nothing else. ``fit`` sets a fifth of
-          the rows apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies of rows;
-          rows made by a sampler in front of the classifier void it. Where nothing certifies the floor, a warning says
-          so, and no row is predicted positive by a floor of precision, every row by one of recall;
+          the rows apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies or near
+          copies of rows; rows made by a sampler in front of the classifier void it. Where nothing certifies the floor,
+          a warning says so, and no row is predicted positive by a floor of precision, every row by one of recall;
         - ``("rate", share)`` (two classes), the threshold that flags this share of the population, no more than this
           share; rows of equal probability are flagged together or not at all. If those of the highest probability
           alone are more, they are flagged, and a warning says so;

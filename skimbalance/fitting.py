@@ -20,7 +20,7 @@ from skimbalance.assembly import (
 from skimbalance.data.groups import OwnSplit, group_keys
 from skimbalance.data.holdout import HeldOut, HoldOutPlan
 from skimbalance.data.independence import check_independent, set_apart
-from skimbalance.data.near_copies import warn_of_near_copies
+from skimbalance.data.near_copies import refuse_near_copies, warn_of_near_copies
 from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
 from skimbalance.ensemble import grow_ensemble
@@ -228,6 +228,8 @@ def _set_apart(draft, table, what, rng):
     """Return the table without the rows that certify a decision, and these; see `set_apart`."""
     X, y, weight, is_shown, groups = table
     check_independent(weight, None if groups is None else groups[is_shown], what)
+    if groups is None:
+        refuse_near_copies(Rows(X, y, weight, merges=True), draft.columns_, what)
     is_kept, apart = set_apart(X, y, weight, draft.classes_, what, rng)
     is_shown = is_shown.copy()
     is_shown[is_shown] = is_kept

@@ -135,6 +135,15 @@ def test_the_warning_says_positions_of_an_array():
         warn_of_near_copies(*read(np.column_stack([copies(1000, 4), np.repeat(RNG.permutation(1000), 4)])))
 
 
+def test_a_guarantee_refuses_near_copies():
+    X, y = copies(60, 4), np.repeat(np.arange(60) % 4 == 0, 4).astype(int)
+    clf = ImbalancedKerasClassifier("mlp", epochs=1, early_stopping=False, decision=("precision", 0.2, 0.5))
+    with pytest.raises(ValueError, match="counts independent rows, and rows have near copies .* to choose_decision"):
+        clf.fit(X, y)
+    with pytest.raises(ValueError, match="a group has 4 of them"):
+        clf.fit(X, y, groups=np.repeat(np.arange(60), 4))
+
+
 def test_a_fit_warns_only_where_rows_are_held_out_one_by_one():
     X, groups = copies(60, 4), np.repeat(np.arange(60), 4)
     y = (groups % 4 == 0).astype(int)

@@ -69,6 +69,18 @@ def warn_of_near_copies(rows, columns):
     warn_once(f"{message}.", f"near copies in {len(columns.names)} columns", None)
 
 
+def refuse_near_copies(rows, columns, what):
+    """Raise where rows have near copies: they are not independent, as a guarantee needs them; `what` is which."""
+    found = find_near_copies(rows, columns)
+    if found:
+        raise ValueError(
+            f"{what} counts independent rows, and rows have near copies (the nearest row is, in the median, "
+            f"{found.ratio:.2f} times as far as the twentieth). Keep one row of each patient, device or event; pass "
+            "rows that are independent to choose_decision after a fit without this rule; or, if these are, say so by "
+            "groups=np.arange(len(X))."
+        )
+
+
 def find_near_copies(rows, columns):
     """Look for near copies in a sample of the distinct rows of a table; none of them are identical in all numbers."""
     rng, index = np.random.default_rng(0), np.sort(rows.index)
