@@ -438,7 +438,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         fit_params["epochs"] = 1
         return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes, groups))
 
-    def initialize(self, X, y):
+    def initialize(self, X, y, *, groups=None):
         """Build the network as ``fit`` would, and do not train it.
 
         Parameters
@@ -447,13 +447,15 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Rows.
         y : array-like of shape (n_samples,)
             Their labels.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, as in ``fit``.
 
         Returns
         -------
         self : ImbalancedKerasClassifier
             Estimator with an untrained network, or with the weights of the network passed as ``model``.
         """
-        return self._run(initialize, Call(X, y, None, {}))
+        return self._run(initialize, Call(X, y, None, {}, groups=groups))
 
     def choose_decision(self, X, y, decision, sample_weight=None, *, groups=None):
         """Choose a decision rule on labelled rows, without a new fit.

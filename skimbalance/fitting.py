@@ -22,7 +22,7 @@ from skimbalance.data.holdout import HeldOut, HoldOutPlan
 from skimbalance.data.independence import check_independent, set_apart
 from skimbalance.data.near_copies import refuse_near_copies, warn_of_near_copies
 from skimbalance.data.rows import Rows, weighted_counts
-from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
+from skimbalance.data.validation import check_rows, check_validation_data, check_values, labels_of, spawn_generators
 from skimbalance.ensemble import grow_ensemble
 from skimbalance.fitted import Fitted
 from skimbalance.networks.network import Network
@@ -71,13 +71,14 @@ class Generators(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows to train on; `is_shown` and `groups`, (n_given,), are of all rows given, those of weight zero included."""
+    """Rows to train on; `is_shown`, `groups` and `labels`, (n_given,), are of all given, those of weight zero, too."""
 
     X: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None
     is_shown: np.ndarray
     groups: np.ndarray | None
+    labels: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,29 +221,30 @@ def _read_rows(draft, call):
     draft.class_count_, draft.prior_ = counts, seen / seen.sum()
     weights = np.asarray(1 if call.sample_weight is None else call.sample_weight)
     is_shown = weights != 0 if weights.ndim else np.ones(len(y), dtype=bool)
-    groups = None if call.groups is None else group_keys(call.groups, len(is_shown))
-    return Table(X, y, weight, is_shown, groups)
+    groups = None if call.groups is None else group_keys(call.groups, len(is_shown), is_shown)
+    return Table(X, y, weight, is_shown, groups, labels_of(call.y))
 
 
 def _set_apart(draft, table, what, rng):
     """Return the table without the rows that certify a decision, and these; see `set_apart`."""
-    X, y, weight, is_shown, groups = table
+    X, y, weight, is_shown, groups, _ = table
     check_independent(weight, None if groups is None else groups[is_shown], what)
     if groups is None:
         refuse_near_copies(Rows(X, y, weight, merges=True), draft.columns_, what)
     is_kept, apart = set_apart(X, y, weight, draft.classes_, what, rng)
     is_shown = is_shown.copy()
     is_shown[is_shown] = is_kept
-    return Table(X[is_kept], y[is_kept], None if weight is None else weight[is_kept], is_shown, groups), apart
+    weight = None if weight is None else weight[is_kept]
+    return table._replace(X=X[is_kept], y=y[is_kept], sample_weight=weight, is_shown=is_shown), apart
 
 
 def _rows(draft, table, split, merges):
     """Return the rows of a table, with their groups and the side of the caller's own split that each is on."""
-    X, y, weight, is_shown, groups = table
+    X, y, weight, is_shown, groups, labels = table
     shown = None if groups is None else groups[is_shown]
     if split.how is None:
         return Rows(X, y, weight, merges, shown)
-    is_train, is_out = split.sides(y, is_shown, groups)
+    is_train, is_out = split.sides(labels, is_shown, groups)
     used = is_train | is_out
     split.check(y[used], is_out[used], draft.classes_)
     weight, shown = (None if of is None else of[used] for of in (weight, shown))

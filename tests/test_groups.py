@@ -384,7 +384,7 @@ def sides(how, y=None, groups=None, seed=0, is_shown=None):
     y = np.arange(20) % 2 if y is None else y
     keys = None if groups is None else group_keys(groups, len(y))
     is_shown = np.ones(len(y), dtype=bool) if is_shown is None else is_shown
-    return OwnSplit(how, 0.2, np.random.default_rng(seed)).sides(y[is_shown], is_shown, keys)
+    return OwnSplit(how, 0.2, np.random.default_rng(seed)).sides(y, is_shown, keys)
 
 
 TRAIN, TEST = np.arange(12), np.arange(12, 18)
@@ -462,6 +462,43 @@ def test_both_sides_of_a_split_need_every_class(how, does):
 def test_a_split_must_not_part_groups():
     with pytest.raises(ValueError, match="holds out part of 1 groups, whose other rows it trains on"):
         sides([(TRAIN, TEST)], groups=[*range(11), 50, 50, *range(13, 20)])
+
+
+def test_splitters_of_groups_need_groups_and_others_do_not():
+    X, y, groups = visits(50)
+    for how in (StratifiedGroupKFold(), GroupShuffleSplit(1)):
+        with pytest.raises(ValueError, match="splits whole groups, and needs groups="):
+            mlp(validation_split=how).fit(X, y)
+    clf = mlp(validation_split=StratifiedGroupKFold(5)).initialize(X, y, groups=groups)
+    assert len(held_groups(clf)[0]) == 10
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        is_out = sides(TimeSeriesSplit(4), groups=np.arange(20) // 4)[1]
+    np.testing.assert_array_equal(np.flatnonzero(is_out), np.arange(16, 20))
+
+
+def test_a_weight_of_zero_is_no_row():
+    """A splitter sees its label, but it parts no group and needs none."""
+    shown, groups = np.arange(20) != 12, np.arange(20)
+    groups[12] = 11
+    assert sides([(TRAIN, TEST)], groups=groups, is_shown=shown)[1].sum() == 5
+    seen = []
+
+    class Splitter:
+        def split(self, X, y, groups=None):
+            seen.extend([y, groups])
+            return [(TRAIN, TEST)]
+
+        def get_n_splits(self, *_):
+            return 1
+
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.where(np.arange(20) % 2, "yes", "no")
+    labels = [None if i == 12 else f"p{i}" for i in range(20)]
+    mlp(validation_split=Splitter()).initialize(X, y)
+    clf = mlp(validation_split=Splitter(), epochs=1).fit(X, y, shown.astype(float), groups=labels)
+    assert seen[0].tolist() == seen[2].tolist() == y.tolist()
+    assert len(seen[3]) == 20
+    assert [len(of) for of in held_groups(clf)] == [5, 12]
 
 
 def test_fits_with_splits_score_the_rows_held_out():

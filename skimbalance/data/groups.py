@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import warnings
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -13,7 +14,7 @@ from skimbalance.data.rows import mix
 from skimbalance.data.seeding import seed_nested
 
 
-def group_keys(groups, n_rows):
+def group_keys(groups, n_rows, is_shown=None):
     """Return a 64-bit key of the group of each row: the same label has the same key in every call and every process.
 
     Whole numbers of any type (1, 1.0, True, ``numpy.int8(1)``, ``Decimal(1)``) are the same label, texts of any type,
@@ -27,6 +28,8 @@ def group_keys(groups, n_rows):
         says which they are.
     n_rows : int
         Number of rows of X.
+    is_shown : ndarray of bool, shape (n_rows,), default=None
+        Rows of positive weight; the others may lack a label. None is all.
 
     Returns
     -------
@@ -55,8 +58,9 @@ def group_keys(groups, n_rows):
         of = [places.setdefault(label, len(places)) for label in labels.tolist()]
     except TypeError as error:
         raise TypeError(f"groups holds a label that cannot be hashed ({error}); pass numbers or texts.") from None
-    if any(map(is_none, places)):
-        missing = [i for i, label in enumerate(labels.tolist()) if is_none(label)]
+    missing = [i for i, label in enumerate(labels.tolist()) if is_none(label)] if any(map(is_none, places)) else []
+    missing = [i for i in missing if is_shown is None or is_shown[i]]
+    if missing:
         raise ValueError(
             f"groups has {len(missing)} missing labels, the first in row {missing[0]}. Give each row that belongs to "
             "no other a label of its own, or drop these rows."
@@ -140,15 +144,15 @@ class OwnSplit:
         """Return the parameter, for messages."""
         return f"validation_split={'[(train, test)]' if isinstance(self.how, list | tuple) else repr(self.how)}"
 
-    def sides(self, y, is_shown, groups):
+    def sides(self, labels, is_shown, groups):
         """Return on which side each row that is trained on is; rows in neither are left out.
 
         Parameters
         ----------
-        y : ndarray of int, shape (n_rows,)
-            Class indices of rows of positive weight.
+        labels : ndarray of shape (n_given,)
+            Labels of all rows of the table, those of weight zero included, as positions in a split are.
         is_shown : ndarray of bool, shape (n_given,)
-            Which rows of the table these are; positions in a split are those in the table.
+            Which rows are trained on or held out.
         groups : ndarray of uint64, shape (n_given,), or None
             Keys of groups.
 
@@ -162,10 +166,8 @@ class OwnSplit:
             If the split is none: sides that overlap, an empty one, positions outside of the table, part of a group.
         """
         if isinstance(self.how, str):
-            is_out = _last(len(y), None if groups is None else groups[is_shown], self.share)
+            is_out = _last(is_shown.sum(), None if groups is None else groups[is_shown], self.share)
             return ~is_out, is_out
-        labels = np.zeros(len(is_shown), dtype=np.int64)
-        labels[is_shown] = y
         train, test = (self._positions(side, len(labels)) for side in self._last_split(labels, groups))
         sides = np.zeros((2, len(labels)), dtype=bool)
         sides[0, train], sides[1, test] = True, True
@@ -175,7 +177,7 @@ class OwnSplit:
                 f"{self} holds out {len(both)} rows that it trains on as well, the first of which is row {both[0]}; no "
                 "row may be on both sides."
             )
-        parted = [] if groups is None else np.intersect1d(groups[train], groups[test])
+        parted = [] if groups is None else np.intersect1d(*(groups[side & is_shown] for side in sides))
         if len(parted):
             raise ValueError(
                 f"{self} holds out part of {len(parted)} groups, whose other rows it trains on; leave out groups, or "
@@ -200,13 +202,26 @@ class OwnSplit:
             splitter = copy.deepcopy(splits)
             seed_nested(splitter, self.rng)
             codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-            splits = list(splitter.split(np.zeros((len(y), 1)), y, codes))[-1:]
+            splits = self._splits(splitter, y, codes)[-1:]
         if len(splits) != 1 or not isinstance(splits[0], list | tuple) or len(splits[0]) != 2:
             raise ValueError(
                 f"validation_split is {splits!r:.80}; a list holds one split, [(train, test)], the positions of the "
                 "rows of either side."
             )
         return splits[0]
+
+    def _splits(self, splitter, y, groups):
+        """Return the splits of a splitter; one that looks at rows alone is asked nothing of groups: `sides` looks."""
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "The groups parameter is ignored")
+                return list(splitter.split(np.zeros((len(y), 1)), y, groups))
+        except (TypeError, ValueError) as error:
+            if groups is None and "groups" in str(error):
+                raise ValueError(
+                    f"{self} splits whole groups, and needs groups=, the group of each row: fit(X, y, groups=...)."
+                ) from None
+            raise
 
     def _positions(self, side, n_rows):
         """Return the rows of one side of a split as positions."""

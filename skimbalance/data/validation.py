@@ -100,6 +100,11 @@ def _from_one_hot(y):
     return (columns == 1).argmax(axis=1), shape[1]
 
 
+def labels_of(y):
+    """Return labels that were checked as an array of one dimension."""
+    return column_or_1d(np.asarray(_from_one_hot(y)[0]))
+
+
 def _refuse_other_labels(y):
     """Raise for missing labels, labels of mixed types, and numbers in an array of objects, which scorers reject."""
     is_list = isinstance(y, list | tuple)
