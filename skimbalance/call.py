@@ -29,6 +29,8 @@ def _memory(task, before):
 class WholeTable:
     """All rows there are: ``fit``."""
 
+    #: What the caller calls.
+    method = "fit"
     #: Class that describes the columns of the table.
     columns = Columns
     #: What layers know of earlier chunks, when a network is built; None where there are no chunks.
@@ -93,7 +95,7 @@ class WholeTable:
 class Chunk(WholeTable):
     """One chunk of many: ``partial_fit``."""
 
-    columns, seen = GrowingColumns, {}
+    method, columns, seen = "partial_fit", GrowingColumns, {}
 
     def count(self, counts, before):
         """Return the class counts, (n_classes,), of all chunks so far."""
@@ -137,8 +139,9 @@ class Chunk(WholeTable):
     def own_split(self, split):
         """Refuse a split of the caller's own: each chunk would need another one."""
         if not isinstance(split, Real):
+            said = "[(train, test)]" if isinstance(split, list | tuple) else repr(split)
             raise ValueError(
-                f"validation_split={split!r:.80} holds out rows of one table; partial_fit takes a share of all chunks, "
+                f"validation_split={said} holds out rows of one table; partial_fit takes a share of all chunks, "
                 "such as 0.1, with groups= where rows belong together, or fit__validation_data=(X, y)."
             )
 

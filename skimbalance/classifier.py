@@ -136,10 +136,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     validation_split : float in [0, 1), "last", splitter or list, default=0.0
         Share of the distinct rows, or of the groups, held out, stratified, before anything is resampled; their
         ``val_loss`` (at the prior of the data) and ``val_average_precision`` (the mean over classes, for more than two)
-        are logged. Of chunks, at most 10,000 rows are held out. Or which rows those are, for ``fit`` alone: "last", the
-        last rows of the table (the groups that appear last), as many as the network's recipe says; a splitter of
-        scikit-learn, such as ``TimeSeriesSplit()`` or ``StratifiedGroupKFold()``, whose last split is taken; or a list
-        with one split, ``[(train, test)]``. All members then hold out these rows.
+        are logged. Of chunks, at most 10,000 rows are held out. In ``fit``, it may instead say which rows: "last", the
+        last rows of the table (with groups, those whose first row comes last), as many as the network's recipe says; a
+        splitter of scikit-learn, such as ``TimeSeriesSplit()``, whose last split is taken (one of groups, such as
+        ``StratifiedGroupKFold()``, needs ``groups=``); or ``[(train, test)]``, positions in X. Both sides need every
+        class; all members hold out these rows. ``partial_fit`` takes a share only.
     early_stopping : "auto", bool, "average_precision" or "loss", default="auto"
         Whether to stop once the score of held-out rows has not improved for `n_iter_no_change` epochs, and keep the
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
@@ -348,9 +349,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, any labels that Python can hash: rows that belong together, such as the visits of one
-            patient. Whole groups are held out, stratified as well as they allow, wherever rows are: for
-            `validation_split`, early stopping, each pair of members, base models, calibration and thresholds.
-            Identical rows are merged within a group only. A sampler passed as `strategy` leaves the held-out groups as
+            patient. Wherever this fit holds out rows (`validation_split`, early stopping, pairs of members, base models,
+            calibration, thresholds) it holds out whole groups, with about the same share of each class. In a warm
+            start, groups that an earlier call held out from all members, or trained on, stay on their side. Identical rows are merged within a group only. A sampler passed as `strategy` leaves the held-out groups as
             they are.
         X_val, y_val : array-like of shape (n_validation_samples, n_features) and (n_validation_samples,), default=None
             Rows to score every epoch on, in place of a `validation_split`; they hold every class. They are scored at
@@ -398,9 +399,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of rows.
         groups : array-like of shape (n_samples,), default=None
-            Group of each row. A group that was held out once, by ``fit`` from all members or by an earlier chunk, stays
-            held out; one that was trained on stays in training. Where rows are held out, give groups in every call, or
-            in none.
+            Group of each row. A group that was held out once, by an earlier chunk or from all members by an earlier
+            ``fit``, stays held out; one that was trained on stays in training. Where rows are held out, give groups in
+            every call, including an earlier ``fit``, or in none.
         **fit_params : dict
             As in ``fit``, ``epochs`` and ``initial_epoch`` excepted.
 
@@ -412,7 +413,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Raises
         ------
         ValueError
-            As in ``fit``, and if `classes` differ from those of the first call.
+            As in ``fit``, and if `classes` differ from those of the first call, or all groups of a chunk are held out,
+            which a chunk of rows of a single group often is: pass chunks of several groups, enough that one is not.
 
         Warns
         -----
@@ -435,6 +437,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         for name in {"epochs", "initial_epoch"} & set(fit_params):
             raise TypeError(f"Invalid argument {name!r}: partial_fit trains for one epoch, the next one; use fit.")
+        for name in {"X_val", "y_val", "sample_weight_val", "validation_data"} & set(fit_params):
+            raise TypeError(
+                f"Invalid argument {name!r}: partial_fit takes no held-out rows; all chunks are scored on those of the "
+                "parameter fit__validation_data=(X_val, y_val), set before, or on a share of them (validation_split)."
+            )
         fit_params["epochs"] = 1
         return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes, groups))
 

@@ -166,7 +166,7 @@ def fit(draft, call):
     task = _read(draft, call)
     parts = _assemble(draft, call, task)
     if call.before is None and parts.plan.draws_single_rows:
-        warn_of_near_copies(task.rows, draft.columns_)
+        warn_of_near_copies(task.rows, draft.columns_, call.extent.method)
     trained = _train(draft, call, task, parts)
     posterior = _calibrate(draft, parts, trained)
     fitted = _finish(draft, task, parts, trained, posterior)

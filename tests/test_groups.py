@@ -550,6 +550,26 @@ def test_held_out_rows_have_the_names_of_scikit_learn():
         mlp().fit(X, y, sample_weight_val=weight)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"y_val": np.zeros(8, dtype=int)}, r"y_val has no row of the classes \[1\]"),
+        ({"y_val": np.arange(8) % 3}, r"unknown categories \[2\] in y_val.* leave these rows out"),
+        ({"y_val": [0, 1]}, "y_val has 2 labels, but X_val has 8 rows"),
+        ({"sample_weight_val": [1.0, -1.0] * 4}, "sample_weight_val"),
+        ({"sample_weight_val": [1.0]}, "sample_weight_val"),
+    ],
+)
+def test_messages_name_what_was_passed(given, message):
+    X, y, _ = visits(50)
+    with pytest.raises(ValueError, match=message):
+        mlp().fit(X, y, **{"X_val": X[:8], "y_val": np.arange(8) % 2, **given})
+    named = {**{"X_val": X[:8], "y_val": y[:8]}, **given}
+    for name in named:
+        with pytest.raises(TypeError, match=f"Invalid argument '{name}': partial_fit .*fit__validation_data"):
+            mlp(epochs="auto").partial_fit(X, y, **{name: named[name]})
+
+
 def test_a_pipeline_transforms_held_out_rows():
     X, y, _ = visits(100)
     X = X * [1, 100, 1e4, 1] + 50

@@ -114,11 +114,11 @@ def test_rows_of_two_labels_that_are_identical_else_are_not_near_copies():
         ({}, r"fit\(X, y, groups=...\); where they are neighbours in time, set validation_split=\"last\" and sort"),
         (
             {"patient": np.repeat(RNG.permutation(1000), 4)},
-            r"groups=X\['patient'\]\): column 'patient' looks like such",
+            r"groups=X\['patient'\]\), and leave that column out of X: 'patient' looks like such",
         ),
         (
             {"name": np.repeat([f"p{i}" for i in range(1000)], 4)},
-            r"groups=X\['name'\]\): column 'name' looks like such",
+            r"groups=X\['name'\]\), and leave that column out of X: 'name' looks like such",
         ),
         ({"day": np.arange(4000) // 4 + 0.0, "time": np.arange(4000.0)}, r"\(column 'time' looks like it\)"),
     ],
@@ -131,8 +131,16 @@ def test_the_warning_names_the_line_to_write(column, says):
 
 
 def test_the_warning_says_positions_of_an_array():
-    with pytest.warns(UserWarning, match=r"groups=X\[:, 8\]\): column 8 looks"):
+    with pytest.warns(UserWarning, match=r"groups=X\[:, 8\]\), and leave that column out of X: 8 looks"):
         warn_of_near_copies(*read(np.column_stack([copies(1000, 4), np.repeat(RNG.permutation(1000), 4)])))
+
+
+def test_a_sorted_column_is_named_once_and_chunks_are_told_of_groups_alone():
+    rows, columns = read(frame(copies(1000, 4)).assign(id=np.arange(4000) // 4 + 0.0))
+    with pytest.warns(UserWarning, match=r"groups=X\['id'\]\).* sort them by time.$"):
+        warn_of_near_copies(rows, columns)
+    with pytest.warns(UserWarning, match=r"call partial_fit\(X, y, groups=X\['id'\]\).*'id' looks like such a group.$"):
+        warn_of_near_copies(rows, columns, "partial_fit")
 
 
 def test_a_guarantee_refuses_near_copies():

@@ -48,25 +48,41 @@ class NearCopies:
         return self.ratio < min(_NEAR, _SHARE_OF_EXPECTED * self.expected)
 
 
-def warn_of_near_copies(rows, columns):
-    """Warn, once for tables of as many columns, where rows have near copies, and name columns that explain them."""
+def warn_of_near_copies(rows, columns, method="fit"):
+    """Warn, once for tables of as many columns, where rows have near copies, and name columns that explain them.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of the table, or of a first chunk.
+    columns : Columns
+        What they were read as.
+    method : {"fit", "partial_fit"}
+        What the caller has called: what the warning suggests differs.
+    """
     found = find_near_copies(rows, columns)
     if not found:
         return
     group, time = _group_column(rows, columns, found.pairs), _time_column(rows, columns)
+    time = None if time == group else time
     labels = "..." if group is None else f"X[{group!r}]" if isinstance(group, str) else f"X[:, {group}]"
     message = (
         "Held-out rows have near copies among training rows (the nearest row is, in the median, "
-        f"{found.ratio:.2f} times as far as the twentieth), so that their scores say too much of new rows, and early "
-        "stopping, calibration and thresholds, which follow them, are wrong. Where rows belong together (of one "
-        f"patient, device or event), call fit(X, y, groups={labels})"
+        f"{found.ratio:.2f} times as far as the twentieth), so that their scores are better than those of new rows "
+        "will be, and early stopping, calibration and thresholds, which follow them, may be misled. Where rows belong together "
+        f"(of one patient, device or event), call {method}(X, y, groups={labels})"
     )
     if group is not None:
-        message += f": column {group!r} looks like such a group"
-    message += '; where they are neighbours in time, set validation_split="last" and sort them by time'
-    if time is not None:
-        message += f" (column {time!r} looks like it)"
+        message += f", and leave that column out of X: {group!r} looks like such a group"
+    if method == "fit":
+        message += _on_time(time)
     warn_once(f"{message}.", f"near copies in {len(columns.names)} columns", None)
+
+
+def _on_time(column):
+    """Return what the warning says of rows in time; `column` looks like it, or is None."""
+    message = '; where they are neighbours in time, set validation_split="last" and sort them by time'
+    return message if column is None else f"{message} (column {column!r} looks like it)"
 
 
 def refuse_near_copies(rows, columns, what):

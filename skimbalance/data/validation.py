@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array, check_X_y
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
 from skimbalance.data.growing import GrowingColumns
 from skimbalance.data.holdout import HeldOut, prior_of
@@ -147,14 +147,22 @@ def validation_rows(X_val, y_val, sample_weight_val, validation_data):
         raise ValueError(f"{' and '.join(given)} and validation_data were given; pass X_val and y_val, or that tuple.")
     if X_val is None or y_val is None:
         raise ValueError(f"fit was given {' and '.join(given)}; held-out rows need both X_val and y_val.")
-    return (X_val, y_val) if sample_weight_val is None else (X_val, y_val, sample_weight_val)
+    return _NamedRows((X_val, y_val) if sample_weight_val is None else (X_val, y_val, sample_weight_val))
+
+
+class _NamedRows(tuple):
+    """X_val, y_val and sample_weight_val, which messages call by these names."""
+
+    __slots__ = ()
 
 
 def check_validation_data(estimator, validation_data):
     """Return the caller's ``validation_data`` as held-out rows; it must contain every class."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise ValueError(f"validation_data={validation_data!r:.80}; it takes (X, y) or (X, y, sample_weight).")
-    X, y, weights = check_labelled(estimator, *validation_data, what="validation_data")
+    X, y, weights = check_labelled(
+        estimator, *validation_data, what="y_val" if isinstance(validation_data, _NamedRows) else "validation_data"
+    )
     return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
 
 
@@ -165,9 +173,13 @@ def check_labelled(estimator, X, y, sample_weight=None, *, what):
     X, y = check_features(estimator, X), _from_one_hot(y)[0]
     _refuse_other_labels(y)
     y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(X, y)
-    y = _encode(estimator, y)
+    assert_all_finite(y, input_name=what)
+    suffix = "_val" if what == "y_val" else ""
+    if len(X) != len(y):
+        raise ValueError(
+            f"{what} has {len(y)} labels, but {'X' + suffix} has {len(X)} rows; it needs one for each row."
+        )
+    y = _encode(estimator, y, what, "leave these rows out, or train on rows of these labels as well.")
     missing = np.setdiff1d(np.arange(estimator.n_classes_), y)
     if len(missing):
         raise ValueError(
@@ -175,7 +187,10 @@ def check_labelled(estimator, X, y, sample_weight=None, *, what):
             "undefined; it needs rows of every class."
         )
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        try:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        except ValueError as error:
+            raise ValueError(str(error).replace("sample_weight", f"sample_weight{suffix}")) from None
     if not weighted_counts(y, sample_weight, estimator.n_classes_).all():
         raise ValueError(
             f"{what} has a class whose rows all have weight zero; each class needs a row of positive weight."
@@ -289,13 +304,16 @@ def _as_indices(estimator, y, classes, is_first):
     return _encode(estimator, y)
 
 
-def _encode(estimator, y):
+def _encode(
+    estimator, y, what="y",
+    advice="pass all labels in the first call of partial_fit (classes=...), or call fit to train from scratch.",
+):  # fmt: skip
     """Return the indices of labels in ``classes_``."""
     unknown = np.setdiff1d(y, estimator.classes_)
     if len(unknown):
         raise ValueError(
-            f"Found unknown categories {unknown.tolist()[:5]} in y, which are not among {estimator.classes_.tolist()}; "
-            "pass all labels in the first call of partial_fit (classes=...), or call fit to train from scratch."
+            f"Found unknown categories {unknown.tolist()[:5]} in {what}, which are not among "
+            f"{estimator.classes_.tolist()}; {advice}"
         )
     return np.searchsorted(estimator.classes_, y)
 
