@@ -349,9 +349,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             Non-negative weights of rows; a weight of 2 is the same as the row twice, a weight of 0 as no row.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, any labels that Python can hash: rows that belong together, such as the visits of one
-            patient. Wherever this fit holds out rows (`validation_split`, early stopping, pairs of members, base models,
-            calibration, thresholds) it holds out whole groups, with about the same share of each class. In a warm
-            start, groups that an earlier call held out from all members, or trained on, stay on their side. Identical rows are merged within a group only. A sampler passed as `strategy` leaves the held-out groups as
+            patient. Wherever this fit holds out rows (`validation_split`, early stopping, pairs of members, base
+            models, calibration, thresholds) it holds out whole groups, with about the same share of each class. In a
+            warm start, groups that an earlier call held out from all members, or trained on, stay on their side.
+            Identical rows are merged within a group only. A sampler passed as `strategy` leaves the held-out groups as
             they are.
         X_val, y_val : array-like of shape (n_validation_samples, n_features) and (n_validation_samples,), default=None
             Rows to score every epoch on, in place of a `validation_split`; they hold every class. They are scored at

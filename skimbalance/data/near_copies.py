@@ -69,8 +69,8 @@ def warn_of_near_copies(rows, columns, method="fit"):
     message = (
         "Held-out rows have near copies among training rows (the nearest row is, in the median, "
         f"{found.ratio:.2f} times as far as the twentieth), so that their scores are better than those of new rows "
-        "will be, and early stopping, calibration and thresholds, which follow them, may be misled. Where rows belong together "
-        f"(of one patient, device or event), call {method}(X, y, groups={labels})"
+        "will be, and early stopping, calibration and thresholds, which follow them, may be misled. Where rows belong "
+        f"together (of one patient, device or event), call {method}(X, y, groups={labels})"
     )
     if group is not None:
         message += f", and leave that column out of X: {group!r} looks like such a group"
