@@ -349,7 +349,7 @@ def test_a_rule_on_labelled_rows_is_for_the_population_of_target_prior(fitted):
         ((X_NEW, Y_NEW, SURE, 1 + Y_NEW), "sample_weight differs between them"),
         ((X_NEW[:, :2], Y_NEW, "f1"), "2 features"),
         ((X_NEW, Y_NEW + 1, "f1"), "unknown categories \\[2\\] in y"),
-        ((X_NEW[5:], Y_NEW, "f1"), "inconsistent numbers of samples"),
+        ((X_NEW[5:], Y_NEW, "f1"), "y has 700 labels, but X has 695 rows"),
         ((X_NEW, np.where(X_NEW[:, 0] > 3, np.nan, Y_NEW), "f1"), "Input y contains NaN"),
         ((X_NEW, None, "f1"), "y is None; it takes the label of each row"),
     ],
