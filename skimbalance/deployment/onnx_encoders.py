@@ -46,17 +46,18 @@ def _missing(steps, step, columns):
 
 def _impute_text(steps, imputer, columns):
     """Return imputed columns of text, and a mask of missing values (the empty text), (n_rows, n_columns)."""
-    missing = "" if _is_missing(imputer.missing_values) else str(imputer.missing_values)
-    filled, missing = [], []
+    placeholder = "" if _is_missing(imputer.missing_values) else str(imputer.missing_values)
+    filled, masks = [], []
     for column, value in zip(columns, imputer.statistics_, strict=True):
         text = steps.text(column, imputer)
         # Opset 18 compares no texts.
-        is_missing = steps.nodes.add("Equal", steps.nodes.look_up(text, [missing]), steps.nodes.constant(0, np.int64))
-        missing.append(is_missing)
+        place = steps.nodes.look_up(text, [placeholder])
+        is_missing = steps.nodes.add("Equal", place, steps.nodes.constant(0, np.int64))
+        masks.append(is_missing)
         if not _is_missing(value):
             text = steps.nodes.add("Where", is_missing, steps.nodes.constant([str(value)]), text)
-        filled.append(steps.column_of_text(text, is_filled=missing == ""))
-    return filled, missing[0] if len(missing) == 1 else steps.nodes.add("Concat", *missing, axis=1)
+        filled.append(steps.column_of_text(text, is_filled=placeholder == ""))
+    return filled, masks[0] if len(masks) == 1 else steps.nodes.add("Concat", *masks, axis=1)
 
 
 def encode(steps, encoder, columns):
