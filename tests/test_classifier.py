@@ -871,7 +871,7 @@ def test_validation_data_of_ones_own(rare):
     [
         (lambda X, y: X, "it takes \\(X, y\\) or \\(X, y, sample_weight\\)"),
         (lambda X, y: (X[:, :2], y), "2 features"),
-        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, y[:-1]), "has 399 labels, but X has 400 rows"),
         (lambda X, y: (X, y + 1), "categories \\[2\\]"),
         (lambda X, y: (X[y == 0], y[y == 0]), "no row of the classes \\[1\\]"),
         (lambda X, y: (X, y, -np.ones(len(y))), "Negative values"),

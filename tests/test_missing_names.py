@@ -82,7 +82,7 @@ def _not_there(name):
 
 
 def test_no_other_private_name_is_used():
-    """Of attributes that begin with an underscore, those which no class here defines are of other libraries."""
+    """Attributes that begin with an underscore, and are of no class here, are of others: libraries, Python, texts."""
     own, used = set(), set()
     for file in Path(skimbalance.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -97,7 +97,7 @@ def test_no_other_private_name_is_used():
                     used.add(name)
                 case ast.ImportFrom(module=str(module)) if module.partition(".")[0] in ("keras", "tensorflow"):
                     assert not any("src" in part or "python" in part for part in module.split(".")), (file, module)
-    of_python = {"_fields", "_0123456789", "_double", "_draw_", "_initializer", "_mask"}  # and texts
+    of_python = {"_fields", "_replace", "_val", "_0123456789", "_double", "_draw_", "_initializer", "_mask"}
     assert used - own - of_python <= {*LOOKED_FOR, *OTHERS, *OF_OTHER_LIBRARIES}
     assert {*LOOKED_FOR, *OTHERS} - {"_model"} <= used - own
 
