@@ -58,9 +58,11 @@ class WholeTable:
 
     def plan(self, draft, task, before):
         """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""
-        if task.given is not None:
-            return plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given), _memory(task, before)
-        return self._plan(draft, task, before), _memory(task, before)
+        if task.given is None:
+            plan = self._plan(draft, task, before)
+        else:
+            plan = plan_hold_out(task.rows, draft.classes_, draft.prior_, given=task.given)
+        return plan, _memory(task, before)
 
     def remembered(self, plan, reservoir, rng):
         """Return the reservoir for later chunks: which groups are held out, where rows have any."""

@@ -22,7 +22,7 @@ from skimbalance.data.holdout import HeldOut, HoldOutPlan
 from skimbalance.data.independence import check_independent, set_apart
 from skimbalance.data.near_copies import refuse_near_copies, warn_of_near_copies
 from skimbalance.data.rows import Rows, weighted_counts
-from skimbalance.data.validation import check_rows, check_validation_data, check_values, labels_of, spawn_generators
+from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
 from skimbalance.ensemble import grow_ensemble
 from skimbalance.fitted import Fitted
 from skimbalance.networks.network import Network
@@ -210,7 +210,7 @@ def _read(draft, call):
 
 def _read_rows(draft, call):
     """Return the table that is trained on, as given; tell the draft the facts of it, and the class counts."""
-    X, y, weight = check_rows(
+    X, y, weight, is_shown, labels = check_rows(
         draft, call.X, call.y, call.sample_weight, call.classes, call.extent.columns, is_first=call.before is None
     )
     if call.before is None:
@@ -219,19 +219,18 @@ def _read_rows(draft, call):
     counts = call.extent.count(weighted_counts(y, weight, draft.n_classes_), before)
     seen = np.maximum(counts, counts == 0)
     draft.class_count_, draft.prior_ = counts, seen / seen.sum()
-    weights = np.asarray(1 if call.sample_weight is None else call.sample_weight)
-    is_shown = weights != 0 if weights.ndim else np.ones(len(y), dtype=bool)
     groups = None if call.groups is None else group_keys(call.groups, len(is_shown), is_shown)
-    return Table(X, y, weight, is_shown, groups, labels_of(call.y))
+    return Table(X, y, weight, is_shown, groups, labels)
 
 
 def _set_apart(draft, table, what, rng):
     """Return the table without the rows that certify a decision, and these; see `set_apart`."""
     X, y, weight, is_shown, groups, _ = table
     check_independent(weight, None if groups is None else groups[is_shown], what)
+    rows = Rows(X, y, weight, merges=True)
     if groups is None:
-        refuse_near_copies(Rows(X, y, weight, merges=True), draft.columns_, what)
-    is_kept, apart = set_apart(X, y, weight, draft.classes_, what, rng)
+        refuse_near_copies(rows, draft.columns_, what)
+    is_kept, apart = set_apart(rows, draft.classes_, what, rng)
     is_shown = is_shown.copy()
     is_shown[is_shown] = is_kept
     weight = None if weight is None else weight[is_kept]
@@ -263,10 +262,9 @@ def _assemble(draft, call, task):
         strategy = new_strategy(draft, task.positive, task.settings["class_weight"], rng.sampler, has_loss=True)
         applied = _apply(draft, call, task, strategy, plan)
     loss = loss_of_fit(draft, applied.loss, state.came_with)
-    first_plan, plan = (
-        plan,
-        call.extent.plan_for_calibrator(draft, task, plan, call.before) if loss.needs_calibration else plan,
-    )
+    first_plan = plan
+    if loss.needs_calibration:
+        plan = call.extent.plan_for_calibrator(draft, task, plan, call.before)
     if plan is not first_plan:
         applied = _apply(draft, call, task, strategy, plan)
         if call.before is None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skimbalance.data.rows import Rows
 from skimbalance.data.splits import SingleRows
 
 #: Share of the rows that a fit sets apart, and most rows of the rarer class among them.
@@ -30,14 +29,14 @@ def check_independent(sample_weight, groups, what):
         If weights differ, or a group has several rows.
     """
     if sample_weight is not None:
-        groups = None if groups is None else groups[sample_weight > 0]
-        sample_weight = sample_weight[sample_weight > 0]
-    if sample_weight is not None and np.ptp(sample_weight) > 1e-9 * np.max(sample_weight):
-        raise ValueError(
-            f"{what} counts rows, each as one draw from the population, and sample_weight differs between them "
-            f"({np.min(sample_weight):g} to {np.max(sample_weight):g}); leave it out, or take the rule without a "
-            "confidence."
-        )
+        is_shown = sample_weight > 0
+        least, most = sample_weight[is_shown].min(), sample_weight.max()
+        if most - least > 1e-9 * most:
+            raise ValueError(
+                f"{what} counts rows, each as one draw from the population, and sample_weight differs between them "
+                f"({least:g} to {most:g}); leave it out, or take the rule without a confidence."
+            )
+        groups = None if groups is None else groups[is_shown]
     if groups is not None:
         largest = np.unique(groups, return_counts=True)[1].max()
         if largest > 1:
@@ -59,17 +58,13 @@ def share_of_copies(rows):
     return share if share > _COPIES else 0.0
 
 
-def set_apart(X, y, sample_weight, labels, what, rng):
+def set_apart(rows, labels, what, rng):
     """Set rows apart that certify a decision, stratified by class: a fifth, or as many as hold 1,000 of each class.
 
     Parameters
     ----------
-    X : ndarray of float32, shape (n_samples, n_features)
-        Rows.
-    y : ndarray of int, shape (n_samples,)
-        Class indices.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Weights, all equal.
+    rows : Rows
+        Rows of a table, of equal weights, identical ones merged.
     labels : ndarray of shape (n_classes,)
         Labels, for messages.
     what : str
@@ -89,7 +84,6 @@ def set_apart(X, y, sample_weight, labels, what, rng):
     ValueError
         If a class has fewer than two distinct rows, or many rows are copies of others.
     """
-    rows = Rows(X, y, sample_weight, merges=True)
     counts = np.bincount(rows.classes, minlength=len(labels))
     if counts.min() < 2:
         raise ValueError(
@@ -106,4 +100,4 @@ def set_apart(X, y, sample_weight, labels, what, rng):
         )
     share = min(SHARE, MOST / counts.min())
     out = SingleRows(rows.classes).hold_out(labels, share, rng, what)[1]
-    return rows.are_others(out), (X[rows.index[out]], rows.classes[out])
+    return rows.are_others(out), (rows.X[rows.index[out]], rows.classes[out])

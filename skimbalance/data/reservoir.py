@@ -57,7 +57,7 @@ class Reservoir:
             is_out[keys.argmax()] = False
         out = np.flatnonzero(is_out)
         piece = rows.X[rows.index[out]], y[out], rows.weight[out], keys[out]
-        new._rows = piece if self._rows is None else tuple(map(np.concatenate, zip(self._rows, piece, strict=True)))
+        new._rows = _joined(self._rows, piece)
         new._merge()
         new._trim()
         return new, out
@@ -70,8 +70,8 @@ class Reservoir:
     def _merge(self):
         """Merge identical rows and sum their weights."""
         X, y, weight, keys = self._rows
-        keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
-        self._rows = X[first], y[first], np.bincount(same, weight, len(keys)), keys
+        first, weight = _merged(keys, weight)
+        self._rows = X[first], y[first], weight, keys[first]
 
     def _trim(self):
         """Drop rows above the threshold of their class; lower all thresholds alike if there are too many rows."""
@@ -189,7 +189,7 @@ class GroupReservoir:
         ValueError
             If all groups of the chunk are held out.
         """
-        new, keys, y = copy.copy(self), rows.groups[rows.index], rows.classes
+        new, keys, y = copy.copy(self), rows.groups_of_distinct, rows.classes
         if not (self.share or len(self._groups)):
             return new, np.empty(0, dtype=np.intp)
         units = WholeGroups(y, keys)
@@ -202,7 +202,7 @@ class GroupReservoir:
         if not len(out):
             return new, out
         piece = rows.X[rows.index[out]], y[out], rows.weight[out], keys[out]
-        new._rows = piece if self._rows is None else tuple(map(np.concatenate, zip(self._rows, piece, strict=True)))
+        new._rows = _joined(self._rows, piece)
         new._merge_and_trim()
         return new, out
 
@@ -245,7 +245,16 @@ class GroupReservoir:
     def _merge_and_trim(self):
         """Merge rows that are identical within a group, and keep those of the lowest hashes if there are too many."""
         X, y, weight, groups = self._rows
-        keys, first, same = np.unique(hash_rows(X, y, groups ^ self._seed), return_index=True, return_inverse=True)
-        weight = np.bincount(same, weight, len(keys))
-        first, weight = first[:MOST_IN_RESERVOIR], weight[:MOST_IN_RESERVOIR]
+        first, weight = (of[:MOST_IN_RESERVOIR] for of in _merged(hash_rows(X, y, groups ^ self._seed), weight))
         self._rows = X[first], y[first], weight, groups[first]
+
+
+def _joined(rows, piece):
+    """Return rows held out so far, None or a tuple of arrays, and those of a piece after them."""
+    return piece if rows is None else tuple(map(np.concatenate, zip(rows, piece, strict=True)))
+
+
+def _merged(keys, weight):
+    """Return the first row of each key, in the order of keys, and the summed weight of all its rows."""
+    keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
+    return first, np.bincount(same, weight, len(keys))

@@ -47,6 +47,10 @@ def check_rows(estimator, X, y, sample_weight, classes, kind, is_first):
     X : ndarray of float32, shape (n_rows, n_features)
     y : ndarray of int, shape (n_rows,)
     sample_weight : ndarray of float64, shape (n_rows,), or None
+    is_shown : ndarray of bool, shape (n_given,)
+        Which of the given rows these are.
+    labels : ndarray of shape (n_given,)
+        Labels of all given rows.
     """
     _refuse_other_tables(X)
     y, n_columns = _from_one_hot(y)
@@ -58,6 +62,7 @@ def check_rows(estimator, X, y, sample_weight, classes, kind, is_first):
     how = {"y": y, "reset": is_first, "kind": kind}
     X, y = _as_table(estimator, X, **how)
     check_classification_targets(y)
+    labels, is_shown = y, np.ones(len(y), dtype=bool)
     if sample_weight is not None:
         if not np.any(np.asarray(sample_weight)):
             raise ValueError(
@@ -66,13 +71,12 @@ def check_rows(estimator, X, y, sample_weight, classes, kind, is_first):
             )
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not sample_weight.all():
-            shown = sample_weight > 0
-            X, y, sample_weight = X[shown], y[shown], sample_weight[shown]
+            is_shown = sample_weight > 0
+            X, y, sample_weight = X[is_shown], y[is_shown], sample_weight[is_shown]
             if estimator.columns_ is not before and estimator.columns_.follow_from_rows:
-                estimator.columns_, given = before, _safe_indexing(given, np.flatnonzero(shown))
+                estimator.columns_, given = before, _safe_indexing(given, np.flatnonzero(is_shown))
                 X = _as_table(estimator, given, **{**how, "y": y})[0]
-    y = _as_indices(estimator, y, classes, is_first)
-    return X, y, sample_weight
+    return X, _as_indices(estimator, y, classes, is_first), sample_weight, is_shown, labels
 
 
 def _refuse_other_categories(estimator):
@@ -98,11 +102,6 @@ def _from_one_hot(y):
             "(sklearn.multioutput.MultiOutputClassifier)."
         )
     return (columns == 1).argmax(axis=1), shape[1]
-
-
-def labels_of(y):
-    """Return labels that were checked as an array of one dimension."""
-    return column_or_1d(np.asarray(_from_one_hot(y)[0]))
 
 
 def _refuse_other_labels(y):

@@ -75,9 +75,9 @@ class Link:
         logits = np.log(proba)
         with np.errstate(all="ignore"):
             for _ in range(500):
-                missing = np.log(proba) - np.log(self.inverse(logits[None, :])[0])
-                logits = logits + missing / slope
-                if np.abs(missing).max() < 1e-9:
+                error = np.log(proba) - np.log(self.inverse(logits[None, :])[0])
+                logits = logits + error / slope
+                if np.abs(error).max() < 1e-9:
                     break
         if not np.isfinite(logits).all():
             raise ValueError(
