@@ -315,6 +315,19 @@ def test_floors_chosen_on_labelled_rows_hold_there(fitted):
         assert recall_score(Y_NEW, clf.predict_proba(X_NEW)[:, 1] >= missed) < floor, "one row less"
 
 
+def test_groups_of_labelled_rows_matter_to_a_guarantee_alone(fitted):
+    floor, pairs = ("recall", 0.6, 0.9), np.arange(len(Y_NEW)) // 2
+    clf = fresh(fitted)
+    alone = clf.choose_decision(X_NEW, Y_NEW, floor, groups=np.arange(len(Y_NEW))).threshold_
+    assert fresh(fitted).choose_decision(X_NEW, Y_NEW, floor).threshold_ == alone
+    for groups, message in ((pairs, "a group has 2 of them"), (pairs[:-1], "groups has .* labels, but X has")):
+        with pytest.raises(ValueError, match=message):
+            clf.choose_decision(X_NEW, Y_NEW, floor, groups=groups)
+        assert (clf.decision, clf.threshold_) == (floor, alone)
+    clf.choose_decision(X_NEW, Y_NEW, "f1", groups=pairs)
+    assert clf.threshold_ == fresh(fitted).choose_decision(X_NEW, Y_NEW, "f1").threshold_
+
+
 def test_weights_of_labelled_rows_are_repeated_rows(fitted):
     """With twice the weight of positives, they are of another share than y, which is said."""
     w = np.where(Y_NEW == 1, 2, 1)
