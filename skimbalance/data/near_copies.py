@@ -63,7 +63,7 @@ def warn_of_near_copies(rows, columns, method="fit"):
     found = find_near_copies(rows, columns)
     if not found:
         return
-    group, time = _group_column(rows, columns, found.pairs), _time_column(rows, columns)
+    group, time = group_column(rows, columns, found.pairs), time_column(rows, columns)
     time = None if time == group else time
     labels = "..." if group is None else f"X[{group!r}]" if isinstance(group, str) else f"X[:, {group}]"
     message = (
@@ -179,7 +179,7 @@ def _distances(table, asked, rng):
     return np.sqrt(np.maximum(distances[:, [near, far]], 0)).astype(np.float64).T
 
 
-def _group_column(rows, columns, pairs):
+def group_column(rows, columns, pairs):
     """Return the name of a column in which near copies agree and other rows do not, or None."""
     one, other = rows.X[pairs[:, 0]], rows.X[pairs[:, 1]]
     agree = np.mean(one == other, axis=0)
@@ -188,7 +188,7 @@ def _group_column(rows, columns, pairs):
     return columns.names[able[by_chance[able].argmin()]] if len(able) else None
 
 
-def _time_column(rows, columns):
+def time_column(rows, columns):
     """Return the name of a column of numbers that never falls from row to row of the table, or None."""
     numbers = np.flatnonzero(~columns.are_codes)
     steps = np.diff(rows.X[:_MOST_ROWS, numbers], axis=0)

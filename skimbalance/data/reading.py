@@ -7,6 +7,11 @@ from numbers import Number
 
 import numpy as np
 
+
+class HoldsDates(TypeError):
+    """A column holds dates or times, which are no numbers yet."""
+
+
 #: float32 holds 24 bits. A column whose values lie so many times their spread from zero keeps fewer than 14 of them.
 _FAR = 1024
 #: From here on float64 does not hold every whole number.
@@ -81,9 +86,9 @@ def read_column(column, name, wants_codes):
         values = Numbers(np.asarray(column, dtype=np.float64))
     else:
         is_category = any(word in text for word in ("str", "utf8", "cat", "enum", "dictionary"))
-        values = _of_objects(*_factorize(_listed(column), name), name, is_category)
+        values = _of_objects(*factorize(as_list(column), name), name, is_category)
     if isinstance(values, Numbers) and text.startswith(("int", "uint")) and np.any(abs(values.numbers) >= _LARGE):
-        values = ExactNumbers(*_factorize(_listed(column), name))
+        values = ExactNumbers(*factorize(as_list(column), name))
     if not wants_codes or isinstance(values, Levels):
         return values
     if not isinstance(values, ExactNumbers):
@@ -91,12 +96,12 @@ def read_column(column, name, wants_codes):
     return values.as_levels()
 
 
-def _listed(column):
+def as_list(column):
     """Return the values of a column as objects of Python."""
     return next(getattr(column, way) for way in ("to_list", "to_pylist", "tolist") if hasattr(column, way))()
 
 
-def _factorize(values, name):
+def factorize(values, name):
     """Return the distinct values that are not missing, and the position of each value among them, else -1."""
     places = {}
     try:
@@ -161,7 +166,7 @@ def _refused_nested(name, what):
 
 def _refused_dates(name, what):
     """Return the error for a column of dates."""
-    return TypeError(
+    return HoldsDates(
         f"Column {name!r} holds dates or times, {what}, which are not supported. Turn it into numbers first "
         "(year, weekday, hour, or seconds since a date), for example with skrub.DatetimeEncoder or "
         "skrub.TableVectorizer, or drop it."

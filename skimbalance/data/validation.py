@@ -52,7 +52,7 @@ def check_rows(estimator, X, y, sample_weight, classes, kind, is_first):
     labels : ndarray of shape (n_given,)
         Labels of all given rows.
     """
-    _refuse_other_tables(X)
+    refuse_other_tables(X)
     y, n_columns = _from_one_hot(y)
     classes = np.arange(n_columns) if n_columns is not None and classes is None else classes
     _refuse_other_labels(y)
@@ -217,7 +217,7 @@ def check_features(estimator, X):
 
 def _as_table(estimator, X, reset, kind=Columns, **y):
     """Return X (and y) as one float32 matrix of numbers, codes and NaN; learn its columns, or check them."""
-    _refuse_other_tables(X)
+    refuse_other_tables(X)
     if hasattr(X, "toarray") and np.any(abs(X.tocsr().data) >= 2**24):
         X = X.toarray()  # float32 might merge its numbers
     if holds_types(X):
@@ -241,7 +241,7 @@ def _as_table(estimator, X, reset, kind=Columns, **y):
     return _as_rows(estimator, table, **y)
 
 
-def _refuse_other_tables(X):
+def refuse_other_tables(X):
     """Raise for X that is not a table: a single row or column, a lazy frame, or dicts."""
     if _is_single(X):
         raise ValueError(

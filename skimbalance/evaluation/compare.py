@@ -16,6 +16,7 @@ from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.summary import INTERRUPTED
+from skimbalance.evaluation.table_audit import audit
 from skimbalance.probability.decision import cost_matrix
 from skimbalance.probability.positive import known_positive
 
@@ -70,7 +71,7 @@ def compare_strategies(
     random_state : int, RandomState instance or None, default=None
         Source of folds, and of the seeds of models that have none.
     verbose : int, default=1
-        1 prints how many fits are done, and the time left.
+        1 prints severe findings of `audit`, how many fits are done, and the time left.
 
     Returns
     -------
@@ -123,6 +124,8 @@ def compare_strategies(
         for fit in fits
         for split in splits
     ]
+    if verbose:
+        _say_severe(X, y, groups)
     outcomes = _run(calls, n_jobs, verbose)
     n_done = len(outcomes)
     undone = [fit for fit in fits for _ in splits][n_done:]
@@ -151,6 +154,16 @@ def _positive(codes, classes, pos_label):
         return None
     known = known_positive(pos_label, classes)
     return int(np.bincount(codes).argmin()) if known is None else known
+
+
+def _say_severe(X, y, groups):
+    """Print what an audit finds that makes scores mislead, or fits fail; nothing of rows that are no table."""
+    try:
+        found = audit(X, y, groups=groups, cv=None)
+    except (TypeError, ValueError):  # such as a list of texts, which a pipeline turns into a table
+        return
+    for one in found.severe:
+        print(one, file=sys.stderr, flush=True)
 
 
 def _run(calls, n_jobs, verbose):
