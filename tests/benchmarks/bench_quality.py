@@ -4,9 +4,13 @@ Run by hand: ``python tests/benchmarks/bench_quality.py [FOLDER] [--results FILE
 and a module ``load.py`` with ``names()`` and ``load(name) -> (X: DataFrame, y)``, class 1 the rare one of two; without
 it, a few tables that ship with scikit-learn are taken. Every model sees the same folds, imputed, one-hot encoded and
 standardised alike. Each result is appended to the file at once, so an interrupted run goes on where it stopped; to
-measure a model anew, delete its lines, or the file. LightGBM, XGBoost, CatBoost and pytabkit's RealMLP and TabM take
-part where they are installed. "F1, tuned" is that at the threshold that is best for the model's own out-of-fold
-probabilities of the training rows (two classes; three more fits, which ``--untuned`` saves).
+measure a model anew, delete its lines, or the file. ``--models``, ``--tables`` and ``--folds`` choose what is measured
+and shown; models are compared on the tables and folds that the file holds for all of them. ``--summary`` shows what
+the file holds and measures nothing.
+
+LightGBM, XGBoost, CatBoost and pytabkit's RealMLP and TabM take part where they are installed. "F1, tuned" is that at the threshold that is best for
+the model's own out-of-fold probabilities of the training rows (two classes; three more fits, which ``--untuned``
+saves).
 """
 
 import argparse
@@ -16,6 +20,7 @@ import sys
 import time
 import warnings
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,8 +50,12 @@ from skimbalance import ImbalancedKerasClassifier
 from skimbalance.networks import mlp
 
 MAX_ROWS, N_FOLDS = 8000, 5
+#: What a result is of.
+KEY = ["table", "fold", "model"]
 #: Score -> sign, 1 where less is better.
 SCORES = {"average precision": -1, "log-loss": 1, "Brier": 1, "ROC AUC": -1, "F1": -1, "F1, tuned": -1, "seconds": 1}
+#: What is shown by its median.
+TIMES = ["seconds", "CPU seconds", "predict 1000, ms"]
 #: The model that the others are compared with.
 OURS = "skimbalance"
 
@@ -150,9 +159,9 @@ def tuned_f1(model, X, y, proba, y_test):
 
 def measure(model, X, y, X_test, y_test, tunes):
     """Fit and score one model."""
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     model.fit(X, y)
-    seconds = time.perf_counter() - began
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     model.predict_proba(X_test[:1])
     thousand = X_test[np.arange(1000) % len(X_test)]
     began = time.perf_counter()
@@ -170,34 +179,63 @@ def measure(model, X, y, X_test, y_test, tunes):
         "F1": f1_score(y_test, model.predict(X_test), average="binary" if proba.shape[1] == 2 else "macro"),
         "F1, tuned": tuned_f1(model, X, y, proba, y_test) if tunes and proba.shape[1] == 2 else np.nan,
         "seconds": seconds,
+        "CPU seconds": cpu_seconds,
+        "load": os.getloadavg()[0],
         "predict 1000, ms": predict_ms,
     }
 
 
-def run(folder, results, wanted_models, wanted_tables, tunes=True):
-    """Measure what the file of results does not hold yet; return all of it."""
-    names, load = tables(folder)
-    done = pd.read_csv(results) if results.exists() else pd.DataFrame(columns=["table", "fold", "model"])
-    done = set(done[["table", "fold", "model"]].itertuples(index=False, name=None))
-    for name in wanted_tables or names:
+def run(options):
+    """Measure what is wanted and not in the file of results yet."""
+    names, load = tables(options.folder)
+    done = pd.read_csv(options.results) if options.results.exists() else pd.DataFrame(columns=KEY)
+    done = set(done[KEY].itertuples(index=False, name=None))
+    for name in options.tables or names:
         X, y = load(name)
         for fold, rows in enumerate(folds(X, y)):
             for label, build in models(len(np.unique(y))).items():
-                if (name, fold, label) in done or (wanted_models and label not in wanted_models):
+                if (name, fold, label) in done or not wanted(options, fold=fold, model=label):
                     continue
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    scores = measure(build(fold), *rows, tunes)
-                line = pd.DataFrame([{"table": name, "fold": fold, "model": label, **scores}])
-                line.to_csv(results, mode="a", header=not results.exists(), index=False)
+                    scores = measure(build(fold), *rows, not options.untuned)
+                append(options.results, {"table": name, "fold": fold, "model": label, **scores})
                 shown = "  ".join(f"{score} {value:.4f}" for score, value in scores.items())
                 print(f"{name:28s} {fold}  {label:32s} {shown}", flush=True)
-    return pd.read_csv(results)
+
+
+def wanted(options, **what):
+    """Return whether options leave these in; an option that is not given leaves all in."""
+    return all(value in (getattr(options, f"{name}s") or [value]) for name, value in what.items())
+
+
+def append(path, line):
+    """Append one result to a file, which gets the columns that it lacks."""
+    columns = list(pd.read_csv(path, nrows=0)) if path.exists() else []
+    if missing := [column for column in line if column not in columns]:
+        texts = pd.read_csv(path, dtype=str, keep_default_na=False) if columns else pd.DataFrame()
+        columns += missing
+        widened = path.with_suffix(".new")
+        texts.reindex(columns=columns, fill_value="").to_csv(widened, index=False)
+        widened.replace(path)
+    pd.DataFrame([line], columns=columns).to_csv(path, mode="a", header=False, index=False)
+
+
+def shared(results):
+    """Return the results on those tables and folds that every model has: ranks on other tables do not compare."""
+    n_models = results["model"].nunique()
+    common = results[results.groupby(["table", "fold"])["model"].transform("nunique") == n_models]
+    if common.empty:
+        counts = results.groupby("model").size().to_string()
+        sys.exit(f"No fold of a table was measured for all models; choose some by --models. There are:\n{counts}")
+    if n_left_out := len(results.groupby(["table", "fold"])) - len(common.groupby(["table", "fold"])):
+        print(f"\n{n_left_out} folds are left out, which were not measured for all {n_models} models")
+    return common
 
 
 def summary(table):
     """Return the mean over folds (the median of seconds) and the mean rank over tables of every model and score."""
-    how = dict.fromkeys(SCORES, "mean") | {"seconds": "median", "predict 1000, ms": "median"}
+    how = dict.fromkeys(SCORES, "mean") | dict.fromkeys(TIMES, "median")
     of_table = table.groupby(["table", "model"]).agg(how)
     ranks = pd.DataFrame({score: (sign * of_table[score]).groupby("table").rank() for score, sign in SCORES.items()})
     return of_table, ranks.groupby("model").mean().sort_values("average precision")
@@ -230,31 +268,106 @@ def plot(ranks, n_tables, path):
     figure.savefig(path, dpi=150)
 
 
+def plot_time(of_table, ranks, path):
+    """Draw the mean rank of every model over its seconds, and a line along those that no faster one surpasses."""
+    import matplotlib.pyplot as plt
+
+    seconds = of_table["seconds"].groupby("model").median().sort_values()
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), sharex=True, sharey=True, layout="constrained")
+    for ax, score in zip(axes, ["average precision", "log-loss"], strict=True):
+        rank = ranks.loc[seconds.index, score]
+        ax.step(seconds, rank.cummin(), where="post", color="#dddddd", zorder=1)
+        colors = ["#0072b2" if model.startswith("skimbalance") else "#666666" for model in seconds.index]
+        ax.scatter(seconds, rank, c=colors, zorder=3)
+        ax.set(title=score, xscale="log", xlim=(seconds.min() / 2, seconds.max() * 2))
+        ax.set_ylim(len(ranks) + 0.5, 0.5)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.spines[["top", "right"]].set_visible(False)
+        label(ax, seconds, rank, colors)
+    n_tables = of_table.index.get_level_values("table").nunique()
+    axes[0].set_ylabel(f"mean rank over {n_tables} tables (1 is best)")
+    figure.supxlabel("seconds of a fit, median over the tables")
+    figure.savefig(path, dpi=150)
+
+
+def label(ax, x, y, colors):
+    """Write the name of each point beside it, the nearest place where no other name or point is."""
+    from matplotlib.transforms import Bbox
+
+    ax.figure.draw_without_rendering()
+    taken = [Bbox.from_bounds(*(dot - 7), 14, 14) for dot in ax.transData.transform(np.column_stack([x, y]))]
+    for name, dot, color in zip(x.index, zip(x, y, strict=True), colors, strict=True):
+        for reach, angle in product(range(8, 200, 6), (0, 180, 90, 270, 45, 315, 135, 225)):
+            right, up = np.cos(np.deg2rad(angle)).round(2), np.sin(np.deg2rad(angle)).round(2)
+            text = ax.annotate(
+                name,
+                dot,
+                (reach * right, reach * up),
+                textcoords="offset points",
+                ha={-1: "right", 0: "center", 1: "left"}[np.sign(right)],
+                va={-1: "top", 0: "center", 1: "bottom"}[np.sign(up)],
+                arrowprops={"arrowstyle": "-", "color": "#aaaaaa", "lw": 0.6, "shrinkB": 4} if reach > 8 else None,
+                fontsize=8,
+                color=color,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                in_layout=False,
+            )
+            box = text.get_window_extent()
+            if ax.bbox.contains(*box.min) and ax.bbox.contains(*box.max) and not box.count_overlaps(taken):
+                taken.append(box)
+                break
+            text.remove()
+        else:
+            raise RuntimeError(f"There is no room for the name of {name!r} in the picture")
+
+
+def show(results, options):
+    """Print the tables of the results, and draw the pictures that are asked for."""
+    of_table, ranks = summary(results)
+    for score in ("average precision", "log-loss", "F1", "seconds", "CPU seconds"):
+        print(f"\n{score}")
+        print(of_table[score].unstack("table").loc[ranks.index].to_string(float_format="{:.3f}".format))
+    print("\nmedian milliseconds to predict 1,000 rows")
+    print(of_table["predict 1000, ms"].groupby("model").median().to_string(float_format="{:.1f}".format))
+    n_tables = results["table"].nunique()
+    print(f"\nmean rank over {n_tables} tables, {len(results.groupby(['table', 'fold']))} folds in all")
+    print(ranks.to_string(float_format="{:.2f}".format))
+    print("\nmean over the tables")
+    print(of_table.groupby("model").mean().loc[ranks.index].to_string(float_format="{:.4f}".format))
+    for score in ("average precision", "log-loss"):
+        if OURS in ranks.index and len(ranks) > 1 and n_tables > 1:
+            print(f"\n{score}: how much better {OURS} is, over tables, and where that lies (95 %)")
+            print(differences(of_table, score).to_string(float_format="{:.4f}".format))
+    if options.plot:
+        plot(ranks, n_tables, options.plot)
+    if options.plot_time:
+        plot_time(of_table, ranks, options.plot_time)
+
+
 def main(arguments=None):
     """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="folder of tables with a load.py")
     parser.add_argument("--results", type=Path, default=Path("bench_quality.csv"), help="CSV to append results to")
     parser.add_argument("--plot", type=Path, help="PNG of the mean ranks to write")
+    parser.add_argument("--plot-time", type=Path, help="PNG of the mean ranks over seconds to write")
     parser.add_argument("--models", nargs="+", help="only these models")
     parser.add_argument("--untuned", action="store_true", help='leave out "F1, tuned"')
     parser.add_argument("--tables", nargs="+", help="only these tables")
+    parser.add_argument("--folds", nargs="+", type=int, choices=range(N_FOLDS), help="only these folds")
+    parser.add_argument("--summary", action="store_true", help="measure nothing, show what the file holds")
     options = parser.parse_args(arguments)
-    results = run(options.folder, options.results, options.models, options.tables, not options.untuned)
-    of_table, ranks = summary(results)
-    for score in ("average precision", "log-loss", "F1", "seconds"):
-        print(f"\n{score}")
-        print(of_table[score].unstack("table").loc[ranks.index].to_string(float_format="{:.3f}".format))
-    print("\nmedian milliseconds to predict 1,000 rows")
-    print(of_table["predict 1000, ms"].groupby("model").median().to_string(float_format="{:.1f}".format))
-    print("\nmean rank over the tables")
-    print(ranks.to_string(float_format="{:.2f}".format))
-    for score in ("average precision", "log-loss"):
-        if OURS in ranks.index and results["table"].nunique() > 1:
-            print(f"\n{score}: how much better {OURS} is, over tables, and where that lies (95 %)")
-            print(differences(of_table, score).to_string(float_format="{:.4f}".format))
-    if options.plot:
-        plot(ranks, results["table"].nunique(), options.plot)
+    known = set(models(2))
+    if options.results.exists():
+        known.update(pd.read_csv(options.results)["model"])
+    if unknown := sorted(set(options.models or []) - known):
+        parser.error(f"There are no models {unknown}, but these: {sorted(known)}")
+    if not options.summary:
+        run(options)
+    results = pd.read_csv(options.results)
+    results = results.reindex(columns=[*KEY, *dict.fromkeys([*SCORES, *TIMES])])
+    keep = [wanted(options, table=line.table, fold=line.fold, model=line.model) for line in results.itertuples()]
+    show(shared(results[keep]), options)
 
 
 if __name__ == "__main__":
