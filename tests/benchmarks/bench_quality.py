@@ -8,7 +8,8 @@ measure a model anew, delete its lines, or the file. ``--models``, ``--tables`` 
 and shown; models are compared on the tables and folds that the file holds for all of them. ``--summary`` shows what
 the file holds and measures nothing.
 
-LightGBM, XGBoost, CatBoost and pytabkit's RealMLP and TabM take part where they are installed. "F1, tuned" is that at the threshold that is best for
+LightGBM, XGBoost, CatBoost and pytabkit's RealMLP and TabM take part where they are installed, AutoGluon where
+``--autogluon`` names the Python of an environment that has it. "F1, tuned" is that at the threshold that is best for
 the model's own out-of-fold probabilities of the training rows (two classes; three more fits, which ``--untuned``
 saves).
 """
@@ -46,6 +47,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+sys.path.insert(0, str(Path(__file__).parent))
+from autogluon_apart import AutoGluon
+
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.networks import mlp
 
@@ -60,8 +64,8 @@ TIMES = ["seconds", "CPU seconds", "predict 1000, ms"]
 OURS = "skimbalance"
 
 
-def models(n_classes):
-    """Return the models by name, each a function of the seed."""
+def models(n_classes, autogluon=None, time_limit=300):
+    """Return the models by name, each a function of the seed; AutoGluon's has none to set."""
     ours = partial(ImbalancedKerasClassifier, decision="f1" if n_classes == 2 else "accuracy")
     found = {
         "skimbalance": lambda seed: ours(random_state=seed),
@@ -102,6 +106,8 @@ def models(n_classes):
 
         found["RealMLP (pytabkit)"] = lambda seed: pytabkit.RealMLP_TD_Classifier(random_state=seed)
         found["TabM (pytabkit)"] = lambda seed: pytabkit.TabM_D_Classifier(random_state=seed)
+    if autogluon:
+        found[f"AutoGluon, {time_limit:g} s"] = lambda seed: AutoGluon(autogluon, time_limit)
     return found
 
 
@@ -179,8 +185,8 @@ def measure(model, X, y, X_test, y_test, tunes):
         "F1": f1_score(y_test, model.predict(X_test), average="binary" if proba.shape[1] == 2 else "macro"),
         "F1, tuned": tuned_f1(model, X, y, proba, y_test) if tunes and proba.shape[1] == 2 else np.nan,
         "seconds": seconds,
-        "CPU seconds": cpu_seconds,
-        "load": os.getloadavg()[0],
+        "CPU seconds": getattr(model, "cpu_seconds_", cpu_seconds),
+        "load": getattr(model, "load_", os.getloadavg()[0]),
         "predict 1000, ms": predict_ms,
     }
 
@@ -193,7 +199,7 @@ def run(options):
     for name in options.tables or names:
         X, y = load(name)
         for fold, rows in enumerate(folds(X, y)):
-            for label, build in models(len(np.unique(y))).items():
+            for label, build in models(len(np.unique(y)), options.autogluon, options.time_limit).items():
                 if (name, fold, label) in done or not wanted(options, fold=fold, model=label):
                     continue
                 with warnings.catch_warnings():
@@ -356,8 +362,10 @@ def main(arguments=None):
     parser.add_argument("--tables", nargs="+", help="only these tables")
     parser.add_argument("--folds", nargs="+", type=int, choices=range(N_FOLDS), help="only these folds")
     parser.add_argument("--summary", action="store_true", help="measure nothing, show what the file holds")
+    parser.add_argument("--autogluon", metavar="PYTHON", help="Python of an environment that has AutoGluon")
+    parser.add_argument("--time-limit", type=float, default=300, help="seconds of a fit of AutoGluon")
     options = parser.parse_args(arguments)
-    known = set(models(2))
+    known = set(models(2, options.autogluon, options.time_limit))
     if options.results.exists():
         known.update(pd.read_csv(options.results)["model"])
     if unknown := sorted(set(options.models or []) - known):
