@@ -51,6 +51,8 @@ TRAPS = {
     "infinity": (np.where(RNG.random(N) < 0.05, np.inf, AMOUNTS), "severe", "placeholder"),
     "one value": (np.ones(N), "note", "constant"),
     "no value": (np.full(N, np.nan), "note", "constant"),
+    "numbers of customers by name": (RNG.integers(0, 200, N), "warning", "groups"),
+    "a time": (np.sort(AMOUNTS), "note", "sorted"),
     "drift": (AMOUNTS + np.linspace(0, 5000, N), "warning", "drift"),
 }  # fmt: skip
 
@@ -63,7 +65,8 @@ def kinds(found):
 @pytest.mark.parametrize("name", TRAPS)
 def test_a_trap_is_found(name):
     values, severity, kind = TRAPS[name]
-    assert (severity, kind, "trap") in kinds(audit(TABLE.assign(trap=values), Y))
+    column = "customerId" if "by name" in name else "trap"
+    assert (severity, kind, column) in kinds(audit(TABLE.assign(**{column: values}), Y))
 
 
 def test_ordinary_tables_have_no_findings():
@@ -101,6 +104,17 @@ def test_a_row_number_in_a_sorted_file_gives_the_target_away():
     )
     assert found.columns("row number", "identifier", "date") == ["row"]
     assert [one.kind for one in found.severe] == ["leak"]
+    found = audit(
+        pd.DataFrame({"x": AMOUNTS, "row": np.arange(N), "when": np.sort(DAYS), "copy": np.sort(Y)}), np.sort(Y)
+    )
+    assert [one.column for one in found.severe if one.kind == "leak"] == ["row", "when", "copy"]
+
+
+def test_a_leak_is_found_beside_a_class_of_one_row():
+    y = Y.copy()
+    y[0] = 2
+    assert ("severe", "leak", "copy") in kinds(audit(TABLE.assign(copy=Y), y))
+    assert ("severe", "leak", "copy") in kinds(audit(TABLE.assign(copy=Y), Y, groups=np.arange(N) // 100))
 
 
 def test_copies_are_told_from_rows_that_look_alike_by_chance():

@@ -124,8 +124,7 @@ def compare_strategies(
         for fit in fits
         for split in splits
     ]
-    if verbose:
-        _say_severe(X, y, groups)
+    _say_severe(X, y, groups, verbose)
     outcomes = _run(calls, n_jobs, verbose)
     n_done = len(outcomes)
     undone = [fit for fit in fits for _ in splits][n_done:]
@@ -156,13 +155,15 @@ def _positive(codes, classes, pos_label):
     return int(np.bincount(codes).argmin()) if known is None else known
 
 
-def _say_severe(X, y, groups):
+def _say_severe(X, y, groups, verbose):
     """Print what an audit finds that makes scores mislead, or fits fail; nothing of rows that are no table."""
+    if not verbose:
+        return
     try:
-        found = audit(X, y, groups=groups, cv=None)
+        severe = audit(X, y, groups=groups, cv=None).severe
     except (TypeError, ValueError):  # such as a list of texts, which a pipeline turns into a table
         return
-    for one in found.severe:
+    for one in severe:
         print(one, file=sys.stderr, flush=True)
 
 

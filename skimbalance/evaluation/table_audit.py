@@ -17,14 +17,15 @@ from skimbalance.evaluation.findings.content import (
     find_words_for_missing,
 )
 from skimbalance.evaluation.findings.copies import find_copies, find_group, find_related
-from skimbalance.evaluation.findings.drift import find_drift
+from skimbalance.evaluation.findings.drift import find_drift, find_rising
 from skimbalance.evaluation.findings.finding import KINDS, SEVERITIES
 from skimbalance.evaluation.findings.identity import find_identity
 from skimbalance.evaluation.findings.labels import find_few, find_missing, read_labels
 from skimbalance.evaluation.findings.leaks import SORTED, OutOfFold, find_leaks, find_order
 
 _FIELDS = ("severity", "kind", "column", "evidence", "advice")
-_WIDTH = 110
+_IDENTITIES = ("row number", "identifier", "date")
+_WIDTH, _CELL = 110, 24
 
 
 def audit(X, y, *, groups=None, cv=5, random_state=0):
@@ -107,15 +108,16 @@ def _read(X, codes, samples):
 
 def _in_column(column, codes):
     """Return the findings of one column; text that is numbers or dates is turned into them."""
-    found = [find_constant(column)]
-    if found[0] is None:
-        found.append(find_infinite(column))
+    found = [find_infinite(column), find_constant(column)]
+    if found[-1] is None:
         found.append(find_words_for_missing(column))
         found.append(find_numbers_as_text(column))
-        is_text = found[-1] is not None
+        was_text = found[-1] is not None
         found.append(find_identity(column))
         if found[-1] is None:
-            found += [find_sentinels(column), None if is_text else find_group(column, codes)]
+            found += [find_sentinels(column), None if was_text else find_group(column, codes)]
+        if found[-1] is None or found[-1].kind == "date":
+            found.append(find_rising(column))
     return [one for one in found if one is not None]
 
 
@@ -130,11 +132,11 @@ def _across(columns, hashed, found, codes, groups, samples):
     scorer = OutOfFold(codes[rows], None if groups is None else groups[rows])
     order, area = find_order(rows, scorer)
     about = [] if order is None else [order]
-    about += find_leaks(columns, scorer)
+    about += find_leaks(columns, [of for of in columns if _are_of(found, of, *_IDENTITIES)], scorer)
     about += find_copies(*hashed, codes, [of.name for of in columns if of not in hashed[1]])
     content = [of for of in columns if not _are_of(found, of, "row number", "identifier", "constant")]
     about += find_related(content, codes[near], None if groups is None else groups[near])
-    in_time = [of for of in content if of.kind != "date"]
+    in_time = [of for of in content if of.kind != "date" and not _are_of(found, of, "sorted")]
     about += find_drift(in_time, codes[samples.drawn], area > 0.5, area >= SORTED)
     named = {one.column for one in found if one.kind == "groups"}
     return [one for one in about if one.kind != "groups" or one.column not in named]
@@ -208,11 +210,12 @@ class TableAudit:
     def __repr__(self):
         """Return the findings as text."""
         rows = [(one.severity, one.kind, "" if one.column is None else str(one.column)) for one in self.findings]
-        widths = [min(max(map(len, of)), 24) for of in zip(*rows, strict=True)]
+        rows = [tuple(cell if len(cell) <= _CELL else f"{cell[: _CELL - 3]}..." for cell in row) for row in rows]
+        widths = [max(map(len, of)) for of in zip(*rows, strict=True)]
         lines = [self._summary()]
         indent = sum(widths) + 6
         for row, one in zip(rows, self.findings, strict=True):
-            cells = "  ".join(cell[:width].ljust(width) for cell, width in zip(row, widths, strict=True))
+            cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             said = textwrap.wrap(one.evidence, max(_WIDTH - indent, 50))
             said += textwrap.wrap(f"-> {one.advice}", max(_WIDTH - indent, 50), subsequent_indent="   ")
             lines += ["", f"{cells}  {said[0]}", *(" " * indent + line for line in said[1:])]

@@ -12,6 +12,10 @@ from skimbalance.data.rows import mix
 DRAWN, NEIGHBOURS, OF_A_CLASS, OF_ALL = 50_000, 50_000, 2000, 20_000
 # Distinct texts that are looked at to find out what a column of text holds, and the share that must agree.
 _TEXTS, _MOST = 1000, 0.95
+_NAME = re.compile(
+    "ids?|[ug]uid|(user|customer|client|patient|person|member|employee|student|account|device|order|session|case|record)id"
+)
+_LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class AuditedColumn:
     n_rows, n_there, n_distinct : int
         Rows; those with a value; distinct values.
     n_infinite : int
-        Rows with an infinite number, which are read as missing.
+        Rows with a number that is infinite in single precision, which are read as missing.
     drawn, neighbours, by_class : ndarray of float64
         Values of the samples, after `keep`.
     """
@@ -86,7 +90,7 @@ class AuditedColumn:
             self.whole = np.array(values.minus(values.offset()), dtype=np.float64)
         else:
             self.whole = np.array(values.numbers, dtype=np.float64)
-        is_infinite = np.isinf(self.whole)
+        is_infinite = np.abs(self.whole) > _LARGEST
         self.n_infinite = int(is_infinite.sum())
         self.whole[is_infinite] = np.nan
         self.distinct, self.counts = np.unique(self.whole[~np.isnan(self.whole)], return_counts=True)
@@ -169,7 +173,8 @@ def _days(part, name):
     return np.array([*order, np.nan], dtype=np.float64)[codes]
 
 
-def words_of(name):
-    """Return the words of a column's name: "customerId" and "customer_id" are "customer", "id"."""
+def is_named_as_one(name, also=()):
+    """Whether a column's name is that of an identifier: "id", "customerId", "customer_id", or a word in `also`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", str(name))
-    return re.findall(r"[a-z]+", apart.lower())
+    words = re.findall(r"[a-z]+", apart.lower())
+    return any(word in also or _NAME.fullmatch(word) for word in words)

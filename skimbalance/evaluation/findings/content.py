@@ -68,7 +68,8 @@ def find_infinite(column):
     if not column.n_infinite:
         return None
     return Finding(
-        "severe", "placeholder", column.name, f"{column.n_infinite:,} rows hold infinite numbers.",
+        "severe", "placeholder", column.name,
+        f"{column.n_infinite:,} rows hold infinite numbers, or numbers beyond 3e38.",
         "Replace them, or encode them as NaN: a fit refuses them.",
     )  # fmt: skip
 

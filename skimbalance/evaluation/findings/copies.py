@@ -1,19 +1,21 @@
 """Are rows copies of others, nearly copies, or of one group?"""
 
 import numpy as np
+from scipy.stats import binom
 
 from skimbalance.data.near_copies import find_near_copies, group_column, time_column
 from skimbalance.data.rows import Rows
 from skimbalance.data.table import Columns
-from skimbalance.evaluation.findings.columns import hash_values
+from skimbalance.evaluation.findings.columns import hash_values, is_named_as_one
 from skimbalance.evaluation.findings.finding import Finding
 
 # Copies beyond chance are this many times as many as chance lets expect. Share of rows from which those are mentioned,
 # and from which others are; least number of both.
 _BEYOND_CHANCE, _MENTIONED, _BY_CHANCE, _LEAST = 5.0, 0.001, 0.01, 5
-# Values of a column that may be groups: so many, of so many rows on average; how alike their labels must be, and how
-# much more than those of neighbouring values.
-_VALUES, _ROWS_OF_ONE, _ALIKE, _MORE_ALIKE = 20, 20, 0.8, 0.3
+# Values of a column that may be groups: so many, of so many rows on average. How alike their labels must be, how much
+# more than those of neighbouring values, and how probable that may be without groups.
+_VALUES, _ROWS_OF_ONE, _ALIKE, _MORE_ALIKE, _CHANCE = 20, 20, 0.8, 0.3, 1e-6
+_LARGE = 1e37
 
 
 def find_copies(keys, columns, codes, without):
@@ -30,7 +32,7 @@ def find_copies(keys, columns, codes, without):
     without : list
         Names of columns that are left out of it.
     """
-    if not columns:
+    if not any(column.n_distinct > 1 for column in columns):
         return
     order = np.argsort(keys, kind="stable")
     starts = np.flatnonzero(np.concatenate([[True], np.diff(keys[order]) != 0]))
@@ -38,7 +40,7 @@ def find_copies(keys, columns, codes, without):
     n_copies = len(keys) - len(starts)
     if n_copies < max(_LEAST, _MENTIONED * len(keys)):
         return
-    are_many = _beyond_chance(columns)
+    are_many = _beyond_chance(np.sum(sizes * (sizes - 1.0)) / 2, len(keys), columns)
     if not are_many and n_copies < _BY_CHANCE * len(keys):
         return
     lowest, highest = (of.reduceat(codes[order], starts) for of in (np.minimum, np.maximum))
@@ -59,22 +61,21 @@ def find_copies(keys, columns, codes, without):
         )  # fmt: skip
 
 
-def _beyond_chance(columns):
-    """Whether identical rows are far more than rows that differ in one column let expect.
+def _beyond_chance(n_pairs, n_rows, columns):
+    """Whether pairs of identical rows are far more than pairs that differ in one column let expect.
 
-    Where columns hold few values, rows coincide by chance, and then more of them coincide in all columns but one: of q
-    times as many, where q is how often two rows agree in that column.
+    Where columns hold few values, rows coincide by chance; then pairs that agree in all columns but one are (1 - q) / q
+    times as many, where q is how often two rows agree in that column. These are counted among the drawn rows.
     """
     hashes = np.stack([hash_values(column.drawn, j) for j, column in enumerate(columns)])
     whole = hashes.sum(axis=0, dtype=np.uint64)
-    n_pairs = _pairs(whole)
-    expected = 0.0
+    expected, n_identical = 0.0, _pairs(whole)
     for column, of in zip(columns, hashes, strict=True):
         counts = np.unique(column.drawn, return_counts=True)[1]
         agree = np.sum((counts / counts.sum()) ** 2)
         if agree < 1:
-            expected = max(expected, (_pairs(whole - of) - n_pairs) * agree / (1 - agree))
-    return n_pairs > _BEYOND_CHANCE * expected
+            expected = max(expected, (_pairs(whole - of) - n_identical) * agree / (1 - agree))
+    return n_pairs > _BEYOND_CHANCE * expected * (n_rows / len(whole)) ** 2
 
 
 def _pairs(keys):
@@ -121,30 +122,43 @@ def _group(name, evidence):
 
 
 def find_group(column, codes):
-    """Return the finding of a column whose repeated values nearly tell the label, unlike neighbouring values, or None.
+    """Return the finding of a column whose repeated values say which rows belong together, or None.
 
-    So the rows of one patient or device share a label, which says nothing of another one.
+    Its name says so; or they nearly tell the label, unlike neighbouring values, as the number of a patient does.
     """
-    if not _VALUES <= column.n_distinct < column.n_there / 1.5 or column.n_there > _ROWS_OF_ONE * column.n_distinct:
+    if not _VALUES <= column.n_distinct < column.n_there / 1.2 or column.n_there > _ROWS_OF_ONE * column.n_distinct:
         return None
     if column.kind == "number" and not column.holds_whole_numbers:
         return None
-    is_there = ~np.isnan(column.whole) & (codes >= 0)
-    values, y = column.whole[is_there], codes[is_there]
-    if len(np.unique(y)) < 2:
+    if is_named_as_one(column.name):
+        often = f"each of its {column.n_distinct:,} values is in {column.n_there / column.n_distinct:.1f} rows"
+        return _group(column.name, f"Its name is that of an identifier, and {often} on average.")
+    alike, beside, chance = _agreement(column, codes)
+    if alike < _ALIKE or alike - beside < _MORE_ALIKE or chance > _CHANCE:
         return None
-    order = np.argsort(values, kind="stable")
-    values, y = values[order], y[order]
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(values) != 0]))
+    return _group(
+        column.name,
+        f"Rows of one of its {column.n_distinct:,} values nearly always have the same label (correlation {alike:.2f}); "
+        f"those of neighbouring values, or of any, do not ({beside:.2f}).",
+    )
+
+
+def _agreement(column, codes):
+    """Return how much more often than by chance two rows of one value have the same label, and of neighbouring values,
+    and how probable the first is by chance.
+    """
+    rows = np.flatnonzero(~np.isnan(column.whole) & (codes >= 0))
+    rows = np.random.default_rng(0).permutation(rows)  # rows of a value may be sorted by label
+    rows = rows[np.argsort(column.whole[rows], kind="stable")]
+    values, y = column.whole[rows], codes[rows]
     by_chance = np.sum((np.bincount(y) / len(y)) ** 2)
-    same = np.diff(values) == 0
-    within = np.mean((y[1:] == y[:-1])[same])
-    between = np.mean(y[starts[1:]] == y[starts[1:] - 1]) if column.is_numeric else by_chance
-    alike, beside = ((of - by_chance) / (1 - by_chance) for of in (within, between))
-    if alike < _ALIKE or alike - beside < _MORE_ALIKE:
-        return None
-    evidence = f"Rows of one of its {column.n_distinct:,} values have the same label {within:.0%} of the time, those "
-    return _group(column.name, f"{evidence}of neighbouring values, or of any, {between:.0%}.")
+    are_equal, are_alike = np.diff(values) == 0, y[1:] == y[:-1]
+    if by_chance == 1 or not are_equal.any():
+        return 0.0, 0.0, 1.0
+    within = np.mean(are_alike[are_equal])
+    beside = np.mean(are_alike[~are_equal]) if column.is_numeric else by_chance
+    chance = binom.sf(are_alike[are_equal].sum() - 1, are_equal.sum(), by_chance)
+    return (within - by_chance) / (1 - by_chance), (beside - by_chance) / (1 - by_chance), chance
 
 
 def _as_columns(columns):
@@ -157,4 +171,5 @@ def _as_columns(columns):
 def _in_single(values):
     """Return numbers less their median, in single precision."""
     middle = np.nanmedian(values) if not np.isnan(values).all() else 0.0
-    return (values - middle).astype(np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        return np.clip(values - middle, -_LARGE, _LARGE).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Do the last rows of a file differ from the first ones?"""
+"""Are rows in the order of a column, and do the last ones differ from the first?"""
 
 import numpy as np
 from scipy.stats import chi2_contingency, ks_2samp
@@ -9,6 +9,19 @@ from skimbalance.evaluation.findings.finding import Finding
 # not drift among all of a table.
 _FAR, _VERY_FAR, _CHANCE = 0.25, 0.5, 0.001
 _LEAST_ROWS = 30
+_IN_TIME = 'If rows are in time, hold out the last ones: validation_split="last", and cv=TimeSeriesSplit().'
+
+
+def find_rising(column):
+    """Return the finding of a column that never falls from row to row, or never rises, or None."""
+    if not column.is_numeric or column.n_distinct < _LEAST_ROWS:
+        return None
+    steps = np.diff(column.whole[~np.isnan(column.whole)])
+    if steps.min() < 0 < steps.max():
+        return None
+    return Finding(
+        "note", "sorted", column.name, f"It never {'falls' if steps.max() > 0 else 'rises'} from row to row.", _IN_TIME
+    )
 
 
 def find_drift(columns, y, is_ordered, is_sorted):
@@ -48,7 +61,7 @@ def find_drift(columns, y, is_ordered, is_sorted):
         found[0][1] if len(found) == 1 else None,
         f"{which} between the first and the last third of the rows{among}, by the largest difference of cumulative "
         f"shares: {named}{', ...' if len(found) > 3 else ''}.",
-        'If rows are in time, hold out the last ones: validation_split="last", and cv=TimeSeriesSplit().',
+        _IN_TIME,
     )  # fmt: skip
 
 

@@ -4,15 +4,15 @@ import numpy as np
 from scipy.stats import kstest
 
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS
-from skimbalance.evaluation.findings.columns import are_mostly, words_of
+from skimbalance.evaluation.findings.columns import are_mostly, is_named_as_one
 from skimbalance.evaluation.findings.finding import Finding, listed
 from skimbalance.evaluation.findings.texts import day_of, is_date
 
-# Rows from which values that never repeat say something, and the share that must be distinct.
-_LEAST, _DISTINCT = 20, 0.98
+# Rows from which values that never repeat say something.
+_LEAST = 20
 # Coincidences that numbers drawn at random would have had, from which it says something that there are none.
 _COINCIDENCES = 20
-_NAMES = {"id", "ids", "uuid", "guid", "key", "pk", "nr", "no", "number", "index", "idx", "rownum", "rowid"}
+_NAMES = {"key", "pk", "nr", "no", "number", "index", "idx", "rownum", "rowid"}
 # 1990 and 2040 in seconds since 1970.
 _EPOCH = (631_152_000, 2_208_988_800)
 _DROP = "Leave it out: new rows will have other values."
@@ -85,10 +85,10 @@ def _row_number(column):
 
 def _identifier(column):
     """Return the finding of whole numbers that never repeat, although numbers at random would."""
-    if column.n_there < _LEAST or column.n_distinct < _DISTINCT * column.n_there:
+    if column.n_there < _LEAST or not column.differs_in_all_rows:
         return None
     values, n = column.distinct, column.n_distinct
-    if not (_NAMES & set(words_of(column.name)) or _without_repeats(column) or _are_spread_evenly(values)):
+    if not (is_named_as_one(column.name, _NAMES) or _without_repeats(column) or _are_spread_evenly(values)):
         return None
     seldom = "never" if n == column.n_there else "hardly ever"
     return Finding(

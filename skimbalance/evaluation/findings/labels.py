@@ -16,8 +16,13 @@ def read_labels(y, n_rows):
     ------
     ValueError
         If there is not one label for each row, there are fewer than two classes, or y holds numbers that are measured.
+    TypeError
+        If y holds no labels.
     """
-    values = y if hasattr(y, "dtype") or hasattr(y, "to_pylist") else np.array([*y, None], dtype=object)[:-1]
+    if y is None or isinstance(y, str):
+        raise TypeError(f"y={y!r:.40} are no labels; it takes one label per row, (n_samples,).")
+    is_array = hasattr(y, "shape") or hasattr(y, "to_pylist")
+    values = y if is_array else np.array([*y, None], dtype=object)[:-1]
     shape = getattr(values, "shape", (n_rows,))
     if len(shape) == 2 and shape[1] == 1:
         values = np.asarray(values)[:, 0]

@@ -32,16 +32,18 @@ class OutOfFold:
     """
 
     def __init__(self, y, groups):
-        self.y = np.unique(y, return_inverse=True)[1]
+        counts = np.bincount(y)
+        # Classes that are not in every fold are left out, as long as two are left.
+        least = min(_FOLDS, int(np.sort(counts)[-2]))
+        self.rows = np.flatnonzero(counts[y] >= least)
+        self.y = np.unique(y[self.rows], return_inverse=True)[1]
         self.counts = np.bincount(self.y)
-        splits = min(_FOLDS, int(self.counts.min()))
+        groups = None if groups is None else groups[self.rows]
+        splits = least if groups is None else min(least, len(np.unique(groups)))
         self.folds = []
         if splits > 1:
             kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-            try:
-                self.folds = list(kind(splits, shuffle=True, random_state=0).split(self.y[:, None], self.y, groups))
-            except ValueError:  # fewer groups than folds
-                self.folds = []
+            self.folds = list(kind(splits, shuffle=True, random_state=0).split(self.y[:, None], self.y, groups))
 
     def score(self, values, is_category=False, promising=_PROMISING):
         """Return the mean ROC AUC over classes, and the significance of the best in standard deviations.
@@ -50,7 +52,7 @@ class OutOfFold:
         """
         if not self.folds:
             return 0.5, 0.0
-        everywhere = np.arange(len(self.y))
+        values, everywhere = values[self.rows], np.arange(len(self.y))
         if is_category:
             predict, values = self._by_category, np.unique(values, return_inverse=True)[1]
         else:  # single precision, which trees read, keeps ranks apart
@@ -91,17 +93,28 @@ class OutOfFold:
         return (ranks[self.y == k].sum() - n * (n + 1) / 2) / (n * max(len(self.y) - n, 1))
 
 
-def find_leaks(columns, scorer):
-    """Yield findings of columns that predict the target alone, far better than the others do."""
+def find_leaks(columns, identities, scorer):
+    """Yield findings of columns that predict the target alone, far better than the others do.
+
+    Parameters
+    ----------
+    columns : list of AuditedColumn
+        All columns.
+    identities : list of AuditedColumn
+        Those that say which row it is, and when: where one of them tells the target, the table is not an easy one.
+    scorer : OutOfFold
+        Scores of columns.
+    """
     usable = [column for column in columns if column.n_distinct > 1 or column.n_there < column.n_rows]
     scores = {id(of): scorer.score(of.by_class, of.kind == "category") for of in usable}
     enough = norm.isf(_CHANCE / max(len(columns), 1))
     areas = np.array([area if area < _PROMISING or z > enough else 0.5 for area, z in scores.values()])
-    tell = [column for column, area in zip(usable, areas, strict=True) if area >= _TELLS]
-    if 2 * len(tell) > len(columns) >= 4:
+    tell = [of for of, area in zip(usable, areas, strict=True) if area >= _TELLS and of not in identities]
+    n_others = len(columns) - len(identities)
+    if 2 * len(tell) > n_others >= 4:
         yield Finding(
             "warning", "leak", None,
-            f"{len(tell)} of {len(columns)} columns each predict the target nearly alone: "
+            f"{len(tell)} of {n_others} columns each predict the target nearly alone: "
             f"{listed([column.name for column in tell])}.",
             "Either that is easy, or they are computed from the target: leave those out that are known only after it.",
         )  # fmt: skip
