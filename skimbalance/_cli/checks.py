@@ -1,17 +1,17 @@
 """Find columns that would fail in a comparison, carry no information, or reveal the target."""
 
-import re
 import shlex
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from skimbalance._cli import Refusal
+from skimbalance._cli.dates import holds_dates, is_written_date
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, Columns
 
-_DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
 # Rows on which columns are checked, and the recall of each label from which a column is reported as revealing them.
 _ROWS, _TELLS = 2_000, 0.99
+_EXPANDED = "--dates expand turns them into numbers."
 
 
 def advice(names):
@@ -50,7 +50,8 @@ def check_columns(table, y, target, folds):
             codes[name] = matrix[:, 0].astype(np.float64)
             refused[name] = _problem(name, table[name], columns, codes[name], 1 - 1 / folds)
         except (TypeError, ValueError) as error:
-            refused[name] = str(error)
+            is_date = holds_dates(table[name])
+            refused[name] = f"Column {name!r} holds dates; {_EXPANDED}" if is_date else str(error)
     refused = {name: problem for name, problem in refused.items() if problem}
     if refused:
         raise Refusal(f"{' '.join(refused.values())} To leave {'it' if len(refused) == 1 else 'them'} out: "
@@ -75,11 +76,8 @@ def _problem(name, column, columns, codes, share):
     if 2 * kept >= counts.sum():
         return None
     texts = [level for level in columns.levels[0] if level is not None]
-    if np.mean([_DATE.fullmatch(str(text)) is not None for text in texts]) > 0.9:
-        return (
-            f"Column {name!r} holds dates as text, such as {texts[0]!r}; convert them to numbers first, such as the "
-            "month, the weekday or the days since a date."
-        )
+    if np.mean([is_written_date(text) for text in texts]) > 0.9:
+        return f"Column {name!r} holds dates as text, such as {texts[0]!r}; {_EXPANDED}"
     if len(counts) > MOST_LEVELS:
         return (
             f"Column {name!r} holds {len(counts):,} texts in {len(codes):,} rows, such as {texts[0]!r}: free text or "

@@ -1,21 +1,22 @@
-"""Choose the labels, rows and columns of a comparison from a table, and check them."""
+"""Choose the labels, rows and columns of a table to fit classifiers on, and check them."""
 
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from numbers import Real
 
 import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.checks import check_columns, draw
+from skimbalance._cli.features import learn_features, named, refuse_unknown
+from skimbalance._cli.reading import open_table
 
-# Most labels that are compared, and most names that a message lists.
-_MOST_LABELS, _LISTED = 20, 50
+# Most labels that are compared.
+_MOST_LABELS = 20
 
 
 @dataclass
 class Task:
-    """Rows and labels to compare strategies on.
+    """Rows and labels to fit classifiers on.
 
     Attributes
     ----------
@@ -27,21 +28,32 @@ class Task:
         Positive label of two.
     said : list of str
         Notes for the user on the table.
+    sample_weight, groups : ndarray of shape (n_rows,) or None
+        Weights and groups of the rows.
+    columns : list of dict
+        How features follow from the columns of a file; see `learn_features`.
+    n_rows : int
+        Rows of the file, those without a label included.
+    n_labelled : int
+        Rows of the file with a label.
     """
 
     X: object
     y: np.ndarray
     pos_label: object
     said: list
+    sample_weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    columns: list = field(default_factory=list)
+    n_rows: int = 0
+    n_labelled: int = 0
 
 
-def read_task(table, options):
-    """Choose the rows, labels and columns to compare strategies on.
+def read_task(options):
+    """Read a file, and choose the rows, labels and columns to fit classifiers on.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        The table as it was read.
     options : argparse.Namespace
         Options of the command line.
 
@@ -52,57 +64,86 @@ def read_task(table, options):
     Raises
     ------
     Refusal
-        If strategies cannot be compared on the table.
+        If the file cannot be read, or classifiers cannot be fitted on it.
     """
-    _refuse_unknown(table, [options.target], options.file)
-    table = table.drop(columns=_dropped(table, options))
-    if table.shape[1] < 2:
+    source = open_table(options.file, options.sep, options.encoding, options.decimal)
+    columns, others = list(source.names), [name for name in (options.groups, options.weights) if name]
+    refuse_unknown([options.target, *others], columns, options.file)
+    dropped = named(options.drop, columns, options.file)
+    codes = named(options.categorical, columns, options.file)
+    _refuse_two_uses(options, dropped, codes)
+    if len(set(columns) - {options.target, *others, *dropped}) < 1:
         raise Refusal(f"{options.file} has no column besides the target {options.target!r}.")
-    labels, there = _labels(table.pop(options.target), options)
-    said, n_missing = [], int((~there).sum())
-    if n_missing:
-        said.append(f"{n_missing:,} of {len(there):,} rows have no {options.target!r} and are left out.")
-    table, y = table[there].reset_index(drop=True), labels
+    table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
+    n_rows = len(table)
+    table, of_rows, y, said = _labelled(table.drop(columns=dropped), options)
     classes, counts = _counted(y, options)
-    pos_label = _positive(classes, counts, options)
-    if len(y) > options.rows:
-        said.append(f"{options.rows:,} of {len(y):,} rows are drawn (--rows).")
-        rows = draw(y, options.rows)
+    pos_label, n_labelled = _positive(classes, counts, options), len(y)
+    most = getattr(options, "rows", None)
+    if most and len(y) > most:
+        said.append(f"{most:,} of {len(y):,} rows are drawn (--rows).")
+        rows = draw(y, most)
         table, y = table.iloc[rows].reset_index(drop=True), y[rows]
+        of_rows = {name: values[rows] for name, values in of_rows.items()}
         counts = np.array([(y == label).sum() for label in classes])
     _refuse_few(classes, counts, options)
-    said += check_columns(table, y, options.target, options.folds)
-    return Task(table, y, pos_label, said)
+    X, columns = learn_features(table, codes, options.dates == "expand")
+    said += check_columns(X, y, options.target, options.folds)
+    return Task(X, y, pos_label, source.said + said, columns=columns, n_rows=n_rows, n_labelled=n_labelled, **of_rows)
 
 
-def _refuse_unknown(table, names, file):
-    """Raise for unknown column names, and suggest similar ones."""
-    columns = list(table.columns)
-    for name in names:
-        if name not in columns:
-            lower = {column.strip().lower(): column for column in columns}
-            near = [f"Did you mean {lower[one]!r}? " for one in get_close_matches(name.strip().lower(), lower, 1)]
-            more = f", ... ({len(columns)} columns)" if len(columns) > _LISTED else ""
-            listed = f"It has {', '.join(map(repr, columns[:_LISTED]))}{more}"
-            raise Refusal(f"{file} has no column {name!r}. {''.join(near)}{listed}.")
-
-
-def _dropped(table, options):
-    """Return the columns to leave out."""
-    columns = set(table.columns)
-    given = [name for text in options.drop for name in ([text] if text in columns else text.split(","))]
-    names = [name if name in columns else name.strip() for name in given]
-    _refuse_unknown(table, names, options.file)
-    if options.target in names:
+def _refuse_two_uses(options, dropped, codes):
+    """Raise where a column is asked to be two things at once."""
+    uses = {
+        "--target": [options.target], "--groups": [options.groups], "--weights": [options.weights],
+        "--categorical": codes,
+    }  # fmt: skip
+    if options.target in dropped:
         raise Refusal(f"--drop names {options.target!r}, which is the target.")
-    return names
+    seen = dict.fromkeys(dropped, "--drop")
+    for option, names in uses.items():
+        for name in filter(None, names):
+            if seen.setdefault(name, option) != option:
+                raise Refusal(f"{seen[name]} and {option} both name {name!r}; a column has one use.")
+
+
+def _labelled(table, options):
+    """Return the features of the rows with a label, what else there is of each row, labels, and notes."""
+    labels, there = _labels(table.pop(options.target), options)
+    of_rows, said, n_missing = {}, [], int((~there).sum())
+    if n_missing:
+        said.append(f"{n_missing:,} of {len(there):,} rows have no {options.target!r} and are left out.")
+    if options.groups:
+        of_rows["groups"] = _groups(table.pop(options.groups)[there], options.groups)
+    if options.weights:
+        of_rows["sample_weight"] = weights_of(table.pop(options.weights)[there], options.weights)
+    return table[there].reset_index(drop=True), of_rows, labels, said
+
+
+def _groups(column, name):
+    """Return the group of each row."""
+    n_missing = int(column.isna().sum())
+    if n_missing:
+        raise Refusal(f"{n_missing:,} rows have no {name!r}, by which rows are grouped; give each row its group.")
+    return np.unique(column.astype(str).to_numpy(dtype=object), return_inverse=True)[1]
+
+
+def weights_of(column, name):
+    """Return the weight of each row."""
+    import pandas as pd
+
+    found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = ~(np.isfinite(found) & (found >= 0))
+    if wrong.any():
+        raise Refusal(f"Column {name!r} holds {str(column[wrong].iloc[0])!r}; weights are finite numbers of 0 or more.")
+    return found
 
 
 def _labels(column, options):
     """Return the labels of the rows that have one, and a mask of these rows."""
     there = column.notna().to_numpy(dtype=bool)
     labels = column[there].astype(object).tolist()
-    return _of_one_type([_plain(label) for label in labels], options.target), there
+    return of_one_type([_plain(label) for label in labels], options.target), there
 
 
 def _plain(value):
@@ -110,7 +151,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _of_one_type(labels, target):
+def of_one_type(labels, target):
     """Return labels as an array; raise for values that are not labels, or of several types."""
     for kind in (str, bool, Real):
         if all(isinstance(label, kind) and isinstance(label, bool) == (kind is bool) for label in labels):
@@ -130,11 +171,19 @@ def _counted(y, options):
         if len(classes) and y.dtype.kind in "if":
             hint = " It holds numbers: cut them into classes first, such as above and below a limit."
         raise Refusal(f"Column {options.target!r} holds {len(classes):,} labels; it takes 2 to {_MOST_LABELS}.{hint}")
-    if len(classes) > 2 and options.costs is not None:
-        raise Refusal(f"--costs takes costs of two labels, but {options.target!r} has {_listed(classes)}.")
-    if len(classes) > 2 and "asymmetric_focal" in options.strategies:
-        raise Refusal(f"asymmetric_focal is a strategy for two labels, but {options.target!r} has {_listed(classes)}.")
+    if len(classes) > 2:
+        _refuse_rules_of_two(classes, options)
     return classes, counts
+
+
+def _refuse_rules_of_two(classes, options):
+    """Raise for options that are for two labels."""
+    if options.costs is not None:
+        raise Refusal(f"--costs takes costs of two labels, but {options.target!r} has {listed(classes)}.")
+    if options.decision not in (None, "f1", "accuracy", "balanced_accuracy"):
+        raise Refusal(f"--decision is a rule for two labels, but {options.target!r} has {listed(classes)}.")
+    if "asymmetric_focal" in getattr(options, "strategies", [getattr(options, "strategy", None)]):
+        raise Refusal(f"asymmetric_focal is a strategy for two labels, but {options.target!r} has {listed(classes)}.")
 
 
 def _positive(classes, counts, options):
@@ -143,11 +192,11 @@ def _positive(classes, counts, options):
     if options.pos_label is None:
         return labels[int(counts.argmin())] if len(labels) == 2 else None
     if len(labels) > 2:
-        raise Refusal(f"--pos-label is the positive of two labels, but {options.target!r} has {_listed(classes)}.")
+        raise Refusal(f"--pos-label is the positive of two labels, but {options.target!r} has {listed(classes)}.")
     for label in labels:
         if _is_written(label, options.pos_label):
             return label
-    raise Refusal(f"No row has the label {options.pos_label!r}; the labels are {_listed(classes)}.")
+    raise Refusal(f"No row has the label {options.pos_label!r}; the labels are {listed(classes)}.")
 
 
 def _is_written(label, text):
@@ -170,6 +219,6 @@ def _refuse_few(classes, counts, options):
         )
 
 
-def _listed(classes):
+def listed(classes):
     """Return labels as a list in words."""
     return ", ".join(map(repr, classes.tolist()))

@@ -8,54 +8,20 @@ import lzma
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, with_target
 
 from skimbalance import __main__ as command
 from skimbalance._cli.options import STRATEGIES
 from skimbalance._cli.page import page
-from skimbalance._cli.reading import read_table
+from skimbalance._cli.reading import open_table
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
 pytest.importorskip("matplotlib", reason="the page has pictures")
-
-N_ROWS = 60
-ROWS = "".join(f"{i / 7:.3f},{'ab'[i % 2]},{int(i % 4 == 0)}\n" for i in range(N_ROWS))
-GOOD = f"size,kind,y\n{ROWS}".encode()
-
-
-def with_column(name, values, target="y"):
-    """Return a table with a column before the target, as bytes of a CSV."""
-    lines = [f"size,{name},{target}", *(f"{i},{values(i)},{int(i % 4 == 0)}" for i in range(N_ROWS))]
-    return "\n".join(lines).encode()
-
-
-def with_target(values, name="y"):
-    """Return a table with other labels, as bytes of a CSV."""
-    return "\n".join([f"size,{name}", *(f"{i},{values(i)}" for i in range(N_ROWS))]).encode()
-
-
-def parquet(**columns):
-    """Return a table as bytes of a parquet file."""
-    stream = io.BytesIO()
-    pd.DataFrame({"size": np.arange(N_ROWS), **columns}).to_parquet(stream)
-    return stream.getvalue()
-
-
-def archive(*names):
-    """Return a ZIP archive of the good table under these names."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as of:
-        for name in names:
-            of.writestr(name, GOOD)
-    return stream.getvalue()
-
-
-ZEROS = np.arange(N_ROWS) % 4 == 0
 
 #: What is refused: by name, bytes of the file (None: there is none), further options, and a part of the answer.
 REFUSED = {
@@ -101,6 +67,15 @@ REFUSED = {
         parquet(y=ZEROS, when=pd.date_range("2024", periods=N_ROWS), parts=[[1, 2]] * N_ROWS), "",
         "--drop when,parts",
     ),
+    "one column for two uses": (GOOD, "--groups kind --categorical kind", "--groups and --categorical both name"),
+    "weights that are text": (GOOD, "--weights kind", "holds 'a'; weights are finite numbers of 0 or more"),
+    "rows without a group": (with_column("who", lambda i: i % 9 or ""), "--groups who", "7 rows have no 'who'"),
+    "dates of either order": (
+        with_column("when", lambda i: f"{i % 12 + 1}/{i % 9 + 1}/2024"), "--dates expand", "the day or the month first",
+    ),
+    "dates of two forms": (
+        with_column("when", lambda i: ["2024-01-02", "2.1.2024"][i % 2]), "--dates expand", "not all written in one",
+    ),
     "a name to quote": (with_column("the day", lambda i: f"2024-01-{i % 30 + 1} 0:{i:02}"), "", "--drop 'the day'"),
     "infinite numbers": (with_column("ratio", lambda i: "inf" if i == 3 else i), "", "holds infinite numbers"),
     # options
@@ -113,6 +88,9 @@ REFUSED = {
     "costs that are NaN": (GOOD, "--costs fp=nan,fn=1", "fp=nan is not a cost"),
     "costs below zero": (GOOD, "--costs fp=1,fn=-2", "fn=-2 is not a cost"),
     "costs of zero": (GOOD, "--costs fp=0,fn=2", "fp=0 is not a cost"),
+    "no rule": (GOOD, "--decision precision=0.8", "is not a decision rule; it takes f1"),
+    "a floor above one": (GOOD, "--decision precision>=8", "is not a decision rule"),
+    "a rule of two labels": (with_target(lambda i: i % 3), "--decision 0.3", "rule for two labels"),
     "endless costs": (GOOD, "--costs fp=1,fn=inf", "fn=inf is not a cost"),
     "one number": (GOOD, "--costs 25", "are not costs; write them as fp=1,fn=25"),
     "costs twice": (GOOD, "--costs fp=1,fn=2,fn=3", "are not costs"),
@@ -125,14 +103,15 @@ REFUSED = {
     "no such option": (GOOD, "--scoring auc", "unrecognized arguments: --scoring auc"),
     "no such encoding": (GOOD, "--encoding utf-9", "'utf-9' is not an encoding"),
     "an encoding of no text": (GOOD, "--encoding hex", "'hex' is not an encoding"),
+    "no decimal sign": (GOOD, "--decimal ;", "invalid choice: ';'"),
     "two separators": (GOOD, "--sep ;;", "';;' is not a separator"),
     "a page in a folder that is not there": (GOOD, "--out none/page.html", "cannot be written; it takes a file"),
     "a page that is a folder": (GOOD, "--out .", "cannot be written; it takes a file"),
     "a page of too long a name": (GOOD, f"--out {'a' * 300}", "cannot be written: File name too long"),
     "a page in a file": (GOOD, "--out table/page.html", "cannot be written"),
-    "a page over the table": (GOOD, "--out table", "is the table itself"),
-    "a page over the table, otherwise": (GOOD, "--out ./../{folder}/table", "is the table itself"),
-    "a page over the table by a link": (GOOD, "--out link", "is the table itself"),
+    "a page over the table": (GOOD, "--out table", "is the file that is read itself"),
+    "a page over the table, otherwise": (GOOD, "--out ./../{folder}/table", "is the file that is read itself"),
+    "a page over the table by a link": (GOOD, "--out link", "is the file that is read itself"),
 }  # fmt: skip
 
 
@@ -176,7 +155,7 @@ def no_fit(monkeypatch):
     def never(*args, **how):
         raise AssertionError("a comparison was begun")
 
-    monkeypatch.setattr(command, "_compared", never)
+    monkeypatch.setattr("skimbalance._cli.compare._compared", never)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -196,9 +175,10 @@ def test_wrong_input_is_refused_before_any_fit(name, tmp_path, no_fit, capsys, m
 
 def test_nothing_of_it_imports_tensorflow_or_shows_a_traceback(tmp_path):
     """In a terminal that knows ASCII alone."""
-    code = "import runpy, sys; runpy.run_path(sys.argv[1])['run_refused'](sys.argv[2])"
+    code = "import runpy, sys; sys.path.append(sys.argv[3]); runpy.run_path(sys.argv[1])['run_refused'](sys.argv[2])"
     done = subprocess.run(
-        [sys.executable, "-c", code, __file__, str(tmp_path)], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code, __file__, str(tmp_path), str(Path(__file__).parents[1])],
+        capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONIOENCODING": "ascii", "LANG": "C", "LC_ALL": "C"},
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -236,7 +216,7 @@ def test_folders_and_files_that_may_not_be_read(tmp_path, no_fit, capsys, monkey
     inside = str(tmp_path / "folder" / "page.html")
     assert run(["compare", str(tmp_path / "folder"), "--target", "y", "--out", inside]) == 2
     assert "is in the folder of the table" in capsys.readouterr().err
-    assert len(read_table(str(tmp_path / "folder"), "y")[0]) == N_ROWS
+    assert len(open_table(str(tmp_path / "folder")).table()) == N_ROWS
     assert run(["compare", "https://example.org/t.csv", "--target", "y"]) == 2
     assert "download it first" in capsys.readouterr().err
     (tmp_path / "Table.CSV").write_bytes(GOOD)
@@ -255,13 +235,13 @@ def test_folders_and_files_that_may_not_be_read(tmp_path, no_fit, capsys, monkey
 
 def test_help_and_commands(capsys, monkeypatch):
     assert run([]) == 0
-    assert "python -m skimbalance compare customers.csv" in capsys.readouterr().out
+    assert "skimbalance compare customers.csv" in capsys.readouterr().out
     assert run(["compare", "--help"]) == 0
     capsys.readouterr()
-    for wrong, message in ((["train"], "invalid choice: 'train'"), (["compare"], "required: file, --target")):
+    for wrong, message in ((["foretell"], "invalid choice: 'foretell'"), (["compare"], "required: file, --target")):
         assert run(wrong) == 2
         assert message in capsys.readouterr().err
-    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    monkeypatch.setattr("skimbalance._cli.compare.find_spec", lambda name: None)
     assert run(["compare", "t.csv", "--target", "y", "--out", "p.html"]) == 2
     assert "need matplotlib: pip install" in capsys.readouterr().err
 

@@ -2,54 +2,22 @@
 
 import bz2
 import gzip
-import io
 import lzma
-import zipfile
 
 import numpy as np
 import pytest
+from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, with_target
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.checks import draw
+from skimbalance._cli.features import read_features
 from skimbalance._cli.options import parser
-from skimbalance._cli.reading import labels_of, read_table
+from skimbalance._cli.reading import labels_of, open_table
 from skimbalance._cli.task import read_task
+from skimbalance._cli.values import decision, written
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
-
-N_ROWS = 60
-ROWS = "".join(f"{i / 7:.3f},{'ab'[i % 2]},{int(i % 4 == 0)}\n" for i in range(N_ROWS))
-GOOD = f"size,kind,y\n{ROWS}".encode()
-
-
-def with_column(name, values, target="y"):
-    """Return a table with a column before the target, as bytes of a CSV."""
-    lines = [f"size,{name},{target}", *(f"{i},{values(i)},{int(i % 4 == 0)}" for i in range(N_ROWS))]
-    return "\n".join(lines).encode()
-
-
-def with_target(values, name="y"):
-    """Return a table with other labels, as bytes of a CSV."""
-    return "\n".join([f"size,{name}", *(f"{i},{values(i)}" for i in range(N_ROWS))]).encode()
-
-
-def parquet(**columns):
-    """Return a table as bytes of a parquet file."""
-    stream = io.BytesIO()
-    pd.DataFrame({"size": np.arange(N_ROWS), **columns}).to_parquet(stream)
-    return stream.getvalue()
-
-
-def archive():
-    """Return a ZIP archive of the good table."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as of:
-        of.writestr("t.csv", GOOD)
-    return stream.getvalue()
-
-
-ZEROS = np.arange(N_ROWS) % 4 == 0
 
 
 def asked(folder, content, *options):
@@ -57,9 +25,8 @@ def asked(folder, content, *options):
     path = folder / "table"
     path.write_bytes(content)
     options = parser().parse_args(["compare", str(path), "--target", "y", *options])
-    table, said = read_table(options.file, options.target, options.sep, options.encoding)
-    task = read_task(table, options)
-    return task, said + task.said
+    task = read_task(options)
+    return task, task.said
 
 
 FORMS = {
@@ -75,7 +42,7 @@ FORMS = {
     "gzip": gzip.compress(GOOD),
     "bzip2": bz2.compress(GOOD),
     "xz": lzma.compress(GOOD),
-    "zip": archive(),
+    "zip": archive("t.csv"),
     "gzip of UTF-16": gzip.compress(GOOD.decode().encode("utf-16")),
 }
 
@@ -104,7 +71,7 @@ def test_parquet_is_read_under_any_name(tmp_path):
     assert task.X["kind"].dtype == bool
     assert not said
     (tmp_path / "T.PARQUET").write_bytes(content)
-    assert len(read_table(str(tmp_path / "T.PARQUET"), "y")[0]) == N_ROWS
+    assert len(open_table(str(tmp_path / "T.PARQUET")).table()) == N_ROWS
 
 
 def test_windows_1252_is_read_and_reported(tmp_path):
@@ -172,6 +139,39 @@ def test_columns_are_left_out_by_name(tmp_path):
     assert list(asked(tmp_path, content, "--drop", " when ")[0].X) == ["size"]
 
 
+def test_a_file_of_another_country_is_the_same_table(tmp_path):
+    """Semicolons, decimal commas, a comma in the header, text in latin-1, codes with a leading zero, dates."""
+    lines = [f"{i},5;0{i % 3};{'öü'[i % 2]};{i % 27 + 1}.2.2024 {i % 24}:15;{i % 4 == 0}" for i in range(N_ROWS)]
+    content = "\n".join(["size, net;code;town;when;y", *lines]).encode("latin-1")
+    task, _ = asked(tmp_path, content, "--categorical", "code", "--dates", "expand", "--folds", "2")
+    assert list(task.X) == ["size, net", "code", "town", "when day", "when weekday", "when hour", "when day number"]
+    assert task.X.iloc[1].tolist() == [1.5, "01", "ü", 2.0, 4.0, 1.0, 19755.0]
+    assert task.pos_label is True
+    assert [column["kind"] for column in task.columns] == ["number", "category", "category", "date"]
+    assert task.columns[3]["format"] == "%d.%m.%Y %H:%M"
+    (tmp_path / "other").write_bytes(b"when,town,code,size,y\n2024-13-13,a,1,0,1\n")
+    table = open_table(str(tmp_path / "other")).table()
+    with pytest.raises(Refusal, match="holds '2024-13-13', which cannot be read as %d.%m.%Y %H:%M"):
+        read_features(table.rename(columns={"size": "size, net"}), task.columns)
+
+
+@pytest.mark.parametrize("column", [pd.date_range("2024-02-01", periods=N_ROWS, tz="CET"),
+                                    pd.date_range("2024-02-01", periods=N_ROWS).date])  # fmt: skip
+def test_dates_of_parquet_are_expanded(column, tmp_path):
+    task, _ = asked(tmp_path, parquet(y=ZEROS, when=column), "--dates", "expand", "--drop", "size")
+    assert task.X["when month"].tolist()[-1] in (3.0, 4.0)
+
+
+def test_groups_and_weights_are_columns_of_the_file(tmp_path):
+    content = with_column("who,weight", lambda i: f"{i // 2},{i % 3}")
+    task, _ = asked(tmp_path, content, "--groups", "who", "--weights", "weight")
+    assert list(task.X) == ["size"]
+    assert task.groups.tolist() == [sorted(map(str, range(30))).index(str(i // 2)) for i in range(N_ROWS)]
+    assert task.sample_weight.tolist() == [i % 3 for i in range(N_ROWS)]
+    with pytest.raises(Refusal, match="holds '-1'; weights are"):
+        asked(tmp_path, with_column("weight", lambda i: -i), "--weights", "weight")
+
+
 def test_few_distinct_dates_are_categories(tmp_path):
     task, said = asked(tmp_path, with_column("month", lambda i: f"2024-0{i % 4 + 1}-01"))
     assert "month" in task.X
@@ -199,6 +199,22 @@ def test_a_column_that_reveals_the_target_is_reported(form, tmp_path):
     table = pd.DataFrame({"noise": rng.normal(size=400), "leak": leaks[form], "flat": 1, "y": y})
     _, said = asked(tmp_path, table.to_csv(index=False).encode())
     assert said == ["Column 'leak' alone predicts 'y': if it is known only after the target, leave it out: --drop leak"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("f1", "f1"),
+        ("0.3", 0.3),
+        ("precision>=0.8", ("precision", 0.8)),
+        ("recall >= 0.9@0.95", ("recall", 0.9, 0.95)),
+        ("top=100", ("top", 100)),
+        ("rate=0.01", ("rate", 0.01)),
+    ],
+)
+def test_decisions_are_written_as_python_users_say_them(text, rule):
+    assert decision(text) == rule
+    assert decision(written(rule)) == rule
 
 
 def test_rows_are_sampled_by_label():

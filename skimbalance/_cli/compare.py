@@ -1,0 +1,99 @@
+"""``skimbalance compare``: compare strategies, and the models that others would take, on a table."""
+
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from skimbalance._cli import Refusal
+from skimbalance._cli.console import say, show
+from skimbalance._cli.files import check_file
+from skimbalance._cli.task import read_task
+from skimbalance._cli.values import written
+
+#: What the process ends with where nothing could be compared or written, and after an interruption.
+FAILED, INTERRUPTED = 1, 130
+#: Label of the candidate that has another rule than the others.
+_OTHER_RULE = "auto, F1 rule"
+
+
+def run(options):
+    """Compare strategies on a table; whatever can be refused is, before TensorFlow is imported."""
+    if options.out:
+        if find_spec("matplotlib") is None:
+            raise Refusal("--out draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
+        check_file(options.out, options.file, "page")
+    task = read_task(options)
+    say(task.said)
+    found = _compared(task, options)
+    if found is None:
+        return FAILED
+    is_written = not options.out or _write(found, task.said, options)
+    show(str(found))
+    if found.scores_:
+        show(f"\nTo fit the best strategy on all rows:\n  {train_line(found, options)}")
+    if options.out and is_written:
+        show(f"\nWritten to {options.out}")
+    if found.interrupted_:
+        return INTERRUPTED
+    return 0 if found.scores_ and is_written else FAILED
+
+
+def _compared(task, options):
+    """Return the comparison, or None where it failed as a whole, after a message."""
+    from skimbalance import ImbalancedKerasClassifier, compare_strategies
+    from skimbalance._cli.baselines import baselines
+
+    strategies = {name: name for name in options.strategies}
+    strategies[_OTHER_RULE] = {"strategy": "auto", "decision": "f1"}
+    if options.baselines:
+        strategies |= baselines(task.X, task.y, options.seed)
+    classifier = ImbalancedKerasClassifier(
+        options.model,
+        pos_label=task.pos_label,
+        decision=options.costs if options.decision is None else options.decision,
+    )
+    try:
+        return compare_strategies(
+            classifier, task.X, task.y, strategies=strategies, cv=options.folds, pos_label=task.pos_label,
+            costs=options.costs, sample_weight=task.sample_weight, groups=task.groups, random_state=options.seed,
+        )  # fmt: skip
+    except Exception as error:
+        show(f"The comparison failed. {type(error).__name__}: {error}", sys.stderr)
+        return None
+
+
+def train_line(found, options):
+    """Return the command that fits the best strategy of a comparison on all rows."""
+    ours = {name: name for name in options.strategies} | {_OTHER_RULE: "auto"}
+    order = found.ordered("cost" if found.costs_ is not None else "average precision")
+    best = next((label for label in order if label in ours), "auto")
+    words = ["skimbalance", "train", options.file, "--target", options.target]
+    for name in ("drop", "categorical"):
+        for value in getattr(options, name):
+            words += [f"--{name}", value]
+    for name in ("sep", "encoding", "decimal", "pos_label", "groups", "weights", "dates"):
+        if getattr(options, name) is not None:
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
+    if options.costs is not None:
+        words += ["--costs", ",".join(f"{name}={value:g}" for name, value in options.costs.items())]
+    rule = "f1" if best == _OTHER_RULE and options.decision is None and options.costs is None else options.decision
+    words += [] if rule is None else ["--decision", written(rule)]
+    words += [] if ours.get(best, best) == "auto" else ["--strategy", best]
+    words += [] if options.model == "realmlp" else ["--model", options.model]
+    words += [] if options.seed == 0 else ["--seed", str(options.seed)]
+    return shlex.join([*words, "--out", "model.skb"])
+
+
+def _write(found, said, options):
+    """Write the page, and return whether that was possible."""
+    from skimbalance._cli.page import page
+
+    text = page(found, f"{options.target} in {Path(options.file).name}", said)
+    try:
+        # A file's name may hold bytes that are no text, which UTF-8 refuses.
+        Path(options.out).write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        show(f"{options.out} could not be written: {error.strerror or error}.", sys.stderr)
+        return False
+    return True

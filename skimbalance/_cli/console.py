@@ -1,0 +1,35 @@
+"""Print to streams of any encoding, and to those that nobody reads any more."""
+
+import contextlib
+import os
+import sys
+
+
+def show(text, stream=None):
+    """Print text, with escapes for what the stream's encoding lacks; a stream that takes none ends nothing.
+
+    Parameters
+    ----------
+    text : str
+        What to print.
+    stream : file or None
+        None is standard output.
+    """
+    stream = sys.stdout if stream is None else stream
+    if stream is None:  # closed before Python started
+        return
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what Python flushes at exit must find somewhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:  # such as a disk that is full
+            show(f"What is printed could not be written: {error.strerror or error}.", sys.stderr)
+
+
+def say(notes):
+    """Print notes for the user, a line each, beside what is printed as the result."""
+    if sys.stderr is not None:
+        for note in notes:
+            show(note, sys.stderr)
