@@ -64,7 +64,7 @@ def _described(name, column, is_category, expands_dates):
     if pd.api.types.is_bool_dtype(column.dtype):
         return {"name": name, "kind": "boolean"}
     if pd.api.types.is_numeric_dtype(column.dtype) and getattr(column.dtype, "kind", "O") in "iuf":
-        return {"name": name, "kind": "number"}
+        return {"name": name, "kind": "number", "whole": column.dtype.kind in "iu"}
     if column.map(lambda one: isinstance(one, str)).any():
         return {"name": name, "kind": "category"}
     return {"name": name, "kind": "other"}
@@ -126,6 +126,18 @@ def _as_text(values):
     return values.__class__(texts, index=values.index, name=values.name, dtype=object)
 
 
-def texts_to_read(columns):
-    """Return the columns that a CSV is read as text for, so that codes such as 012 stay as they are."""
-    return [column["name"] for column in columns if column["kind"] in ("category", "date")]
+def refuse_missing(columns, source):
+    """Raise where a file lacks columns of the model."""
+    missing = [column["name"] for column in columns if column["name"] not in source.names]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise Refusal(
+            f"{source.file} lacks columns of the model: {', '.join(map(repr, missing[:5]))}{more}. It has "
+            f"{', '.join(map(repr, source.names[:_LISTED]))}{', ...' if len(source.names) > _LISTED else ''}."
+        )
+
+
+def texts_of(columns, names):
+    """Return the columns of a CSV to be read as text: codes such as 012, dates, and what the model does not use."""
+    numbers = {column["name"] for column in columns if column["kind"] in ("number", "boolean", "other")}
+    return [name for name in names if name not in numbers]

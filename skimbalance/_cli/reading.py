@@ -204,26 +204,27 @@ class CsvFile:
                 f"{self.file} has {self._header.count(target)} columns named {target!r}; which is the target?"
             )
         with self._parsing() as (pd, stream):
-            table = pd.read_csv(stream, low_memory=False, **self._types([*texts, target], target), **self._how)
+            types = self._types([*texts, target], [target])
+            table = pd.read_csv(stream, low_memory=False, **types, **self._how)
         if target in table:
             table[target] = pd.Series(labels_of(table[target]), index=table.index, dtype=object)
         return table
 
-    def batches(self, n_rows, texts=(), target=None):
-        """Yield the rows in batches, as frames of pandas."""
+    def batches(self, n_rows, texts=()):
+        """Yield the rows in batches, as frames of pandas; `texts` are as they are written, missing values included."""
         with self._parsing() as (pd, stream):
-            types = self._types([*texts, target], target)
+            types = self._types(texts, texts)
             with pd.read_csv(stream, chunksize=n_rows, low_memory=False, **types, **self._how) as batches:
                 for batch in batches:
                     if len(batch):
                         yield batch
 
-    def _types(self, texts, target):
-        """Return arguments of pandas for columns of text, and for missing values."""
+    def _types(self, texts, as_written):
+        """Return arguments of pandas for columns of text, and for missing values, which some columns do not have."""
         return {
             "dtype": {name: str for name in texts if name in self.names},
             "keep_default_na": False,
-            "na_values": {name: MISSING for name in self.names if name != target},
+            "na_values": {name: MISSING for name in self.names if name not in as_written},
         }
 
 

@@ -194,12 +194,12 @@ def _positive(classes, counts, options):
     if len(labels) > 2:
         raise Refusal(f"--pos-label is the positive of two labels, but {options.target!r} has {listed(classes)}.")
     for label in labels:
-        if _is_written(label, options.pos_label):
+        if is_written(label, options.pos_label):
             return label
     raise Refusal(f"No row has the label {options.pos_label!r}; the labels are {listed(classes)}.")
 
 
-def _is_written(label, text):
+def is_written(label, text):
     """Return whether a text stands for a label."""
     if str(label) == text or (isinstance(label, bool) and str(label).lower() == text.lower()):
         return True

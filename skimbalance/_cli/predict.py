@@ -1,0 +1,234 @@
+"""``skimbalance predict``: add the probability and the decision to the rows of a file, however long it is."""
+
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from skimbalance._cli import Refusal
+from skimbalance._cli.console import say, show
+from skimbalance._cli.files import check_file, whole_file
+from skimbalance._cli.model_file import decision_of, need_skops, version_notes
+from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of
+
+#: What is added: a probability (of more than two labels, one of each), and a label.
+PROBABILITY, DECISION = "probability", "decision"
+
+
+def run(options):
+    """Predict; whatever can be refused is, before TensorFlow is imported."""
+    need_skops()
+    kind = _kind_of(options.out)
+    model = Model.of(options.model)
+    if isinstance(decision_of(model.about), tuple) and decision_of(model.about)[0] == "top":
+        raise Refusal(
+            "The model's rule takes the rows of highest probability of all that it is given at once, and files are "
+            "read in parts. Choose another rule by `skimbalance evaluate --choose`, or sort by the probability."
+        )
+    _check_out(options)
+    source = model.open(options)
+    added = _added(model.about)
+    taken = [name for name in added if name in source.names]
+    if taken:
+        raise Refusal(f"{options.file} has a column named {taken[0]!r} already, which would be added; rename it.")
+    say(source.said + version_notes(model.about))
+    model.load()
+    progress = Progress()
+    with whole_file(options.out) as draft:
+        digest, n_called = _write(source, model, kind(draft, source, model.about), added, progress)
+        if _digest_of(draft, kind, source, model.about, added) != digest:
+            raise Refusal(f"{options.out} does not hold what was written, and is removed; is the disk full?")
+    progress.end()
+    if not progress.n:
+        show(f"{options.file} has no rows. Written to {options.out}")
+    elif model.positive is not None:
+        label, share = model.about["pos_label"], n_called / progress.n
+        show(f"{progress}; {n_called:,} ({share:.2%}) are predicted {label!r}. Written to {options.out}")
+    else:
+        show(f"{progress}. Written to {options.out}")
+    return 0
+
+
+def _kind_of(out):
+    """Return what writes a file of this name."""
+    name = out.lower()
+    if name.endswith(".parquet"):
+        if find_spec("pyarrow") is None:
+            raise Refusal("Parquet needs pyarrow: pip install pyarrow. Or give a file that ends in .csv.")
+        return _Parquet
+    if name.endswith((".csv", ".csv.gz")):
+        return _Csv
+    raise Refusal(f"--out={out} is of an unknown kind; it takes a file that ends in .parquet, .csv or .csv.gz.")
+
+
+def _check_out(options):
+    """Refuse a place that something else has, or that cannot be written."""
+    if Path(options.out).exists() and not options.overwrite:
+        raise Refusal(f"--out={options.out} exists; give another name, or --overwrite.")
+    check_file(options.out, options.file, "scored file")
+    check_file(options.out, options.model, "scored file")
+
+
+def _added(about):
+    """Return the names of the columns that are added."""
+    if about["pos_label"] is not None:
+        return [PROBABILITY, DECISION]
+    return [*(f"{PROBABILITY} {label}" for label in about["classes"]), DECISION]
+
+
+def _write(source, model, writer, added, progress):
+    """Score and write all batches; return the digest of what was added, and how many rows are predicted positive."""
+    digest, n_called = _Digest(), 0
+    with writer:
+        for frame, batch, first_row in batches_of(source, model):
+            _, proba, labels = model.score(frame, first_row)
+            shown = proba if model.positive is None else proba[:, [model.positive]]
+            columns = dict(zip(added, [*shown.T, labels], strict=True))
+            writer.write(batch, columns)
+            digest.add(columns)
+            n_called += int((labels == model.about["pos_label"]).sum())
+            progress.add(len(frame))
+    return digest.value, n_called
+
+
+class _Digest:
+    """A number that follows from columns of probabilities and labels, and not from how they are cut into batches."""
+
+    def __init__(self):
+        self.value = {}
+
+    def add(self, columns):
+        """Add rows."""
+        for name, values in columns.items():
+            is_label = name == DECISION
+            data = "\n".join([*map(str, values), ""]).encode() if is_label else np.ascontiguousarray(values, np.float64)
+            self.value[name] = zlib.crc32(data, self.value.get(name, 0))
+
+
+def _digest_of(path, kind, source, about, added):
+    """Return the digest of a file that was written."""
+    digest = _Digest()
+    for frame in kind.read(path, source, about, added):
+        digest.add({name: frame[name].tolist() if name == DECISION else frame[name].to_numpy() for name in added})
+    return digest.value
+
+
+class _Csv:
+    """Writes a CSV, with the separator and the decimal sign of the CSV that was read."""
+
+    def __init__(self, path, source, about):
+        self._path, self._is_first = path, True
+        self._how = _form_of(source)
+        self._empty = dict.fromkeys([*source.names, *_added(about)], [])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._is_first:
+            self.write(_frame({name: [] for name in self._empty}), {})
+
+    def write(self, batch, columns):
+        """Write a batch with columns added to it."""
+        frame = batch if hasattr(batch, "iloc") else batch.to_pandas()
+        mode = "w" if self._is_first else "a"
+        frame.assign(**columns).to_csv(self._path, mode=mode, header=self._is_first, index=False, **self._how,
+                                       compression=_compression(self._path))  # fmt: skip
+        self._is_first = False
+
+    @staticmethod
+    def read(path, source, about, added):
+        """Yield the added columns of a file in batches."""
+        import pandas as pd
+
+        how = _form_of(source) | {"usecols": added, "float_precision": "round_trip", "compression": _compression(path)}
+        with pd.read_csv(path, dtype={DECISION: str}, keep_default_na=False, chunksize=BATCH, **how) as parts:
+            yield from (part for part in parts if len(part))
+
+
+def _form_of(source):
+    """Return separator and decimal sign of a CSV."""
+    return {"sep": getattr(source, "sep", ","), "decimal": getattr(source, "decimal", ".")}
+
+
+def _compression(path):
+    """Return the compression of a CSV by its name."""
+    return "gzip" if str(path).lower().endswith(".gz") else None
+
+
+def _frame(columns):
+    """Return a frame of columns."""
+    import pandas as pd
+
+    return pd.DataFrame(columns)
+
+
+class _Parquet:
+    """Writes parquet: the columns of a parquet file as they are; those of a CSV as the model reads them, others text."""
+
+    def __init__(self, path, source, about):
+        import pyarrow as pa
+
+        self._path, self._writer, self._schema = path, None, None
+        kinds = {column["name"]: column for column in about["columns"]}
+        self._fields = [(name, _type_of(kinds.get(name), pa)) for name in source.names]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        import pyarrow as pa
+
+        if self._writer is None and kind is None:
+            self._open(pa.schema([(name, of or pa.string()) for name, of in self._fields]))
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open(self, schema):
+        """Begin the file."""
+        from pyarrow import parquet
+
+        self._schema, self._writer = schema, parquet.ParquetWriter(self._path, schema)
+
+    def write(self, batch, columns):
+        """Write a batch with columns added to it."""
+        import pyarrow as pa
+
+        table = self._of_frame(batch, pa) if hasattr(batch, "iloc") else batch.replace_schema_metadata(None)
+        for name, values in columns.items():
+            table = table.append_column(name, pa.array(values.tolist() if name == DECISION else values))
+        if self._writer is None:
+            self._open(table.schema)
+        self._writer.write_table(table.cast(self._schema))
+
+    def _of_frame(self, frame, pa):
+        """Return the rows of a CSV as a table."""
+        arrays = []
+        for name, of in self._fields:
+            try:
+                arrays.append(pa.array(frame[name], type=of, from_pandas=True))
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise Refusal(
+                    f"Column {name!r} holds values that parquet cannot take beside those of training: {error} Give "
+                    "--out a file that ends in .csv."
+                ) from None
+        return pa.table(dict(zip((name for name, _ in self._fields), arrays, strict=True)))
+
+    @staticmethod
+    def read(path, source, about, added):
+        """Yield the added columns of a file in batches."""
+        from pyarrow.parquet import ParquetFile
+
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH, columns=[name for name in added if name in file.schema_arrow.names]):
+                yield batch.to_pandas()
+
+
+def _type_of(column, pa):
+    """Return the type of a column of a CSV in parquet; None leaves it to what it holds."""
+    if column is None or column["kind"] in ("category", "date"):
+        return pa.string()
+    if column["kind"] == "number":
+        return pa.int64() if column["whole"] else pa.float64()
+    return pa.bool_() if column["kind"] == "boolean" else None

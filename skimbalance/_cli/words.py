@@ -1,0 +1,99 @@
+"""What does a decision rule do to labelled rows? Counts, costs and scores in words."""
+
+import numpy as np
+
+from skimbalance._cli.values import written
+
+
+def counted(is_positive, is_called, weight=None, groups=None, costs=None):
+    """Return what a rule does to labelled rows, in plain values.
+
+    Parameters
+    ----------
+    is_positive, is_called : ndarray of bool, shape (n_rows,)
+        Which rows are positive, and which are predicted to be.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the rows.
+    groups : ndarray of int, shape (n_rows,) or None
+        Groups, as wholes of which the standard error of the cost is computed.
+    costs : dict or None
+        "fp" and "fn", what mistakes cost.
+
+    Returns
+    -------
+    dict
+        Shares of the weight: "positive", "called" and "hit" (both); "rows"; with costs "cost", its standard error
+        "cost_error", and the costs of "never" and "always" predicting the positive label, each per row.
+    """
+    weight = np.ones(len(is_positive)) if weight is None else np.asarray(weight, dtype=np.float64)
+    weight = weight / weight.sum()
+    found = {
+        "rows": len(is_positive),
+        "positive": float(weight[is_positive].sum()),
+        "called": float(weight[is_called].sum()),
+        "hit": float(weight[is_positive & is_called].sum()),
+    }
+    if costs:
+        of_row = costs["fp"] * (is_called & ~is_positive) + costs["fn"] * (is_positive & ~is_called)
+        cost = float(weight @ of_row)
+        of_group = np.bincount(np.arange(len(of_row)) if groups is None else groups, weight * (of_row - cost))
+        found |= {
+            "cost": cost,
+            "cost_error": float(np.sqrt(np.square(of_group).sum())),
+            "never": costs["fn"] * found["positive"],
+            "always": costs["fp"] * (1 - found["positive"]),
+        }
+    return found
+
+
+def counts_in_words(found, label):
+    """Return what a rule does, per 1,000 rows, as sentences."""
+    positive, called, hit = (f"{1000 * found[name]:,.{_digits(found)}f}" for name in ("positive", "called", "hit"))
+    said = f"Of 1,000 rows {positive} are {label!r}. The rule predicts {label!r} for {called}, {hit} of the {positive}"
+    said += " among them"
+    rates = [f"recall {found['hit'] / found['positive']:.0%}"] if found["positive"] else []
+    rates += [f"precision {found['hit'] / found['called']:.0%}"] if found["called"] else []
+    said += f" ({', '.join(rates)})." if rates else "."
+    if "cost" in found:
+        cost, never, always = (shortly(1000 * found[name]) for name in ("cost", "never", "always"))
+        said += (
+            f" Mistakes cost {cost} per 1,000 rows (95 % interval ±{shortly(1960 * found['cost_error'], 2)}); predicting "
+            f"it for no row would cost {never}, for every row {always}."
+        )
+    return said
+
+
+def shortly(number, digits=3):
+    """Return a number of so many significant digits, without an exponent."""
+    return f"{float(f'{number:.{digits}g}'):,.12g}"
+
+
+def _digits(found):
+    """Return the decimals of counts per 1,000 rows, where positive rows are few."""
+    return 0 if found["positive"] >= 0.01 else 1 if found["positive"] >= 0.001 else 2
+
+
+def rule_in_words(decision, threshold, label):
+    """Return by which rule a classifier predicts the positive label of two."""
+    if decision is None:
+        rule = "no rule is asked for, so that both labels count as equally frequent (--costs or --decision change it)"
+    elif isinstance(decision, dict):
+        rule = f"least expected cost, {', '.join(f'{name}={value:g}' for name, value in decision.items())}"
+    else:
+        rule = written(decision)
+    if threshold is None:
+        where = ""
+    elif threshold == float("inf"):
+        where = f" {label!r} is never predicted."
+    else:
+        where = f" {label!r} is predicted from a probability of {threshold:.4g} on."
+    return f"Rule: {rule}.{where}"
+
+
+def scores_in_words(scores):
+    """Return lines of scores, from (mean, low, high) by name; the ends are None where they are not known."""
+    width = max(map(len, scores))
+    return [
+        f"  {name:<{width}}  {mean:.3f}" + ("" if low is None else f"  ({low:.3f} to {high:.3f})")
+        for name, (mean, low, high) in scores.items()
+    ]
