@@ -83,7 +83,7 @@ class _Rows:
 def _scored(source, model, options, target):
     """Return the rows of a file, scored."""
     rows, progress = _Rows(), Progress()
-    for frame, batch, first_row in batches_of(source, model, target, options.weights):
+    for frame, _, first_row in batches_of(source, model, target, options.weights):
         X, proba, predicted = model.score(frame, first_row)
         labels, there = np.empty(0, dtype=object), np.zeros(len(frame), dtype=bool)
         if target is not None:

@@ -120,14 +120,14 @@ class _Csv:
     def __init__(self, path, source, about):
         self._path, self._is_first = path, True
         self._how = _form_of(source)
-        self._empty = dict.fromkeys([*source.names, *_added(about)], [])
+        self._names = [*source.names, *_added(about)]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         if self._is_first:
-            self.write(_frame({name: [] for name in self._empty}), {})
+            self.write(_frame({name: [] for name in self._names}), {})
 
     def write(self, batch, columns):
         """Write a batch with columns added to it."""
@@ -165,7 +165,7 @@ def _frame(columns):
 
 
 class _Parquet:
-    """Writes parquet: the columns of a parquet file as they are; those of a CSV as the model reads them, others text."""
+    """Writes parquet: columns of parquet as they are; those of a CSV as the model reads them, and others as text."""
 
     def __init__(self, path, source, about):
         import pyarrow as pa

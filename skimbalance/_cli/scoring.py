@@ -70,7 +70,7 @@ class Model:
 
 
 def batches_of(source, model, target=None, weights=None):
-    """Yield frames of a file, what they are made of (a frame, or a table of pyarrow), and the place of their first row."""
+    """Yield frames of a file, the batches that they are made of (frames, or tables of pyarrow), and their first row."""
     first_row, names = 0, [column["name"] for column in model.about["columns"]]
     texts = [name for name in texts_of(model.about["columns"], source.names) if name != weights]
     wanted = list(dict.fromkeys([*names, *filter(None, (target, weights))]))

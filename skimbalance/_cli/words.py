@@ -56,9 +56,10 @@ def counts_in_words(found, label):
     said += f" ({', '.join(rates)})." if rates else "."
     if "cost" in found:
         cost, never, always = (shortly(1000 * found[name]) for name in ("cost", "never", "always"))
+        error = shortly(1960 * found["cost_error"], 2)
         said += (
-            f" Mistakes cost {cost} per 1,000 rows (95 % interval ±{shortly(1960 * found['cost_error'], 2)}); predicting "
-            f"it for no row would cost {never}, for every row {always}."
+            f" Mistakes cost {cost} per 1,000 rows (95 % interval ±{error}); predicting it for no row would cost "
+            f"{never}, for every row {always}."
         )
     return said
 
