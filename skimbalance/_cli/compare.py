@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.console import say, show
+from skimbalance._cli.console import say_task, show
 from skimbalance._cli.files import check_file
 from skimbalance._cli.task import read_task
 from skimbalance._cli.values import written
@@ -24,11 +24,11 @@ def run(options):
             raise Refusal("--out draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
         check_file(options.out, options.file, "page")
     task = read_task(options)
-    say(task.said)
+    say_task(task, options)
     found = _compared(task, options)
     if found is None:
         return FAILED
-    is_written = not options.out or _write(found, task.said, options)
+    is_written = not options.out or _write(found, task.notes, options)
     show(str(found))
     if found.scores_:
         show(f"\nTo fit the best strategy on all rows:\n  {train_line(found, options)}")
@@ -45,7 +45,8 @@ def _compared(task, options):
     from skimbalance._cli.baselines import baselines
 
     strategies = {name: name for name in options.strategies}
-    strategies[_OTHER_RULE] = {"strategy": "auto", "decision": "f1"}
+    if options.decision is None:  # which shares the fits of "auto"
+        strategies[_OTHER_RULE] = {"strategy": "auto", "decision": "f1"}
     if options.baselines:
         strategies |= baselines(task.X, task.y, options.seed)
     classifier = ImbalancedKerasClassifier(
@@ -77,7 +78,7 @@ def train_line(found, options):
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     if options.costs is not None:
         words += ["--costs", ",".join(f"{name}={value:g}" for name, value in options.costs.items())]
-    rule = "f1" if best == _OTHER_RULE and options.decision is None and options.costs is None else options.decision
+    rule = "f1" if best == _OTHER_RULE and options.costs is None else options.decision
     words += [] if rule is None else ["--decision", written(rule)]
     words += [] if ours.get(best, best) == "auto" else ["--strategy", best]
     words += [] if options.model == "realmlp" else ["--model", options.model]

@@ -4,6 +4,9 @@ import contextlib
 import os
 import sys
 
+# Warnings of the audit that are printed.
+_WARNED = 6
+
 
 def show(text, stream=None):
     """Print text, with escapes for what the stream's encoding lacks; a stream that takes none ends nothing.
@@ -26,6 +29,15 @@ def show(text, stream=None):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:  # such as a disk that is full
             show(f"What is printed could not be written: {error.strerror or error}.", sys.stderr)
+
+
+def say_task(task, options):
+    """Print notes on a table; severe findings are left to `compare_strategies`, which prints them before it fits."""
+    say(task.said)
+    warned = [str(one) for one in task.findings if one.severity == "warning"]
+    say(warned[:_WARNED])
+    if len(warned) > _WARNED:
+        say([f"{len(warned) - _WARNED} more warnings: skimbalance audit {options.file} --target {options.target}"])
 
 
 def say(notes):

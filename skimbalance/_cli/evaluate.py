@@ -53,7 +53,7 @@ def run(options):
 
 
 class _Rows:
-    """What is known of the rows of a file: probabilities, predicted and true labels, weights, and features if needed."""
+    """What is known of the rows of a file: probabilities, labels, weights, and features where they are needed."""
 
     def __init__(self):
         self.n_read, self.X, self._parts = 0, [], {"proba": [], "predicted": [], "labels": [], "weights": []}

@@ -131,7 +131,8 @@ def card(about):
         "| column | read as |", "|---|---|",
         *(f"| {column['name']} | {column['kind']} |" for column in about["columns"]), "",
         "## Model", "",
-        f"`ImbalancedKerasClassifier({about['model']!r}, strategy={about['strategy']!r}, random_state={about['seed']})`",
+        f"`ImbalancedKerasClassifier({about['model']!r}, strategy={about['strategy']!r}, "
+        f"random_state={about['seed']})`",
         "", *results(about), "",
         "## Versions", "",
         *(f"- {name} {of}" for name, of in about["versions"].items()),

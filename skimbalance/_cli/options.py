@@ -15,6 +15,7 @@ _USUAL = ("none", "auto", "class_weight", "focal", "random_undersample", "smote"
 
 _EXAMPLE = """\
 example:
+  skimbalance audit customers.csv --target churned
   skimbalance compare customers.csv --target churned --drop id,date --costs fp=1,fn=25 --out report.html
   skimbalance train customers.csv --target churned --drop id,date --costs fp=1,fn=25 --out model.skb
   skimbalance predict model.skb new.csv --out scored.parquet
@@ -31,7 +32,7 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = whole.add_subparsers(metavar="COMMAND", dest="command")
-    for add in (_add_compare, _add_train, _add_predict, _add_evaluate, _add_export):
+    for add in (_add_audit, _add_compare, _add_train, _add_predict, _add_evaluate, _add_export):
         add(commands)
     return whole
 
@@ -44,6 +45,13 @@ def _command(commands, name, takes, about):
         usage=f"skimbalance {name} {takes} [options; --help lists them]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+
+
+def _add_audit(commands):
+    """Add `audit`."""
+    audit = _command(commands, "audit", "FILE --target COLUMN", "look for what is wrong with a table before a fit")
+    _add_table(audit)
+    audit.add_argument("--folds", type=at_least(2), default=5, help="folds to be made later (default: %(default)s)")
 
 
 def _add_compare(commands):
@@ -140,7 +148,11 @@ def _add_table(command):
     command.add_argument("--target", required=True, help="column to predict")
     command.add_argument("--pos-label", help="label to find, of two; the rarer one by default")
     command.add_argument(
-        "--drop", action="append", default=[], metavar="NAME,NAME", help="columns to leave out, such as ids and dates"
+        "--drop",
+        action="append",
+        default=[],
+        metavar="NAME,NAME",
+        help="columns to leave out, such as ids and dates; auto: those that the audit finds",
     )
     command.add_argument(
         "--categorical", action="append", default=[], metavar="NAME,NAME", help="columns of numbers that are codes"

@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 
+from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.checks import check_columns, draw
 from skimbalance._cli.features import learn_features, named, refuse_unknown
@@ -36,6 +37,8 @@ class Task:
         Rows of the file, those without a label included.
     n_labelled : int
         Rows of the file with a label.
+    findings : list of Finding
+        What the audit warns of, the severe ones first; see `skimbalance.audit`.
     """
 
     X: object
@@ -47,6 +50,12 @@ class Task:
     columns: list = field(default_factory=list)
     n_rows: int = 0
     n_labelled: int = 0
+    findings: list = field(default_factory=list)
+
+    @property
+    def notes(self):
+        """Notes for the user, the findings of the audit included."""
+        return [*self.said, *map(str, self.findings)]
 
 
 def read_task(options):
@@ -66,20 +75,12 @@ def read_task(options):
     Refusal
         If the file cannot be read, or classifiers cannot be fitted on it.
     """
-    source = open_table(options.file, options.sep, options.encoding, options.decimal)
-    columns, others = list(source.names), [name for name in (options.groups, options.weights) if name]
-    refuse_unknown([options.target, *others], columns, options.file)
-    dropped = named(options.drop, columns, options.file)
-    codes = named(options.categorical, columns, options.file)
-    _refuse_two_uses(options, dropped, codes)
-    if len(set(columns) - {options.target, *others, *dropped}) < 1:
-        raise Refusal(f"{options.file} has no column besides the target {options.target!r}.")
+    source, dropped, codes = open_columns(options)
     table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
     n_rows = len(table)
     table, of_rows, y, said = _labelled(table.drop(columns=dropped), options)
-    classes, counts = _counted(y, options)
-    pos_label, n_labelled = _positive(classes, counts, options), len(y)
-    most = getattr(options, "rows", None)
+    classes, counts = count_labels(y, options)
+    pos_label, n_labelled, most = _positive(classes, counts, options), len(y), getattr(options, "rows", None)
     if most and len(y) > most:
         said.append(f"{most:,} of {len(y):,} rows are drawn (--rows).")
         rows = draw(y, most)
@@ -87,9 +88,44 @@ def read_task(options):
         of_rows = {name: values[rows] for name, values in of_rows.items()}
         counts = np.array([(y == label).sum() for label in classes])
     _refuse_few(classes, counts, options)
+    if drops_auto(options, source.names):
+        table, notes = _without_identity(table, y, of_rows.get("groups"), options)
+        said += notes
     X, columns = learn_features(table, codes, options.dates == "expand")
-    said += check_columns(X, y, options.target, options.folds)
-    return Task(X, y, pos_label, source.said + said, columns=columns, n_rows=n_rows, n_labelled=n_labelled, **of_rows)
+    check_columns(X, options.folds)
+    found = audit(X, y, groups=of_rows.get("groups"), cv=None)
+    return Task(X, y, pos_label, source.said + said, columns=columns, n_rows=n_rows, n_labelled=n_labelled,
+                findings=[one for one in found.findings if one.severity != "note"], **of_rows)  # fmt: skip
+
+
+def open_columns(options):
+    """Return a file, the columns to leave out, and those of codes; refuse names that do not fit it."""
+    source = open_table(options.file, options.sep, options.encoding, options.decimal)
+    columns, others = list(source.names), [name for name in (options.groups, options.weights) if name]
+    refuse_unknown([options.target, *others], columns, options.file)
+    given = [text for text in options.drop if text != "auto" or "auto" in columns]
+    dropped, codes = named(given, columns, options.file), named(options.categorical, columns, options.file)
+    _refuse_two_uses(options, dropped, codes)
+    if not set(columns) - {options.target, *others, *dropped}:
+        raise Refusal(f"{options.file} has no column besides the target {options.target!r}.")
+    return source, dropped, codes
+
+
+def drops_auto(options, names):
+    """Return whether identifiers and dates are to be left out as the audit finds them."""
+    return "auto" in options.drop and "auto" not in names
+
+
+def _without_identity(table, y, groups, options):
+    """Return a table without the identifiers, row numbers and dates that the audit finds, and a note on these."""
+    kinds = ("identifier", "row number") if options.dates == "expand" else ("identifier", "row number", "date")
+    found = [one for one in audit(table, y, groups=groups, cv=None).findings if one.kind in kinds]
+    if not found:
+        return table, ["--drop auto leaves out no column: no identifier and no date is found."]
+    if len({one.column for one in found}) == table.shape[1]:
+        raise Refusal(f"--drop auto would leave no column of {options.file}: all are identifiers or dates.")
+    listed_ = ", ".join(f"{one.column!r} ({one.kind})" for one in found)
+    return table.drop(columns=[one.column for one in found]), [f"Left out by --drop auto: {listed_}."]
 
 
 def _refuse_two_uses(options, dropped, codes):
@@ -109,7 +145,7 @@ def _refuse_two_uses(options, dropped, codes):
 
 def _labelled(table, options):
     """Return the features of the rows with a label, what else there is of each row, labels, and notes."""
-    labels, there = _labels(table.pop(options.target), options)
+    labels, there = labels_there(table.pop(options.target), options)
     of_rows, said, n_missing = {}, [], int((~there).sum())
     if n_missing:
         said.append(f"{n_missing:,} of {len(there):,} rows have no {options.target!r} and are left out.")
@@ -139,7 +175,7 @@ def weights_of(column, name):
     return found
 
 
-def _labels(column, options):
+def labels_there(column, options):
     """Return the labels of the rows that have one, and a mask of these rows."""
     there = column.notna().to_numpy(dtype=bool)
     labels = column[there].astype(object).tolist()
@@ -161,8 +197,8 @@ def of_one_type(labels, target):
     raise Refusal(f"Column {target!r} has {problem}; labels must be all text, all numbers or all booleans.")
 
 
-def _counted(y, options):
-    """Return the labels and how many rows have each."""
+def count_labels(y, options):
+    """Return the labels and how many rows have each; refuse a target that is none."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) == 1:
         raise Refusal(f"Column {options.target!r} has only the label {classes.tolist()[0]!r}; it takes 2 to 20 labels.")
@@ -178,9 +214,9 @@ def _counted(y, options):
 
 def _refuse_rules_of_two(classes, options):
     """Raise for options that are for two labels."""
-    if options.costs is not None:
+    if getattr(options, "costs", None) is not None:
         raise Refusal(f"--costs takes costs of two labels, but {options.target!r} has {listed(classes)}.")
-    if options.decision not in (None, "f1", "accuracy", "balanced_accuracy"):
+    if getattr(options, "decision", None) not in (None, "f1", "accuracy", "balanced_accuracy"):
         raise Refusal(f"--decision is a rule for two labels, but {options.target!r} has {listed(classes)}.")
     if "asymmetric_focal" in getattr(options, "strategies", [getattr(options, "strategy", None)]):
         raise Refusal(f"asymmetric_focal is a strategy for two labels, but {options.target!r} has {listed(classes)}.")

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.console import say, show
+from skimbalance._cli.console import say, say_task, show
 from skimbalance._cli.model_file import check_place, results, write_model
 from skimbalance._cli.task import read_task
 from skimbalance._cli.words import counted
@@ -23,7 +23,7 @@ def run(options):
     """Train; whatever can be refused is, before TensorFlow is imported."""
     check_place(options.out, options.file)
     task = read_task(options)
-    say(task.said)
+    say_task(task, options)
     from skimbalance import ImbalancedKerasClassifier
 
     decision = options.costs if options.decision is None else options.decision
@@ -32,7 +32,7 @@ def run(options):
         random_state=options.seed,
     )  # fmt: skip
     held_out = _held_out(classifier, task, options)
-    notes = task.said + _fit(classifier, task)
+    notes = task.notes + _fit(classifier, task)
     about = _about(classifier, task, options, notes) | {"held_out": held_out}
     write_model(options.out, classifier.set_params(verbose=0), about, task.X)
     show("\n".join(results(about)))

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, with_target
 
 from skimbalance import __main__ as command
-from skimbalance._cli.options import STRATEGIES
+from skimbalance._cli.options import STRATEGIES, parser
 from skimbalance._cli.page import page
 from skimbalance._cli.reading import open_table
 
@@ -361,20 +362,66 @@ def test_a_picture_that_fails_leaves_the_page(answers, tmp_path):
     assert "<p>&lt;said&gt;</p>" in text
 
 
-def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys):
+def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys, few_epochs):
     X, y = rare
     table = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 0] > 0, "new", "old"))
     table = table.assign(paid=np.where(y == 1, "no", "yes"), churn=np.where(y == 1, "None", "all"))
     table.to_csv(tmp_path / "table.csv.gz", index=False)
-    out, strategies = tmp_path / "report.html", ["--strategies", "none", "focal", "--model", "mlp", "--folds", "2"]
+    out, strategies = tmp_path / "report.html", ["--strategies", "focal", "--model", "mlp", "--folds", "2"]
     arguments = ["compare", str(tmp_path / "table.csv.gz"), "--target", "churn", *strategies]
     assert run([*arguments, "--out", str(out), "--costs", "fp=1,fn=25"]) == 0
     shown = capsys.readouterr()
     assert "10.0% of them 'None'" in shown.out
-    assert "auto, F1 rule" in shown.out
+    for candidate in ("focal", "auto, F1 rule", "always 'all'", "logistic regression", "HistGradientBoosting"):
+        assert f"\n{candidate} " in f"\n{shown.out}"
     assert "cost least" in " ".join(shown.out.split())
-    assert "leave it out: --drop paid" in shown.err
+    assert f"skimbalance train {tmp_path}/table.csv.gz --target churn --costs fp=1,fn=25" in shown.out
+    assert shown.err.count("severe: column 'paid', leak") == 1
     text = out.read_text(encoding="utf-8")
     assert text.count("<svg") == 5
-    assert "leave it out: --drop paid" in text
+    assert "severe: column &#x27;paid&#x27;, leak" in text
     assert "http" not in text.split("<svg")[0]
+
+
+def test_rules_share_the_fits_of_a_strategy(monkeypatch, rare):
+    """Each model is fitted once a fold, however many rules."""
+    from types import SimpleNamespace
+
+    import skimbalance
+    from skimbalance._cli import compare
+    from skimbalance.evaluation.candidates import plan_fits
+
+    def planned(classifier, X, y, *, strategies, **how):
+        return plan_fits(classifier, "", strategies, np.array([0, 1]), 1, 0)
+
+    monkeypatch.setattr(skimbalance, "compare_strategies", planned)
+    X, y = rare
+    task = SimpleNamespace(X=pd.DataFrame(X), y=y, pos_label=1, sample_weight=None, groups=None)
+    for rule, n_rules in (([], [1, 2, 1, 1, 1, 1]), (["--costs", "fp=1,fn=9"], [1, 2, 1, 1, 1, 1]),
+                          (["--decision", "precision>=0.5"], [1] * 6)):  # fmt: skip
+        options = parser().parse_args(["compare", "t", "--target", "y", *rule, "--no-baselines"])
+        assert [len(fit.rules) for fit in compare._compared(task, options)] == n_rules
+
+
+def test_the_next_command_has_all_that_was_given(tmp_path, capsys, answers):
+    (tmp_path / "a b.csv").write_bytes(with_column("who,kind", lambda i: f"{i % 7},{'ab'[i % 2]}"))
+    given = ["--target", "y", "--drop", "auto", "--groups", "who", "--pos-label", "0", "--seed", "3"]
+    assert run(["compare", str(tmp_path / "a b.csv"), *given, "--decision", "precision>=0.8", "--folds", "2"]) == 0
+    shown = capsys.readouterr()
+    line = next(line.strip() for line in shown.out.splitlines() if " train " in line)
+    assert "Left out by --drop auto: 'size' (row number)" in shown.err
+    options = parser().parse_args(shlex.split(line)[1:])
+    assert (options.file, options.drop, options.groups) == (str(tmp_path / "a b.csv"), ["auto"], "who")
+    assert (options.pos_label, options.seed, options.decision) == ("0", 3, ("precision", 0.8))
+
+
+def test_the_audit_is_printed(tmp_path, capsys):
+    (tmp_path / "t.csv").write_bytes(with_column("kind", lambda i: "ab"[i % 2]) + b"\n60,a,\n")
+    assert run(["audit", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 of 61 rows have no label" in shown
+    assert "row number" in shown
+    assert run(["audit", str(tmp_path / "t.csv"), "--target", "y", "--drop", "auto"]) == 2
+    (tmp_path / "t.csv").write_bytes(with_target(lambda i: i / 3))
+    assert run(["audit", str(tmp_path / "t.csv"), "--target", "y"]) == 2
+    assert "cut them into classes first" in capsys.readouterr().err

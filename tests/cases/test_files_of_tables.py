@@ -184,21 +184,34 @@ def test_free_text_is_refused_with_the_option_that_helps(tmp_path):
         asked(tmp_path, "\n".join(["size,note,y", *lines]).encode())
 
 
-@pytest.mark.parametrize("form", ["category", "number", "order of the rows", "three labels", "with missing values"])
-def test_a_column_that_reveals_the_target_is_reported(form, tmp_path):
+def sorted_table():
+    """Return a table sorted by its label, with a row number, a copy of the label, an identifier and a date."""
     rng = np.random.default_rng(0)
-    y = rng.integers(3 if form == "three labels" else 2, size=400)
-    y = np.sort(y) if form == "order of the rows" else y
-    leaks = {
-        "category": np.where(y == 1, "paid", "open"),
-        "number": 100 * y + rng.normal(size=400),
-        "order of the rows": np.arange(400),
-        "three labels": np.array(["C", "A", "B"])[y],
-        "with missing values": np.where(y == 1, "2024", ""),
-    }
-    table = pd.DataFrame({"noise": rng.normal(size=400), "leak": leaks[form], "flat": 1, "y": y})
-    _, said = asked(tmp_path, table.to_csv(index=False).encode())
-    assert said == ["Column 'leak' alone predicts 'y': if it is known only after the target, leave it out: --drop leak"]
+    y, days = np.repeat([0, 1], [170, 30]), pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.permutation(200), unit="D")
+    return pd.DataFrame(
+        {
+            "row": np.arange(200) + 5, "copy": np.where(y, "paid", "open"), "when": days.strftime("%d.%m.%Y"),
+            "size": rng.normal(size=200), "y": np.where(rng.random(200) < 0.05, "", y.astype(str)),
+        }
+    )  # fmt: skip
+
+
+def test_a_row_number_and_a_copy_of_the_target_are_named(tmp_path):
+    content = sorted_table().to_csv(index=False).encode()
+    task, said = asked(tmp_path, content, "--drop", "when")
+    found = {(one.severity, one.kind, one.column) for one in task.findings}
+    assert {("severe", "leak", "copy"), ("warning", "row number", "row"), ("warning", "sorted", None)} <= found
+    assert "rows have no 'y' and are left out" in said[0]
+    assert any("row number" in note for note in task.notes)
+    task, said = asked(tmp_path, content, "--drop", "auto")
+    assert list(task.X) == ["copy", "size"]
+    assert said[1:] == ["Left out by --drop auto: 'row' (row number), 'when' (date)."]
+    task, _ = asked(tmp_path, content, "--drop", "auto", "--drop", "copy", "--dates", "expand")
+    assert list(task.X)[:2] == ["when month", "when day"]
+    with pytest.raises(Refusal, match="Column 'when' holds dates as text.*--dates expand.*--drop when"):
+        asked(tmp_path, content)
+    with pytest.raises(Refusal, match="would leave no column"):
+        asked(tmp_path, content, "--drop", "size,copy", "--drop", "auto")
 
 
 @pytest.mark.parametrize(
