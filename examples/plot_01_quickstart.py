@@ -8,7 +8,7 @@ progressed most in a year; or on a table of your own, with text and gaps as it c
 
     python plot_01_quickstart.py --csv FILE --target COLUMN
 
-``python -m skimbalance compare FILE --target COLUMN --out report.html`` does the same, and writes a page.
+``skimbalance compare FILE --target COLUMN --out report.html`` does the same, and writes a page.
 """
 
 import argparse

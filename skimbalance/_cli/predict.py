@@ -142,14 +142,21 @@ class _Csv:
         """Yield the added columns of a file in batches."""
         import pandas as pd
 
-        how = _form_of(source) | {"usecols": added, "float_precision": "round_trip", "compression": _compression(path)}
-        with pd.read_csv(path, dtype={DECISION: str}, keep_default_na=False, chunksize=BATCH, **how) as parts:
-            yield from (part for part in parts if len(part))
+        how = {"sep": _form_of(source)["sep"], "usecols": added, "compression": _compression(path)}
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=BATCH, **how) as parts:
+            for part in parts:
+                numbers = {name: _as_floats(part[name].tolist()) for name in added if name != DECISION}
+                yield part.assign(**numbers)
 
 
 def _form_of(source):
     """Return separator and decimal sign of a CSV."""
     return {"sep": getattr(source, "sep", ","), "decimal": getattr(source, "decimal", ".")}
+
+
+def _as_floats(texts):
+    """Return numbers of either decimal sign as they were before they were written."""
+    return np.array([float(text.replace(",", ".")) for text in texts])
 
 
 def _compression(path):
