@@ -11,6 +11,7 @@ from skimbalance._routing import named_metrics
 from skimbalance._warnings import warn
 from skimbalance.data.holdout import HoldOutRequest, plan_hold_out
 from skimbalance.data.reservoir import GroupReservoir, Reservoir
+from skimbalance.data.sample import TrainingSample
 from skimbalance.data.validation import check_class_weight
 from skimbalance.networks.builders import NETWORKS, realmlp
 from skimbalance.networks.copying import build_when_saved, copy_network, copy_optimizer, set_decays
@@ -98,6 +99,8 @@ class TrainingState:
         What each layer knows of all chunks so far: see `adapt_network`.
     reservoir : Reservoir, GroupReservoir or None
         Rows held out from all chunks so far; of groups, which are held out.
+    sample : TrainingSample or None
+        Rows of all chunks so far that were trained on, for base models.
     n_steps : int
         Gradient steps so far.
     asked_metrics : dict
@@ -114,6 +117,7 @@ class TrainingState:
     optimizer_state: list | None = None
     seen: dict | None = None
     reservoir: Reservoir | GroupReservoir | None = None
+    sample: TrainingSample | None = None
     n_steps: int = 0
     asked_metrics: dict = field(default_factory=dict)
     metrics: list | None = None

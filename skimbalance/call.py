@@ -8,6 +8,7 @@ from skimbalance.assembly import TrainingState, is_auto, new_selection, plan_chu
 from skimbalance.data.growing import GrowingColumns
 from skimbalance.data.holdout import plan_hold_out
 from skimbalance.data.reservoir import GroupReservoir
+from skimbalance.data.sample import TrainingSample
 from skimbalance.data.table import Columns
 from skimbalance.ensemble import resolve_ensemble
 from skimbalance.fitted import Fitted
@@ -68,6 +69,10 @@ class WholeTable:
         """Return the reservoir for later chunks: which groups are held out, where rows have any."""
         return None if plan.rows.groups is None else GroupReservoir.of_fit(plan, rng, reservoir)
 
+    def sample(self, draft, plan, before, rng):
+        """Return the rows for base models that are grown later, or None."""
+        return
+
     def plan_for_calibrator(self, draft, task, plan, before):
         """Return the plan where the loss, once known, needs a calibrator."""
         return plan if plan.held_out() is not None else self._plan(draft, task, before, calibrates=True)
@@ -116,8 +121,16 @@ class Chunk(WholeTable):
         return False
 
     def base_models(self, draft, recipe):
-        """Return none: base models need all rows at once."""
+        """Return none: base models need all rows at once, and are grown later on a sample."""
         return {}
+
+    def sample(self, draft, plan, before, rng):
+        """Return a sample of the rows of all chunks that are trained on, where base models are asked for by name."""
+        if is_auto(draft.ensemble) or not resolve_ensemble(draft.ensemble):
+            return None
+        sample = (None if before is None else before.state.sample) or TrainingSample(rng)
+        kept, rows = plan.kept, plan.rows
+        return sample.with_piece(rows.X[rows.index[kept]], rows.classes[kept], rows.weight[kept])
 
     def plan(self, draft, task, before):
         """Return which rows are held out, and the reservoir of those held out from chunks so far, or None."""

@@ -12,15 +12,25 @@ from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
 from skimbalance._scikeras import SciKerasClassifier
+from skimbalance.assembly import is_auto
 from skimbalance.call import CHUNK, Before, Call
 from skimbalance.data.groups import group_keys
 from skimbalance.data.independence import check_independent
-from skimbalance.data.validation import check_features, check_labelled, check_prior, check_values, validation_rows
+from skimbalance.data.validation import (
+    check_features,
+    check_labelled,
+    check_prior,
+    check_validation_data,
+    check_values,
+    spawn_generators,
+    validation_rows,
+)
+from skimbalance.ensemble import resolve_ensemble
 from skimbalance.fitting import fit, initialize
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
-from skimbalance.post_training import certificate_in_words, decide_by_labels
+from skimbalance.post_training import certificate_in_words, decide_by_labels, grow_on_sample
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
 from skimbalance.strategies import handles_multi_class
@@ -157,8 +167,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         is grown for each pair of members, on the same rows; their weights make rows held out from all most likely, and
         an intercept makes classes as frequent among these as they are said to be. Where none are held out, the network
         weighs as much as the others together. "auto" is what the network's recipe says: both for "realmlp", none for
-        "mlp" and networks of your own. ``partial_fit`` asks the network alone. Every ``random_state`` in them that is
-        None, nested ones included, is given a seed that follows from `random_state`.
+        "mlp" and networks of your own. After ``partial_fit``, `grow_ensemble` grows those that are named. Every
+        ``random_state`` in them that is None, nested ones included, is given a seed that follows from `random_state`.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False
@@ -445,6 +455,67 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             )
         fit_params["epochs"] = 1
         return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes, groups))
+
+    def grow_ensemble(self):
+        """Grow the base models that `ensemble` names on a sample of the chunks of ``partial_fit``.
+
+        Where `ensemble` names base models, rather than "auto", every ``partial_fit`` keeps rows that it trains on for
+        them: up to 100,000 distinct ones, each class up to an equal share of these. The next ``partial_fit`` trains the
+        network alone again, with which it leaves the estimator; grow base models anew after it.
+
+        Returns
+        -------
+        self : ImbalancedKerasClassifier
+            The estimator, with base models beside its network (``ensemble_``, ``ensemble_weights_``).
+
+        Raises
+        ------
+        NotFittedError
+            Before ``partial_fit``.
+        ValueError
+            If there is no sample, or it has one class.
+
+        Notes
+        -----
+        Each kind is grown four times, on three of four quarters of the sample. Probabilities are shifted from the class
+        shares of the sample to those of all rows. With `validation_split`, the rows held out from all chunks weigh the
+        base models, and a decision that looks at rows looks at these; otherwise the network weighs as much as all base
+        models together, and such a decision looks at rows of the sample that each base model does not know: where rows
+        belong together, hold out some, as quarters of the sample part groups. A rule that was set by `choose_decision`
+        is chosen anew, as by ``partial_fit``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from skimbalance import ImbalancedKerasClassifier
+        >>> X, y = make_classification(n_samples=600, weights=[0.9], random_state=0)
+        >>> clf = ImbalancedKerasClassifier("mlp", ensemble=["boosting"], random_state=0)
+        >>> for rows in (slice(0, 300), slice(300, 600)):
+        ...     clf = clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+        >>> clf.grow_ensemble().ensemble_weights_
+        {'network': 0.5, 'boosting': 0.5}
+        """
+        check_is_fitted(self)
+        sample, kinds = self._training.sample, {} if is_auto(self.ensemble) else resolve_ensemble(self.ensemble)
+        if sample is None or not kinds:
+            raise ValueError(
+                f"There are no rows to grow ensemble={self.ensemble!r:.60} on. Name base models before the first "
+                'partial_fit, such as ensemble=["forest", "boosting"], so that each call keeps rows for them. fit '
+                "grows them itself."
+            )
+        rows, positive = sample.rows(), self._positive_now()
+        given, reservoir = self._validation_data(None), self._training.reservoir
+        held_out = None if reservoir is None else reservoir.held_out(self.prior_)
+        if given is not None:
+            held_out = check_validation_data(self, given)
+        if self.verbose:
+            print(f"Growing {' and '.join(kinds)} on {len(rows):,} rows")
+        rng = spawn_generators(self.random_state, 6)[4]
+        fitted = replace(self._fitted, target=self._target(positive), chosen=None, rows=None)
+        fitted = replace(fitted, decision=self._rule(positive, self.decision))
+        self._fitted = grow_on_sample(fitted, rows, held_out, kinds, rng)
+        self.ensemble_ = self._fitted.ensemble
+        return self
 
     def initialize(self, X, y, *, groups=None):
         """Build the network as ``fit`` would, and do not train it.

@@ -269,7 +269,8 @@ def _assemble(draft, call, task):
         applied = _apply(draft, call, task, strategy, plan)
         if call.before is None:
             adapt_network(network.model, applied.rows, applied.kept, columns)
-    state = replace(state, reservoir=call.extent.remembered(plan, reservoir, rng.split))
+    sample = call.extent.sample(draft, plan, call.before, rng.ensemble)
+    state = replace(state, reservoir=call.extent.remembered(plan, reservoir, rng.split), sample=sample)
     state = compile_network(draft, network, optimizer, loss, task.positive, state)
     return Parts(strategy, plan, replace(applied, loss=loss), network, loss, state)
 
@@ -357,7 +358,8 @@ def _finish(draft, task, parts, trained, posterior):
     weighs = ensemble is not None and has_unseen_rows(posterior, held_out, selection)
     if not (weighs or verbose or task.decision.needs_rows):
         return fitted
-    predictions = predict_held_out(fitted, task.rows, held_out, parts.applied, selection, unknown)
+    unknown = unknown if parts.applied.rows is task.rows else None  # a sampler's rows are known to all
+    predictions = predict_held_out(fitted, task.rows, held_out, selection, unknown)
     posterior = weigh(fitted.posterior, predictions) if weighs else fitted.posterior
     fitted = choose_decision(replace(fitted, posterior=posterior), predictions, task.rows, selection)
     if task.apart is not None:

@@ -7,8 +7,9 @@ import numpy as np
 from skimbalance._warnings import warn
 from skimbalance.data.holdout import at_prior, prior_of
 from skimbalance.data.independence import share_of_copies
-from skimbalance.data.rows import Rows
-from skimbalance.data.splits import ENOUGH, weight_of
+from skimbalance.data.rows import Rows, positions_of
+from skimbalance.data.splits import ENOUGH, SingleRows, weight_of
+from skimbalance.ensemble import grow_ensemble
 from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
 from skimbalance.probability.prior import shift_prior
 from skimbalance.strategies import named
@@ -118,7 +119,7 @@ class Predictions:
     is_unseen: bool
 
 
-def predict_held_out(fitted, rows, held_out, applied, selection, unknown):
+def predict_held_out(fitted, rows, held_out, selection, unknown):
     """Return what a network and its base models say of held-out rows; where there are none, of rows of training.
 
     Parameters
@@ -129,12 +130,11 @@ def predict_held_out(fitted, rows, held_out, applied, selection, unknown):
         Rows of the table.
     held_out : HeldOut or None
         Rows held out from all of training.
-    applied : AppliedStrategy
-        Rows of training.
     selection : EpochSelection or None
         What chose the epoch that each member keeps.
-    unknown : ndarray of int or None
-        As `rows_of_base_models` returned it.
+    unknown : ndarray of int, shape (n_others, n_sets), or None
+        Distinct rows that each base model does not know, as `rows_of_base_models` returned them; None where there are
+        none.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def predict_held_out(fitted, rows, held_out, applied, selection, unknown):
         proba = np.stack([_of_network(fitted, held_out.X), *others])
         y, weight = held_out.y, held_out.sample_weight
     else:
-        proba, y, weight = _predict_training(fitted, rows, applied, unknown)
+        proba, y, weight = _predict_training(fitted, rows, unknown)
     is_unseen = has_unseen_rows(posterior, held_out, selection)
     return Predictions(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
 
@@ -164,12 +164,12 @@ def _uses_pairs(posterior, selection):
     return selection is not None and selection.held_out.is_own and posterior.calibrator is None
 
 
-def _predict_training(fitted, rows, applied, unknown):
+def _predict_training(fitted, rows, unknown):
     """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
 
     Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
     """
-    if fitted.ensemble is None or applied.rows is not rows or not (unknown >= 0).any():
+    if fitted.ensemble is None or unknown is None or not (unknown >= 0).any():
         network = _of_network(fitted, rows.X)
         return np.stack([network] * len(fitted.posterior.weights)), rows.y, rows.sample_weight
     index = rows.index[unknown.T]
@@ -223,6 +223,43 @@ def choose_decision(fitted, predictions, rows, selection):
         proba, weight = posterior.mean(predictions.proba[0], predictions.proba[1:]), predictions.weight
     looking = decision.looking_at(proba, weight, posterior.data_prior)
     return replace(fitted, decision=decision if decision.is_guaranteed else looking, rows=looking.rows)
+
+
+def grow_on_sample(fitted, rows, held_out, kinds, rng):
+    """Grow base models beside a network that was trained on chunks.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        What the last chunk left, with the decision rule to be followed, without rows.
+    rows : Rows
+        Distinct rows of a sample of all chunks.
+    held_out : HeldOut or None
+        Rows held out from all chunks, by which base models are weighed.
+    kinds : dict of str to classifier
+        Base models.
+    rng : numpy.random.Generator
+        Source of seeds and samples.
+
+    Returns
+    -------
+    Fitted
+        The network and the base models.
+    """
+    if np.ptp(rows.classes) == 0:
+        label = fitted.classes.tolist()[rows.classes[0]]
+        raise ValueError(f"All rows so far are of class {label!r}; base models need rows of two classes at least.")
+    sets, unknown = SingleRows(rows.classes).sets(4, 0.25, rng)
+    prior = fitted.posterior.data_prior
+    ensemble = grow_ensemble(kinds, rows, positions_of(rows.y), sets, fitted.columns, prior, rng)
+    posterior = weigh_evenly(replace(fitted.posterior, intercept=None), ensemble)
+    fitted = replace(fitted, ensemble=ensemble, posterior=posterior)
+    if held_out is not None or fitted.decision.needs_rows:
+        predictions = predict_held_out(fitted, rows, held_out, None, unknown)
+        posterior = posterior if held_out is None else weigh(posterior, predictions)
+        fitted = choose_decision(replace(fitted, posterior=posterior), predictions, rows, None)
+    fitted.check_decision()
+    return fitted
 
 
 def looks_at_all(fitted, selection):

@@ -10,6 +10,7 @@ from skimbalance import ImbalancedKerasClassifier
 from skimbalance.data.holdout import HoldOutRequest, at_prior, plan_hold_out, prior_of
 from skimbalance.data.reservoir import Reservoir
 from skimbalance.data.rows import Rows
+from skimbalance.data.sample import TrainingSample
 from skimbalance.data.splits import SingleRows
 from skimbalance.networks import realmlp
 from skimbalance.networks.members import Members
@@ -183,3 +184,19 @@ def test_a_reservoir_holds_out_a_row_of_every_class_that_has_two(n_rare):
         reservoir, out = Reservoir(0.05, np.random.default_rng(seed)).with_piece(Rows(X, y, None, merges=True))
         assert 1 <= y.astype(int)[reservoir.held_out(None).X.astype(int).ravel()].sum() < n_rare or n_rare == 2
         assert len(out) < 40
+
+
+def test_a_sample_for_base_models_keeps_rare_classes_and_all_copies_of_a_row(monkeypatch):
+    monkeypatch.setattr("skimbalance.data.sample.MOST_IN_SAMPLE", 500)
+    monkeypatch.setattr("skimbalance.data.sample._WAITING", 300)
+    rng = np.random.default_rng(0)
+    X, y = np.repeat(np.arange(5000, dtype=np.float32), 2)[:, None], np.arange(10_000) // 2 % 50 == 0
+    order, sample = rng.permutation(10_000), TrainingSample(rng)
+    for rows in np.split(order, 20):
+        before, sample = sample, sample.with_piece(X[rows], y[rows].astype(int), np.ones(len(rows)))
+    kept = sample.rows()
+    assert np.bincount(kept.y).tolist() == [400, 100]
+    np.testing.assert_array_equal(kept.weight, 2)
+    assert np.mean(kept.X[kept.y == 0] < 2500) == pytest.approx(0.5, abs=0.1)
+    assert len(before.rows()) == 500
+    assert set(before.rows().X[before.rows().y == 1].ravel()) <= set(kept.X[kept.y == 1].ravel())

@@ -1,5 +1,7 @@
 """Does a pass over chunks learn what a fit does, and what do rows say that it has never seen?"""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -172,3 +174,50 @@ def test_chunks_build_an_optimizer_only_where_its_parameters_change(model, rare,
     clf.partial_fit(X, y)
     assert built
     np.testing.assert_allclose(np.concatenate([w.ravel() for w in clf.model_.get_weights()]), before, atol=1e-6)
+
+
+def islands(n_rows=3000):
+    """Rows whose class depends on two of the numbers as a chessboard does, which trees learn at once."""
+    X = np.random.default_rng(0).normal(size=(n_rows, 4)).astype(np.float32)
+    return X, ((X[:, 0] > 0) ^ (X[:, 1] > 0)) & (X[:, 2] > 0.5)
+
+
+def test_base_models_are_grown_on_a_sample_of_all_chunks():
+    X, y = islands()
+    clf = passed_over(X[:2000], y[:2000], 1000, ensemble=["forest", "boosting"], validation_split=0.2, decision="f1")
+    assert clf.ensemble_ is None
+    network, threshold = clf.predict_proba(X)[:, 1], clf.threshold_
+    clf.grow_ensemble()
+    proba, new = clf.predict_proba(X)[:, 1], slice(2000, None)
+    assert average_precision_score(y[new], proba[new]) > average_precision_score(y[new], network[new]) + 0.1
+    assert proba[new].mean() == pytest.approx(y[new].mean(), abs=0.03)
+    assert clf.ensemble_weights_["network"] < 0.2
+    assert clf.threshold_ != threshold
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X)[:, 1], proba)
+    np.testing.assert_array_equal(clf.grow_ensemble().predict_proba(X)[:, 1], proba)
+    held_out = clf._training.reservoir.held_out(clf.prior_).X
+    assert not {tuple(row) for row in held_out} & {tuple(row) for row in clf._training.sample.rows().X}
+    assert clf.partial_fit(X[:1000], y[:1000]).ensemble_ is None
+
+
+def test_base_models_without_held_out_rows_weigh_as_much_as_the_network():
+    X, y = islands(1000)
+    rare_first = np.argsort(~y[:600], kind="stable")
+    clf = passed_over(X[:600][rare_first], y[:600][rare_first], 300, ensemble="boosting", decision="f1")
+    assert clf.grow_ensemble().ensemble_weights_ == {"network": 0.5, "boosting": 0.5}
+    assert 0 < clf.predict(X[600:]).mean() < 0.5
+
+
+def test_base_models_need_a_sample_of_two_classes(rare):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(X, y)
+    with pytest.raises(ValueError, match="no rows to grow ensemble='auto' on. Name base models before the first"):
+        clf.grow_ensemble()
+    with pytest.raises(ValueError, match="no rows to grow ensemble='forest' on"):
+        clf.set_params(ensemble="forest").grow_ensemble()
+    clf = ImbalancedKerasClassifier("mlp", ensemble="forest", random_state=0)
+    clf.partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="All rows so far are of class 0; base models need rows of two"):
+        clf.grow_ensemble()
+    np.testing.assert_array_equal(clf.predict_proba(X), before)

@@ -70,7 +70,7 @@ class Reservoir:
     def _merge(self):
         """Merge identical rows and sum their weights."""
         X, y, weight, keys = self._rows
-        first, weight = _merged(keys, weight)
+        first, weight = merged(keys, weight)
         self._rows = X[first], y[first], weight, keys[first]
 
     def _trim(self):
@@ -245,7 +245,7 @@ class GroupReservoir:
     def _merge_and_trim(self):
         """Merge rows that are identical within a group, and keep those of the lowest hashes if there are too many."""
         X, y, weight, groups = self._rows
-        first, weight = (of[:MOST_IN_RESERVOIR] for of in _merged(hash_rows(X, y, groups ^ self._seed), weight))
+        first, weight = (of[:MOST_IN_RESERVOIR] for of in merged(hash_rows(X, y, groups ^ self._seed), weight))
         self._rows = X[first], y[first], weight, groups[first]
 
 
@@ -254,7 +254,7 @@ def _joined(rows, piece):
     return piece if rows is None else tuple(map(np.concatenate, zip(rows, piece, strict=True)))
 
 
-def _merged(keys, weight):
+def merged(keys, weight):
     """Return the first row of each key, in the order of keys, and the summed weight of all its rows."""
     keys, first, same = np.unique(keys, return_index=True, return_inverse=True)
     return first, np.bincount(same, weight, len(keys))

@@ -16,7 +16,7 @@ _OURS = (
     "_keras.packing.Packed", "_keras.packing.PackedModel", "_keras.packing.Pairs", "assembly.CameWith",
     "assembly.TrainingState",
     "classifier.ImbalancedKerasClassifier", "data.growing.GrowingColumns", "data.reservoir.Reservoir",
-    "data.reservoir.GroupReservoir",
+    "data.reservoir.GroupReservoir", "data.sample.TrainingSample",
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
     "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",
