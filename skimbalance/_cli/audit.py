@@ -3,6 +3,7 @@
 from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
+from skimbalance._cli.drawing import opened_rows
 from skimbalance._cli.task import count_labels, drops_auto, labels_there, open_columns
 
 
@@ -11,6 +12,7 @@ def run(options):
     source, dropped, codes = open_columns(options)
     if drops_auto(options, source.names):
         raise Refusal("--drop auto leaves out what the audit finds; audit the table without it.")
+    source = opened_rows(source, options.rows, 0)
     say(source.said)
     table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
     table = table.drop(columns=dropped)

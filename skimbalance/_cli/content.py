@@ -30,6 +30,11 @@ class Content:
         with self.open() as stream:
             self.head = stream.read(LOOKED_AT)
 
+    @property
+    def is_compressed(self):
+        """Whether the file holds fewer bytes than its text."""
+        return self.is_zip or self.opener is not None
+
     def _raw(self):
         """Return a stream of the raw bytes."""
         return self.path.open("rb") if self.path else io.BytesIO(self.bytes)

@@ -132,14 +132,14 @@ def _with_labels(model, rows, options):
     y = np.searchsorted(classes, rows.labels)
     matrix = None if costs is None else cost_matrix(costs, classes, positive)
     scores = score_fold(y, rows.proba, np.searchsorted(classes, rows.predicted), rows.weights, positive, 0.05, matrix)
-    show(f"{len(y):,} labelled rows; beside them, the held-out rows of training:")
+    show(f"{len(y):,} labelled rows; beside them, the held-out rows of training, with 95 % intervals:")
     before = about["held_out"]["scores"]
     for name in _SCORES:
         if name in scores and not np.isnan(scores[name]):
             mean, low, high = before.get(name, (None, None, None))
             was = "" if mean is None else f"  {mean:.3f}"
             was += "" if low is None else f"  ({low:.3f} to {high:.3f})"
-            show(f"  {name:<17}  {scores[name]:.3f}{was}")
+            show(f"  {name:<17}  {scores[name]:6.3f}{was}")
     show("")
     if positive is not None:
         is_positive, is_called = y == positive, rows.predicted == about["pos_label"]

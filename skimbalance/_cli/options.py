@@ -51,6 +51,9 @@ def _add_audit(commands):
     """Add `audit`."""
     audit = _command(commands, "audit", "FILE --target COLUMN", "look for what is wrong with a table before a fit")
     _add_table(audit)
+    audit.add_argument(
+        "--rows", type=at_least(4), default=1_000_000, help="rows to draw from a large file (default: 1000000)"
+    )
     audit.add_argument("--folds", type=at_least(2), default=5, help="folds to be made later (default: %(default)s)")
 
 
@@ -94,6 +97,7 @@ def _add_train(commands):
         "--folds", type=at_least(2), default=5,
         help="folds by which held-out rows are predicted (default: 5; of more than 50,000 rows, one of them)",
     )  # fmt: skip
+    train.add_argument("--rows", type=at_least(4), help="rows to draw from a larger table (default: all)")
     train.add_argument("--out", required=True, help="file to write, such as model.skb")
 
 

@@ -99,7 +99,7 @@ class ParquetFiles:
             from pyarrow import dataset
         except ImportError:
             raise Refusal(f"{file} is a parquet file, for which pandas needs pyarrow: pip install pyarrow") from None
-        self.file, self.said = file, []
+        self.file, self.said, self.form = file, [], "parquet"
         with self._refusing():
             self._dataset = dataset.dataset(file, format="parquet", partitioning="hive")
         self.names = [str(name) for name in self._dataset.schema.names]
@@ -142,7 +142,7 @@ class CsvFile:
     def __init__(self, content, file, sep=None, encoding=None, decimal=None):
         if not content.head.strip():
             raise Refusal(f"{file} is empty; it takes a header and rows.")
-        self.file, self._content = file, content
+        self.file, self._content, self.form = file, content, "compressed" if content.is_compressed else "csv"
         self.encoding, self.said = content.encoding(file, encoding)
         with content.open() as stream, io.TextIOWrapper(stream, self.encoding, newline="") as text:
             lines = text.read(LOOKED_AT)
@@ -169,11 +169,12 @@ class CsvFile:
         return ","
 
     @contextmanager
-    def _parsing(self):
+    def _parsing(self, opens=None):
         """Give pandas and an open stream; refuse what pandas cannot parse."""
         import pandas as pd
 
-        with _refusing(self.file), warnings.catch_warnings(), self._content.open() as stream:
+        opens = opens or self._content.open
+        with _refusing(self.file), warnings.catch_warnings(), opens() as stream:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             try:
                 yield pd, stream
@@ -203,9 +204,13 @@ class CsvFile:
             raise Refusal(
                 f"{self.file} has {self._header.count(target)} columns named {target!r}; which is the target?"
             )
-        with self._parsing() as (pd, stream):
+        return self.parsed(self._content.open, target, texts, self.encoding)
+
+    def parsed(self, opens, target, texts, encoding):
+        """Return the rows of bytes that are written as this file is, in an encoding."""
+        with self._parsing(opens) as (pd, stream):
             types = self._types([*texts, target], [target])
-            table = pd.read_csv(stream, low_memory=False, **types, **self._how)
+            table = pd.read_csv(stream, low_memory=False, **types, **self._how | {"encoding": encoding})
         if target in table:
             table[target] = pd.Series(labels_of(table[target]), index=table.index, dtype=object)
         return table

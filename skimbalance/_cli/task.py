@@ -8,6 +8,7 @@ import numpy as np
 from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.checks import check_columns, draw
+from skimbalance._cli.drawing import opened_rows
 from skimbalance._cli.features import learn_features, named, refuse_unknown
 from skimbalance._cli.reading import open_table
 
@@ -76,11 +77,12 @@ def read_task(options):
         If the file cannot be read, or classifiers cannot be fitted on it.
     """
     source, dropped, codes = open_columns(options)
+    source = opened_rows(source, options.rows, options.seed)
     table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
-    n_rows = len(table)
+    n_rows = getattr(source, "n_rows", None) or len(table)
     table, of_rows, y, said = _labelled(table.drop(columns=dropped), options)
     classes, counts = count_labels(y, options)
-    pos_label, n_labelled, most = _positive(classes, counts, options), len(y), getattr(options, "rows", None)
+    pos_label, n_labelled, most = _positive(classes, counts, options), len(y), options.rows
     if most and len(y) > most:
         said.append(f"{most:,} of {len(y):,} rows are drawn (--rows).")
         rows = draw(y, most)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, with_target
 
-from skimbalance._cli import Refusal
+from skimbalance._cli import Refusal, drawing
 from skimbalance._cli.checks import draw
 from skimbalance._cli.features import read_features
 from skimbalance._cli.options import parser
@@ -238,3 +238,28 @@ def test_rows_are_sampled_by_label():
         assert (np.diff(rows) > 0).all()
         for label in "abc":
             assert abs((y[rows] == label).sum() - n_rows * (y == label).mean()) <= 1
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_rows_of_a_large_file_are_drawn_in_batches(form, tmp_path, monkeypatch):
+    """And read as those of a small one: decimal commas, codes, and a column that holds text in late rows alone."""
+    monkeypatch.setattr(drawing, "LARGE", 10)
+    monkeypatch.setattr(drawing, "_BATCH", 16)
+    monkeypatch.setattr(drawing, "_LEAST", 40)
+    if form == "csv":
+        lines = [f"{i},5;0{i % 3};{'NA' if i < 40 else 'late'};{i % 2}" for i in range(N_ROWS)]
+        content = "\n".join(["size;code;kind;y", *lines]).encode("utf-16")
+    else:
+        content = parquet(code=["01", "02"] * 30, kind=[None] * 40 + ["late"] * 20, y=np.arange(N_ROWS) % 2)
+    task, said = asked(tmp_path, content, "--categorical", "code", "--rows", "30", "--folds", "2")
+    assert len(task.X) == 30
+    assert task.X["size"].is_monotonic_increasing
+    assert task.X["size"].dtype == (np.float64 if form == "csv" else np.int64)
+    assert set(task.X["code"]) <= {"00", "01", "02"}
+    assert set(task.X["kind"].dropna()) == {"late"}
+    assert task.n_rows == N_ROWS
+    assert "40 of 60 rows are drawn from the file, which is large (--rows)." in said
+    monkeypatch.setattr(drawing.os, "sysconf", lambda name: 10)
+    options = parser().parse_args(["train", str(tmp_path / "table"), "--target", "y", "--out", "m"])
+    with pytest.raises(Refusal, match="may take 0 GB in memory, of 0; --rows 1000000 draws rows"):
+        read_task(options)
