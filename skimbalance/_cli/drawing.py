@@ -56,7 +56,7 @@ def _refuse_too_large(source, n_bytes):
     needed = n_bytes * _GROWTH[source.form]
     if needed > memory / 2:
         raise Refusal(
-            f"{source.file} may take {needed / 1e9:.0f} GB in memory, of {memory / 1e9:.0f}. Draw rows: --rows 1000000. "
+            f"{source.file} may take {needed / 1e9:.0f} GB of {memory / 1e9:.0f} in memory. Draw rows: --rows 1000000. "
             "In Python, partial_fit trains on all, a part at a time."
         )
 

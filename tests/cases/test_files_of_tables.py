@@ -261,5 +261,5 @@ def test_rows_of_a_large_file_are_drawn_in_batches(form, tmp_path, monkeypatch):
     assert "40 of 60 rows are drawn from the file, which is large (--rows)." in said
     monkeypatch.setattr(drawing.os, "sysconf", lambda name: 10)
     options = parser().parse_args(["train", str(tmp_path / "table"), "--target", "y", "--out", "m"])
-    with pytest.raises(Refusal, match="may take 0 GB in memory, of 0. Draw rows: --rows 1000000"):
+    with pytest.raises(Refusal, match="may take 0 GB of 0 in memory. Draw rows: --rows 1000000"):
         read_task(options)
