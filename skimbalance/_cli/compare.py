@@ -31,7 +31,7 @@ def run(options):
     is_written = not options.out or _write(found, task.notes, options)
     show(str(found))
     if found.scores_:
-        show(f"\nTo fit the best strategy on all rows:\n  {train_line(found, options)}")
+        show(f"\nTo fit the best strategy on all rows:\n  {train_line(found, task, options)}")
     if options.out and is_written:
         show(f"\nWritten to {options.out}")
     if found.interrupted_:
@@ -64,15 +64,15 @@ def _compared(task, options):
         return None
 
 
-def train_line(found, options):
+def train_line(found, task, options):
     """Return the command that fits the best strategy of a comparison on all rows."""
     ours = {name: name for name in options.strategies} | {_OTHER_RULE: "auto"}
     order = found.ordered("cost" if found.costs_ is not None else "average precision")
     best = next((label for label in order if label in ours), "auto")
     words = ["skimbalance", "train", options.file, "--target", options.target]
-    for name in ("drop", "categorical"):
-        for value in getattr(options, name):
-            words += [f"--{name}", value]
+    words += ["--drop", ",".join(task.dropped)] if task.dropped else []
+    for value in options.categorical:
+        words += ["--categorical", value]
     for name in ("sep", "encoding", "decimal", "pos_label", "groups", "weights", "dates"):
         if getattr(options, name) is not None:
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]

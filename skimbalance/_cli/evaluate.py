@@ -12,7 +12,7 @@ from skimbalance._cli.reading import MISSING
 from skimbalance._cli.scoring import Model, Progress, batches_of
 from skimbalance._cli.task import is_written, listed, weights_of
 from skimbalance._cli.values import written
-from skimbalance._cli.words import counted, counts_in_words, rule_in_words
+from skimbalance._cli.words import counted, counts_in_words, interval_in_words, rule_in_words
 
 #: Significance from which probabilities are said to be off.
 _LEVEL = 0.01
@@ -137,36 +137,37 @@ def _with_labels(model, rows, options):
     for name in _SCORES:
         if name in scores and not np.isnan(scores[name]):
             mean, low, high = before.get(name, (None, None, None))
-            was = "" if mean is None else f"  {mean:.3f}"
-            was += "" if low is None else f"  ({low:.3f} to {high:.3f})"
-            show(f"  {name:<17}  {scores[name]:6.3f}{was}")
+            was = "" if mean is None else f"{mean:.3f}  {interval_in_words(name, low, high)}"
+            show(f"  {name:<17}  {scores[name]:6.3f}  {was}".rstrip())
     show("")
     if positive is not None:
         is_positive, is_called = y == positive, rows.predicted == about["pos_label"]
         show(rule_in_words(decision_of(about), about["threshold"], about["pos_label"]))
         show(counts_in_words(counted(is_positive, is_called, rows.weights, costs=costs), about["pos_label"]))
-        show(_share_in_words(is_positive, rows.weights, about["prior"][positive], about["pos_label"]))
+        show(_share_in_words(is_positive, rows.weights, about))
     show(_calibration_in_words(scores, rows, y, positive))
 
 
-def _share_in_words(is_positive, weights, before, label):
-    """Return whether the share of positive rows is that of training."""
-    share, low, high = _interval(is_positive, weights)
+def _share_in_words(is_positive, weights, about):
+    """Return whether the share of positive rows is that of training, by the difference of two shares."""
+    share, low, high, n = _interval(is_positive, weights)
+    label, before = about["pos_label"], about["prior"][about["classes"].index(about["pos_label"])]
     said = (
         f"{share:.2%} of the rows are {label!r} (95 % interval {low:.2%} to {high:.2%}); in training {before:.2%} were."
     )
-    if low <= before <= high:
-        return f"{said} The share is that of training."
-    return f"{said} The share has changed, and with it what a probability means: see below."
+    error = np.sqrt(before * (1 - before) * (1 / n + 1 / about["labelled"]))
+    if abs(share - before) <= 1.96 * error:
+        return f"{said} The difference is not significant."
+    return f"{said} The share has changed."
 
 
 def _interval(is_true, weights):
-    """Return a share and its 95 % interval, by Wilson; of weighted rows, with their effective number."""
+    """Return a share, its 95 % interval by Wilson, and the number of rows, of weighted ones the effective number."""
     weights = np.ones(len(is_true)) if weights is None else weights
     n, share = weights.sum() ** 2 / np.square(weights).sum(), float(weights[is_true].sum() / weights.sum())
     z = 1.959964
     middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return share, float((middle - half) / (1 + z**2 / n)), float((middle + half) / (1 + z**2 / n))
+    return share, float((middle - half) / (1 + z**2 / n)), float((middle + half) / (1 + z**2 / n)), n
 
 
 def _calibration_in_words(scores, rows, y, positive):

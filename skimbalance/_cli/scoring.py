@@ -8,7 +8,7 @@ import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.features import read_features, refuse_missing, texts_of
-from skimbalance._cli.model_file import decision_of, read_about, read_classifier
+from skimbalance._cli.model_file import read_about, read_classifier
 from skimbalance._cli.reading import MISSING, open_table
 
 #: Rows that are in memory at once.
@@ -59,7 +59,7 @@ class Model:
         X = read_features(frame, self.about["columns"])
         try:
             proba = self.classifier.predict_proba(X)
-            if self.positive is None or decision_of(self.about) is None or not hasattr(self.classifier, "threshold_"):
+            if self.positive is None or not hasattr(self.classifier, "threshold_"):
                 return X, proba, self.classifier.predict(X)
         except (ValueError, TypeError) as error:
             rows = f"rows {first_row + 1:,} to {first_row + len(frame):,}"

@@ -34,6 +34,8 @@ class Task:
         Weights and groups of the rows.
     columns : list of dict
         How features follow from the columns of a file; see `learn_features`.
+    dropped : list of str
+        Columns that are left out, those of ``--drop auto`` included.
     n_rows : int
         Rows of the file, those without a label included.
     n_labelled : int
@@ -49,6 +51,7 @@ class Task:
     sample_weight: np.ndarray | None = None
     groups: np.ndarray | None = None
     columns: list = field(default_factory=list)
+    dropped: list = field(default_factory=list)
     n_rows: int = 0
     n_labelled: int = 0
     findings: list = field(default_factory=list)
@@ -91,13 +94,15 @@ def read_task(options):
         counts = np.array([(y == label).sum() for label in classes])
     _refuse_few(classes, counts, options)
     if drops_auto(options, source.names):
-        table, notes = _without_identity(table, y, of_rows.get("groups"), options)
-        said += notes
+        found = _of_identity(table, y, of_rows.get("groups"), options)
+        said.append(_left_out(found))
+        dropped = [*dropped, *found]
+        table = table.drop(columns=list(found))
     X, columns = learn_features(table, codes, options.dates == "expand")
     check_columns(X, options.folds)
-    found = audit(X, y, groups=of_rows.get("groups"), cv=None)
-    return Task(X, y, pos_label, source.said + said, columns=columns, n_rows=n_rows, n_labelled=n_labelled,
-                findings=[one for one in found.findings if one.severity != "note"], **of_rows)  # fmt: skip
+    about = {"columns": columns, "dropped": dropped, "n_rows": n_rows, "n_labelled": n_labelled}
+    findings = [one for one in audit(X, y, groups=of_rows.get("groups"), cv=None).findings if one.severity != "note"]
+    return Task(X, y, pos_label, source.said + said, findings=findings, **about, **of_rows)
 
 
 def open_columns(options):
@@ -118,16 +123,21 @@ def drops_auto(options, names):
     return "auto" in options.drop and "auto" not in names
 
 
-def _without_identity(table, y, groups, options):
-    """Return a table without the identifiers, row numbers and dates that the audit finds, and a note on these."""
+def _of_identity(table, y, groups, options):
+    """Return the identifiers, row numbers and dates that the audit finds, and which of these each is."""
     kinds = ("identifier", "row number") if options.dates == "expand" else ("identifier", "row number", "date")
-    found = [one for one in audit(table, y, groups=groups, cv=None).findings if one.kind in kinds]
-    if not found:
-        return table, ["--drop auto leaves out no column: no identifier and no date is found."]
-    if len({one.column for one in found}) == table.shape[1]:
+    found = audit(table, y, groups=groups, cv=None).findings
+    found = {one.column: one.kind for one in found if one.kind in kinds}
+    if len(found) == table.shape[1]:
         raise Refusal(f"--drop auto would leave no column of {options.file}: all are identifiers or dates.")
-    listed_ = ", ".join(f"{one.column!r} ({one.kind})" for one in found)
-    return table.drop(columns=[one.column for one in found]), [f"Left out by --drop auto: {listed_}."]
+    return found
+
+
+def _left_out(found):
+    """Return a note on the columns that the audit leaves out."""
+    if not found:
+        return "--drop auto leaves out no column: no identifier and no date is found."
+    return f"Left out by --drop auto: {', '.join(f'{name!r} ({kind})' for name, kind in found.items())}."
 
 
 def _refuse_two_uses(options, dropped, codes):

@@ -94,7 +94,14 @@ def rule_in_words(decision, threshold, label):
 def scores_in_words(scores):
     """Return lines of scores, from (mean, low, high) by name; the ends are None where they are not known."""
     width = max(map(len, scores))
-    return [
-        f"  {name:<{width}}  {mean:.3f}" + ("" if low is None else f"  ({low:.3f} to {high:.3f})")
-        for name, (mean, low, high) in scores.items()
-    ]
+    return [f"  {name:<{width}}  {mean:.3f}  {interval_in_words(name, low, high)}".rstrip()
+            for name, (mean, low, high) in scores.items()]  # fmt: skip
+
+
+def interval_in_words(name, low, high):
+    """Return the interval of a score, within the values that it can take; nothing where it is not known."""
+    if low is None:
+        return ""
+    if name not in ("log-loss", "cost", "calibration"):
+        low, high = max(low, 0.0), min(high, 1.0)
+    return f"({low:.3f} to {high:.3f})"

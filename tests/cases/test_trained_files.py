@@ -154,7 +154,7 @@ def test_a_labelled_file_is_scored_and_a_rule_chosen(trained, tmp_path, capsys):
                tmp_path / "model2.skb") == 0  # fmt: skip
     shown = capsys.readouterr()
     assert "rows have no 'left' and are left out" in shown.err
-    assert "The share is that of training." in shown.out
+    assert "The difference is not significant." in shown.out
     assert "Rule: recall>=0.9. 'ja' is predicted from" in shown.out
     assert (model_file.read_classifier(tmp_path / "model2.skb").decision) == ("recall", 0.9)
     assert model_file.read_about(tmp_path / "model2.skb")["threshold"] < 0.5
