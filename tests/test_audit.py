@@ -41,6 +41,7 @@ TRAPS = {
     "dates as text": (DAYS.strftime("%d.%m.%Y"), "severe", "date"),
     "dates of few months": (DAYS.strftime("%b-%Y"), "warning", "date"),
     "dates as digits": (DAYS.strftime("%Y%m%d").astype(int), "warning", "date"),
+    "numbers that follow each other": (RNG.permutation(N) + 10**9, "warning", "identifier"),
     "seconds since 1970": (DAYS.as_unit("s").astype(np.int64), "warning", "date"),
     "numbers as text": ([f"{a:.1f}" for a in AMOUNTS], "warning", "numbers as text"),
     "decimal commas": ([f"{a:.1f}".replace(".", ",") for a in AMOUNTS], "warning", "numbers as text"),
@@ -234,8 +235,9 @@ def test_dates_are_read(text, day):
 @pytest.mark.parametrize(
     ("text", "comma", "number"),
     [("1,5", True, 1.5), ("1.234,50 €", True, 1234.5), ("1.234", True, 1234), ("1,234", False, 1234),
-     ("$1,234.50", False, 1234.5), (" 12 %", False, 12), ("1e3", False, 1000), ("-.5", False, -0.5),
-     ("1 234", False, 1234), ("1.234.567", False, 1234567), ("a1", False, None), ("1-2", False, None)],
+     ("0,125", True, 0.125), ("$1,234.50", False, 1234.5), (" 12 %", False, 12),
+     ("1e3", False, 1000), ("-.5", False, -0.5), ("1 234", False, 1234), ("1.234.567", False, 1234567),
+     ("a1", False, None), ("1-2", False, None)],
 )  # fmt: skip
 def test_numbers_are_read(text, comma, number):
     assert number_of(text, comma) == number

@@ -70,12 +70,12 @@ def find_infinite(column):
     return Finding(
         "severe", "placeholder", column.name,
         f"{column.n_infinite:,} rows hold infinite numbers, or numbers beyond 3e38.",
-        "Replace them, or encode them as NaN: a fit refuses them.",
+        "Replace them, or encode them as NaN: the classifier refuses them.",
     )  # fmt: skip
 
 
 def find_sentinels(column):
-    """Return the finding of numbers such as -999 that are far from all others, or None."""
+    """Return the finding of numbers such as -999 that are beyond all others, or None."""
     if column.kind != "number" or column.n_distinct <= _OTHERS:
         return None
     values, counts = column.distinct, column.counts
@@ -97,6 +97,6 @@ def find_sentinels(column):
     return Finding(
         "warning", "placeholder", column.name,
         f"{counts[is_odd].sum() / column.n_there:.1%} of its values are {', '.join(f'{one:g}' for one in odd[:3])}, "
-        f"far from the others, {rest[0]:g} to {rest[-1]:g}.",
+        f"beyond the others, {rest[0]:g} to {rest[-1]:g}.",
         "If that stands for a missing value, encode it as NaN.",
     )  # fmt: skip

@@ -18,8 +18,8 @@ class Finding:
     Attributes
     ----------
     severity : {"severe", "warning", "note"}
-        "severe": held-out scores would mislead, or no classifier here can be fitted as the table is; "warning":
-        probably to be changed; "note": good to know.
+        "severe": held-out scores would mislead, or the classifier refuses the table; "warning": probably to be
+        changed; "note": good to know.
     kind : str
         What was found: see `TableAudit`.
     column : str, int or None

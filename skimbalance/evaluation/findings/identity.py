@@ -36,7 +36,7 @@ def _date(column):
     if column.kind == "date":
         return Finding(
             "severe", "date", column.name, f"It holds dates or times, {column.n_distinct:,} different ones.",
-            f"{spread}leave it out: a fit refuses it.",
+            f"{spread}leave it out: the classifier refuses it.",
         )  # fmt: skip
     texts = [text for text in column.texts() if text is not None]
     if not are_mostly(texts, is_date):
@@ -45,22 +45,23 @@ def _date(column):
     column.read_as("date", day_of)
     return Finding(
         "severe" if refused else "warning", "date", column.name, f"It holds dates as text, such as {listed(texts, 2)}.",
-        f"{spread}leave it out{': a fit refuses it' if refused else ''}.",
+        f"{spread}leave it out{': the classifier refuses it' if refused else ''}.",
     )  # fmt: skip
 
 
 def _number_of_date(column):
     """Return the finding of whole numbers that are dates: 20240131, or seconds since 1970."""
     low, high = column.distinct[0], column.distinct[-1]
-    if column.n_distinct < _LEAST or low <= 0:
+    if column.n_distinct < _LEAST or low <= 0 or is_named_as_one(column.name):
         return None
     what = None
     if 19_000_101 <= low <= high <= 21_001_231:
         month, day = column.distinct // 100 % 100, column.distinct % 100
         if np.all((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)):
             what = "a year, a month and a day in one number"
-    for unit, factor in (("seconds", 1), ("milliseconds", 1000), ("nanoseconds", 10**9)):
-        if _EPOCH[0] * factor <= low <= high <= _EPOCH[1] * factor:
+    for unit, factor in (("seconds", 1), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)):
+        # Numbers that follow each other closely are rather those of rows or customers.
+        if _EPOCH[0] * factor <= low <= high <= _EPOCH[1] * factor and high - low > 2 * factor * column.n_distinct:
             what = f"{unit} since 1970"
     if what is None:
         return None
@@ -121,7 +122,7 @@ def _text(column):
     if not refused and not column.differs_in_all_rows:
         return None
     evidence = f"It holds {column.n_distinct:,} different texts in {column.n_there:,} rows, such as {listed(texts, 2)}"
-    advice = f"Leave it out{', as a fit refuses it' if refused else ''}"
+    advice = f"Leave it out{', as the classifier refuses it' if refused else ''}"
     if not column.differs_in_all_rows:
         evidence += f"; the {MOST_LEVELS} most frequent cover fewer than half of the rows"
         advice += "; or, if the rows of one value belong together, pass it as groups; or encode it first, for example "
@@ -133,6 +134,6 @@ def _text(column):
 
 
 def _is_refused(column):
-    """Whether a fit refuses a column of text: its frequent categories cover fewer than half of the rows."""
+    """Whether the classifier refuses a column of text: its frequent categories cover fewer than half of the rows."""
     kept = np.sort(column.counts[column.counts >= FEW_ROWS])[::-1][:MOST_LEVELS].sum()
     return column.n_distinct > MOST_LEVELS and 2 * kept < column.n_there

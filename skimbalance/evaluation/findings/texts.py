@@ -1,7 +1,6 @@
 """What does text hold: dates, numbers, or a word for a missing value?"""
 
 import re
-from functools import lru_cache
 
 #: Texts that stand for a missing value, in lower case.
 MISSING = frozenset((
@@ -25,11 +24,10 @@ _DATES = [
 ]
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([, '\u00a0\u202f]\d{3})+(\.\d+)?|[+-]?\d{1,3}(\.\d{3}){2,}")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u00a0\u202f]\d{3})+(\.\d+)?|[+-]?[1-9]\d{0,2}(\.\d{3}){2,}")
 _UNIT = re.compile(r"^[$€£¥]\s*|\s*([$€£¥%]|eur|usd)$")
 
 
-@lru_cache(maxsize=100_000)
 def day_of(text):
     """Return a date written as text as a number in the order of dates, or None."""
     text = str(text).strip().lower()
