@@ -21,11 +21,6 @@ def run(options):
     need_skops()
     kind = _kind_of(options.out)
     model = Model.of(options.model)
-    if isinstance(decision_of(model.about), tuple) and decision_of(model.about)[0] == "top":
-        raise Refusal(
-            "The model's rule takes the rows of highest probability of all that it is given at once, and files are "
-            "read in parts. Choose another rule by `skimbalance evaluate --choose`, or sort by the probability."
-        )
     _check_out(options)
     source = model.open(options)
     added = _added(model.about)
@@ -34,9 +29,12 @@ def run(options):
         raise Refusal(f"{options.file} has a column named {taken[0]!r} already, which would be added; rename it.")
     say(source.said + version_notes(model.about))
     model.load()
+    rule, decided = decision_of(model.about), None
+    if isinstance(rule, tuple) and rule[0] == "top":
+        decided = _decided_at_once(source, model, rule)
     progress = Progress()
     with whole_file(options.out) as draft:
-        digest, n_called = _write(source, model, kind(draft, source, model.about), added, progress)
+        digest, n_called = _write(source, model, kind(draft, source, model.about), progress, decided)
         if _digest_of(draft, kind, source, model.about, added) != digest:
             raise Refusal(f"{options.out} does not hold what was written, and is removed; is the disk full?")
     progress.end()
@@ -77,12 +75,24 @@ def _added(about):
     return [*(f"{PROBABILITY} {label}" for label in about["classes"]), DECISION]
 
 
-def _write(source, model, writer, added, progress):
+def _decided_at_once(source, model, rule):
+    """Return the labels of all rows, by a rule that takes those of highest probability among them."""
+    from skimbalance import decide
+
+    proba = [model.score(frame, first_row)[1] for frame, _, first_row in batches_of(source, model)]
+    if not proba:
+        return None
+    classes, label = np.array(model.about["classes"]), model.about["pos_label"]
+    return decide(np.concatenate(proba), decision=rule, classes=classes, pos_label=label)
+
+
+def _write(source, model, writer, progress, decided=None):
     """Score and write all batches; return the digest of what was added, and how many rows are predicted positive."""
-    digest, n_called = _Digest(), 0
+    digest, n_called, added = _Digest(), 0, _added(model.about)
     with writer:
         for frame, batch, first_row in batches_of(source, model):
             _, proba, labels = model.score(frame, first_row)
+            labels = labels if decided is None else decided[first_row : first_row + len(frame)]
             shown = proba if model.positive is None else proba[:, [model.positive]]
             columns = dict(zip(added, [*shown.T, labels], strict=True))
             writer.write(batch, columns)
@@ -131,9 +141,10 @@ class _Csv:
 
     def write(self, batch, columns):
         """Write a batch with columns added to it."""
-        frame = batch if hasattr(batch, "iloc") else batch.to_pandas()
+        if not hasattr(batch, "iloc"):  # an index of pandas is a column here, and whole numbers stay whole
+            batch = batch.replace_schema_metadata(None).to_pandas(integer_object_nulls=True)
         mode = "w" if self._is_first else "a"
-        frame.assign(**columns).to_csv(self._path, mode=mode, header=self._is_first, index=False, **self._how,
+        batch.assign(**columns).to_csv(self._path, mode=mode, header=self._is_first, index=False, **self._how,
                                        compression=_compression(self._path))  # fmt: skip
         self._is_first = False
 
@@ -144,7 +155,7 @@ class _Csv:
 
         how = {"sep": _form_of(source)["sep"], "usecols": added, "compression": _compression(path)}
         with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=BATCH, **how) as parts:
-            for part in parts:
+            for part in filter(len, parts):
                 numbers = {name: _as_floats(part[name].tolist()) for name in added if name != DECISION}
                 yield part.assign(**numbers)
 
@@ -179,6 +190,8 @@ class _Parquet:
 
         self._path, self._writer, self._schema = path, None, None
         kinds = {column["name"]: column for column in about["columns"]}
+        label = pa.array(about["classes"]).type
+        self._added = [(name, label if name == DECISION else pa.float64()) for name in _added(about)]
         self._fields = [(name, _type_of(kinds.get(name), pa)) for name in source.names]
 
     def __enter__(self):
@@ -188,7 +201,8 @@ class _Parquet:
         import pyarrow as pa
 
         if self._writer is None and kind is None:
-            self._open(pa.schema([(name, of or pa.string()) for name, of in self._fields]))
+            fields = [(name, of or pa.string()) for name, of in self._fields]
+            self._open(pa.schema([*fields, *self._added]))
         if self._writer is not None:
             self._writer.close()
 

@@ -148,6 +148,26 @@ def test_a_scored_file_is_not_replaced_and_a_wrong_one_not_left(trained, tmp_pat
     assert sorted(os.listdir(tmp_path)) == ["new.csv", "scored.parquet"]
 
 
+@pytest.mark.parametrize("out", ["scored.parquet", "scored.csv"])
+def test_a_budget_is_of_the_whole_file_and_a_file_may_be_empty(out, trained, tmp_path, monkeypatch):
+    folder, _ = trained
+    monkeypatch.setattr(scoring, "BATCH", 50)
+    choose = ["--choose", "top=12", "--out", tmp_path / "top.skb"]
+    assert run("evaluate", folder / "model.skb", folder / "raw.csv", *choose) == 0
+    read = pd.read_parquet if out.endswith("parquet") else lambda path: pd.read_csv(path, sep=";", decimal=",")
+    assert run("predict", tmp_path / "top.skb", folder / "raw.csv", "--out", tmp_path / out) == 0
+    scored = read(tmp_path / out)
+    assert (
+        scored.nlargest(12, "probability").index.sort_values().tolist()
+        == np.flatnonzero(scored["decision"] == "ja").tolist()
+    )
+    write(raw_table().iloc[:0], tmp_path / "none.csv")
+    assert run("predict", tmp_path / "top.skb", tmp_path / "none.csv", "--out", tmp_path / out, "--overwrite") == 0
+    empty = read(tmp_path / out)
+    assert list(empty) == list(scored)
+    assert len(empty) == 0
+
+
 def test_a_labelled_file_is_scored_and_a_rule_chosen(trained, tmp_path, capsys):
     folder, _ = trained
     assert run("evaluate", folder / "model.skb", folder / "raw.csv", "--choose", "recall>=0.9", "--out",
