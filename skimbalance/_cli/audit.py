@@ -1,5 +1,7 @@
 """``skimbalance audit``: what is wrong with a table, before a classifier is fitted on it."""
 
+import shlex
+
 from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
@@ -26,5 +28,6 @@ def run(options):
         show(str(audit(table, y, groups=groups, cv=options.folds)))
     except (TypeError, ValueError) as error:
         raise Refusal(f"{options.file} cannot be audited. {error}") from None
-    show(f"\nTo compare strategies on it: skimbalance compare {options.file} --target {options.target} ...")
+    words = shlex.join(["skimbalance", "compare", options.file, "--target", options.target])
+    show(f"\nTo compare strategies on it:\n  {words} --drop auto")
     return 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sys
 
 # Warnings of the audit that are printed.
@@ -37,7 +38,12 @@ def say_task(task, options):
     warned = [str(one) for one in task.findings if one.severity == "warning"]
     say(warned[:_WARNED])
     if len(warned) > _WARNED:
-        say([f"{len(warned) - _WARNED} more warnings: skimbalance audit {options.file} --target {options.target}"])
+        say([f"{len(warned) - _WARNED} more warnings: {_audit_line(options)}"])
+
+
+def _audit_line(options):
+    """Return the command that shows all that the audit finds."""
+    return shlex.join(["skimbalance", "audit", options.file, "--target", options.target])
 
 
 def say(notes):

@@ -9,7 +9,7 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
 from skimbalance._cli.model_file import check_place, decision_of, need_skops, version_notes, write_model
 from skimbalance._cli.reading import MISSING
-from skimbalance._cli.scoring import Model, Progress, batches_of
+from skimbalance._cli.scoring import Model, Progress, batches_of, labels_at_once
 from skimbalance._cli.task import is_written, listed, weights_of
 from skimbalance._cli.values import written
 from skimbalance._cli.words import counted, counts_in_words, interval_in_words, rule_in_words
@@ -94,6 +94,9 @@ def _scored(source, model, options, target):
             rows.X.append(X[there])
         progress.add(len(frame))
     progress.end()
+    at_once = labels_at_once(model, rows.proba)
+    if at_once is not None:
+        rows.predicted = at_once
     n_missing = rows.n_read - len(rows.labels)
     if target is not None and 0 < n_missing < rows.n_read:
         say([f"{n_missing:,} of {rows.n_read:,} rows have no {target!r} and are left out."])

@@ -10,7 +10,7 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
 from skimbalance._cli.files import check_file, whole_file
 from skimbalance._cli.model_file import decision_of, need_skops, version_notes
-from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of
+from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of, labels_at_once
 
 #: What is added: a probability (of more than two labels, one of each), and a label.
 PROBABILITY, DECISION = "probability", "decision"
@@ -29,10 +29,7 @@ def run(options):
         raise Refusal(f"{options.file} has a column named {taken[0]!r} already, which would be added; rename it.")
     say(source.said + version_notes(model.about))
     model.load()
-    rule, decided = decision_of(model.about), None
-    if isinstance(rule, tuple) and rule[0] == "top":
-        decided = _decided_at_once(source, model, rule)
-    progress = Progress()
+    decided, progress = _decided_at_once(source, model), Progress()
     with whole_file(options.out) as draft:
         digest, n_called = _write(source, model, kind(draft, source, model.about), progress, decided)
         if _digest_of(draft, kind, source, model.about, added) != digest:
@@ -75,15 +72,13 @@ def _added(about):
     return [*(f"{PROBABILITY} {label}" for label in about["classes"]), DECISION]
 
 
-def _decided_at_once(source, model, rule):
-    """Return the labels of all rows, by a rule that takes those of highest probability among them."""
-    from skimbalance import decide
-
-    proba = [model.score(frame, first_row)[1] for frame, _, first_row in batches_of(source, model)]
-    if not proba:
+def _decided_at_once(source, model):
+    """Return the labels of all rows in a pass of its own, by a rule that takes those of highest probability."""
+    rule = decision_of(model.about)
+    if not isinstance(rule, tuple) or rule[0] != "top":
         return None
-    classes, label = np.array(model.about["classes"]), model.about["pos_label"]
-    return decide(np.concatenate(proba), decision=rule, classes=classes, pos_label=label)
+    proba = [model.score(frame, first_row)[1] for frame, _, first_row in batches_of(source, model)]
+    return labels_at_once(model, np.concatenate(proba)) if proba else None
 
 
 def _write(source, model, writer, progress, decided=None):

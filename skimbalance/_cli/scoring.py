@@ -8,7 +8,7 @@ import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.features import read_features, refuse_missing, texts_of
-from skimbalance._cli.model_file import read_about, read_classifier
+from skimbalance._cli.model_file import decision_of, read_about, read_classifier
 from skimbalance._cli.reading import MISSING, open_table
 
 #: Rows that are in memory at once.
@@ -67,6 +67,17 @@ class Model:
         is_called = proba[:, self.positive] >= self.classifier.threshold_
         classes = self.classifier.classes_
         return X, proba, classes[np.where(is_called, self.positive, 1 - self.positive)]
+
+
+def labels_at_once(model, proba):
+    """Return the labels of all rows of a file where the rule is a budget of these; None by any other rule."""
+    from skimbalance import decide
+
+    rule = decision_of(model.about)
+    if not isinstance(rule, tuple) or rule[0] != "top" or not len(proba):
+        return None
+    classes = np.array(model.about["classes"], dtype=model.classifier.classes_.dtype)
+    return decide(proba, decision=rule, classes=classes, pos_label=model.about["pos_label"])
 
 
 def batches_of(source, model, target=None, weights=None):

@@ -101,7 +101,7 @@ def read_task(options):
     X, columns = learn_features(table, codes, options.dates == "expand")
     check_columns(X, options.folds)
     about = {"columns": columns, "dropped": dropped, "n_rows": n_rows, "n_labelled": n_labelled}
-    findings = [one for one in audit(X, y, groups=of_rows.get("groups"), cv=None).findings if one.severity != "note"]
+    findings = [one for one in _audited(X, y, of_rows.get("groups")) if one.severity != "note"]
     return Task(X, y, pos_label, source.said + said, findings=findings, **about, **of_rows)
 
 
@@ -110,27 +110,46 @@ def open_columns(options):
     source = open_table(options.file, options.sep, options.encoding, options.decimal)
     columns, others = list(source.names), [name for name in (options.groups, options.weights) if name]
     refuse_unknown([options.target, *others], columns, options.file)
-    given = [text for text in options.drop if text != "auto" or "auto" in columns]
-    dropped, codes = named(given, columns, options.file), named(options.categorical, columns, options.file)
+    dropped, codes = _dropped(options, columns), named(options.categorical, columns, options.file)
     _refuse_two_uses(options, dropped, codes)
     if not set(columns) - {options.target, *others, *dropped}:
         raise Refusal(f"{options.file} has no column besides the target {options.target!r}.")
     return source, dropped, codes
 
 
-def drops_auto(options, names):
+def drops_auto(options, columns):
     """Return whether identifiers and dates are to be left out as the audit finds them."""
-    return "auto" in options.drop and "auto" not in names
+    return "auto" not in columns and any("auto" in _words(text, columns) for text in options.drop)
+
+
+def _words(text, columns):
+    """Return the words of an option that names columns."""
+    return [text] if text in columns else [word.strip() for word in text.split(",")]
+
+
+def _dropped(options, columns):
+    """Return the columns that --drop names."""
+    if not drops_auto(options, columns):
+        return named(options.drop, columns, options.file)
+    texts = [",".join(word for word in _words(text, columns) if word != "auto") for text in options.drop]
+    return named(filter(None, texts), columns, options.file)
 
 
 def _of_identity(table, y, groups, options):
     """Return the identifiers, row numbers and dates that the audit finds, and which of these each is."""
     kinds = ("identifier", "row number") if options.dates == "expand" else ("identifier", "row number", "date")
-    found = audit(table, y, groups=groups, cv=None).findings
-    found = {one.column: one.kind for one in found if one.kind in kinds}
+    found = {one.column: one.kind for one in _audited(table, y, groups) if one.kind in kinds}
     if len(found) == table.shape[1]:
         raise Refusal(f"--drop auto would leave no column of {options.file}: all are identifiers or dates.")
     return found
+
+
+def _audited(X, y, groups):
+    """Return the findings of the audit."""
+    try:
+        return audit(X, y, groups=groups, cv=None).findings
+    except (TypeError, ValueError) as error:  # such as labels that are measured numbers
+        raise Refusal(f"No classifier can be fitted: {error}") from None
 
 
 def _left_out(found):

@@ -1,5 +1,6 @@
 """``skimbalance train``: fit a classifier on all rows of a table, say what it does on held-out ones, and write it."""
 
+import shlex
 import sys
 import warnings
 from contextlib import redirect_stdout
@@ -103,4 +104,5 @@ def _about(classifier, task, options, notes):
 
 def _next(options):
     """Return the command that scores a file."""
-    return f"skimbalance predict {options.out} NEW{Path(options.file).suffix or '.csv'} --out scored.parquet"
+    new = f"NEW{Path(options.file).suffix or '.csv'}"
+    return shlex.join(["skimbalance", "predict", options.out, new, "--out", "scored.parquet"])

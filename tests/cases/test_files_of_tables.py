@@ -206,7 +206,7 @@ def test_a_row_number_and_a_copy_of_the_target_are_named(tmp_path):
     task, said = asked(tmp_path, content, "--drop", "auto")
     assert list(task.X) == ["copy", "size"]
     assert said[1:] == ["Left out by --drop auto: 'row' (row number), 'when' (date)."]
-    task, _ = asked(tmp_path, content, "--drop", "auto", "--drop", "copy", "--dates", "expand")
+    task, _ = asked(tmp_path, content, "--drop", "auto, copy", "--dates", "expand")
     assert list(task.X)[:2] == ["when month", "when day"]
     with pytest.raises(Refusal, match="Column 'when' holds dates as text.*--dates expand.*--drop when"):
         asked(tmp_path, content)

@@ -149,11 +149,13 @@ def test_a_scored_file_is_not_replaced_and_a_wrong_one_not_left(trained, tmp_pat
 
 
 @pytest.mark.parametrize("out", ["scored.parquet", "scored.csv"])
-def test_a_budget_is_of_the_whole_file_and_a_file_may_be_empty(out, trained, tmp_path, monkeypatch):
+def test_a_budget_is_of_the_whole_file_and_a_file_may_be_empty(out, trained, tmp_path, monkeypatch, capsys):
     folder, _ = trained
     monkeypatch.setattr(scoring, "BATCH", 50)
     choose = ["--choose", "top=12", "--out", tmp_path / "top.skb"]
     assert run("evaluate", folder / "model.skb", folder / "raw.csv", *choose) == 0
+    assert run("evaluate", tmp_path / "top.skb", folder / "raw.csv") == 0
+    assert f"The rule predicts 'ja' for {12_000 / (raw_table()['left'] != '').sum():.0f}, " in capsys.readouterr().out
     read = pd.read_parquet if out.endswith("parquet") else lambda path: pd.read_csv(path, sep=";", decimal=",")
     assert run("predict", tmp_path / "top.skb", folder / "raw.csv", "--out", tmp_path / out) == 0
     scored = read(tmp_path / out)
