@@ -26,6 +26,7 @@ from skimbalance.training.blocks import PREDICTION_BLOCK_ROWS, block_steps, may_
 from skimbalance.training.cache import ProgramCache
 from skimbalance.training.program import Program
 from skimbalance.training.state import read, unchanged_on_failure, write
+from skimbalance.training.weights import JoinedWeights
 
 layers = keras.layers
 
@@ -189,6 +190,39 @@ def test_a_function_of_variables_outside_the_session_is_refused():
         compiled.InSession(lambda x: x * elsewhere, [tf.TensorSpec((), tf.float32)], [])
 
 
+def test_a_session_compiles_with_xla_where_it_is_asked_to():
+    """XLA has no operations on texts."""
+
+    def n_digits(x):
+        return tf.strings.length(tf.strings.as_string(x))
+
+    few = np.int32([7, 250])
+    assert compiled.InSession(n_digits, [tf.TensorSpec((2,), tf.int32)], [], xla=False)((few,))[0].tolist() == [1, 3]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="XLA"):
+        compiled.InSession(n_digits, [tf.TensorSpec((2,), tf.int32)], [], xla=True)((few,))
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adamax", "Adagrad", "Adadelta", "Lion", "Ftrl"])
+def test_joined_weights_come_apart_as_they_were(name):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    optimizer = keras.optimizers.get(name)
+    optimizer.build(model.trainable_variables)
+    weights = JoinedWeights(model, optimizer, [True, False, True, True])
+    before = [*model.trainable_variables, *model.non_trainable_variables, *optimizer.variables]
+    values = [np.arange(np.prod(v.shape)).reshape(v.shape) + 10 * i for i, v in enumerate(before)]
+    packed = weights.pack(values)
+    assert [value.shape for value in packed] == [tuple(v.shape) for v in weights.variables]
+    assert [tuple(v.shape) for v in weights.trainable] == [(3 + 6 + 2,), (3,)]
+    assert weights.decays == [True, False]
+    assert all(map(np.array_equal, weights.unpack(packed), values))
+    apart = weights.apart([tf.constant(value) for value in packed[:2]])
+    assert all(map(np.array_equal, apart, values[:4]))
+    assert len(apart) == 4
+    assert all(map(np.array_equal, weights.joined(apart), packed[:2]))
+    with pytest.raises(LookupError):
+        weights.joined([*apart[:3], None])
+
+
 def test_layers_inside_layers_are_found_once():
     inner = network(layers.Dense(3))
     outer = network(inner, layers.Dropout(0.1), layers.SpectralNormalization(layers.Dense(2)))
@@ -232,7 +266,7 @@ def test_few_rows_are_predicted_without_xla(rare, monkeypatch):
     loaded = pickle.loads(pickle.dumps(clf))
     with monkeypatch.context() as without:
         without.setattr("skimbalance.training.forward.as_arrays", None)
-        for rows in (slice(1), slice(5, 37)):
+        for rows in (slice(1), slice(5, 37), slice(8, 264)):
             np.testing.assert_allclose(loaded.predict_proba(X[rows]), expected[rows], atol=1e-6)
     np.testing.assert_array_equal(loaded.predict_proba(X), expected)
 

@@ -152,11 +152,11 @@ def _say_what_onednn_lacks():
 
 
 @functools.cache
-def start_sessions():
-    """Let XLA print its messages of the first compilation of a process now, so that they are hidden."""
+def start_sessions(xla):
+    """Let TensorFlow, and XLA, print their messages of the first session of a process now, so that they are hidden."""
     with quiet(), tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, ())  # a constant would be folded before XLA saw it
-        result = tf.function(tf.exp, jit_compile=True, autograph=False)(x)
+        result = tf.function(tf.exp, jit_compile=xla, autograph=False)(x)
         new_session(graph).run(result, {x: 0.0})
 
 

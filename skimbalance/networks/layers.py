@@ -363,8 +363,9 @@ def _sine_within_a_quarter(turns):
 def _selu(x, training):
     """Return what Keras' selu returns, to 2e-7."""
     scale, alpha = 1.0507009873554805, 1.6732632423543772
-    out = scale * ops.where(x > 0, x, alpha * (ops.exp(ops.minimum(x, 0.0)) - 1.0))
-    return _with_slope(out, ops.where(out < 0, out + scale * alpha, scale), x) if training else out
+    below = scale * alpha * ops.exp(ops.minimum(x, 0.0)) - scale * alpha  # XLA turns exp(x) - 1 into expm1
+    out = ops.where(x < 0, below, scale * x)
+    return _with_slope(out, ops.where(x < 0, below + scale * alpha, scale), x) if training else out
 
 
 def _with_slope(value, slope, x):

@@ -135,19 +135,19 @@ class MemberGroups:
             self.part = keras.Model(inputs, hidden)
         self.on_own_rows = members.rows_to_layers(self.part)
 
-    def split(self, values, of_part):
+    def split(self, values, shapes):
         """Return every group's share of values, whose members come first; what the groups have in common, each has.
 
         Parameters
         ----------
         values : list of ndarray
             State of the network, or of its optimizer.
-        of_part : list of keras.Variable
-            The same of `part`; a value of the same shape is common to all.
+        shapes : list of tuple
+            Shapes of the same of `part`; a value of that shape is common to all.
         """
         shares = [
-            [value] * self.n if value.shape == tuple(own.shape) else np.split(value, self.n)
-            for value, own in zip(values, of_part, strict=True)
+            [value] * self.n if value.shape == shape else np.split(value, self.n)
+            for value, shape in zip(values, shapes, strict=True)
         ]
         return list(zip(*shares, strict=True))
 

@@ -20,12 +20,15 @@ class Network:
         The network.
     returns_proba : bool
         Whether it returns probabilities on which Keras notes no logits.
+    is_template : bool
+        Whether it belongs to a compiled program, which sets its weights.
     members : Members
         Its members.
     """
 
     model: keras.Model
     returns_proba: bool = False
+    is_template: bool = False
 
     @cached_property
     def members(self):
@@ -41,4 +44,4 @@ class Network:
         """Return a network of the same architecture, with weights of its own."""
         clone = clone_network(self.model)
         read_statistics_when_called(clone)
-        return Network(clone, self.returns_proba)
+        return Network(clone, self.returns_proba, is_template=True)

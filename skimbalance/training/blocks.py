@@ -12,9 +12,11 @@ from skimbalance._keras.keras_internals import layers_of
 _BLOCK_ROWS = (4096, 16384, 65536)
 PREDICTION_BLOCK_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 
-# Up to so many rows, members are as quick without XLA, which takes half a second to compile: longer than the first row
-# may take in a service that has just loaded a classifier. Their logits differ from those of more rows by rounding.
-FEW_ROWS = 32
+# Up to so many rows, members are predicted without XLA, which takes half a second to compile: longer than the first row
+# may take in a service that has just loaded a classifier, and what it saves on some fifty calls of so many rows. Their
+# logits differ from those of more rows by rounding.
+FEW_ROWS = 256
+_SMALLEST_BLOCK = 32
 
 # Columns up to which these rows fit into little memory; of a wider table, fewer rows are taken at once.
 _NARROW = 64
@@ -117,7 +119,7 @@ def prediction_rows(network):
 
 def to_block(X):
     """Fill up rows to predict to one of few sizes, each of which XLA compiles once."""
-    return filled_up(X, next(size for size in (FEW_ROWS, *PREDICTION_BLOCK_ROWS) if size >= len(X)))
+    return filled_up(X, next(size for size in (_SMALLEST_BLOCK, *PREDICTION_BLOCK_ROWS) if size >= len(X)))
 
 
 def filled_up(a, n):

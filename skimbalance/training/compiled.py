@@ -5,6 +5,8 @@ was compiled for, and 4 MB of preparation for any loop. Outside a session that i
 has devices of its own, which are freed with it.
 """
 
+from functools import partial
+
 import numpy as np
 
 from skimbalance._keras.startup import new_session, start_sessions, tf
@@ -68,11 +70,14 @@ class InSession:
     """
 
     def __init__(self, function, specs, variables, n_copies=1, xla=True):
-        start_sessions()
+        start_sessions(xla)
         compiled = tf.function(lambda *arguments: function(*arguments), autograph=False, jit_compile=xla)
         traced = compiled.get_concrete_function(*specs)
+        # XLA compiles what is called in the session's graph, not what a function that it runs had asked for.
+        call = tf.function(partial(_call, traced), autograph=False, jit_compile=xla)
+        state = [variable.value for variable in variables]
         with tf.Graph().as_default() as graph:
-            copies = [self._add(traced, [variable.value for variable in variables], name) for name in range(n_copies)]
+            copies = [self._add(call, traced, state, name) for name in range(n_copies)]
             self._inputs, self._results, self._given, assignments, self._values = map(list, zip(*copies, strict=True))
             self._write = tf.group(*_flat(assignments))
         self._session = new_session(graph)
@@ -81,7 +86,7 @@ class InSession:
         self._options = tf.compat.v1.RunOptions(inter_op_thread_pool=-1) if alone else None
 
     @staticmethod
-    def _add(traced, variables, name):
+    def _add(call, traced, variables, name):
         """Add a copy of a function to the graph; return its arguments and result, and what sets and reads its state."""
         slots = [
             tf.raw_ops.VarHandleOp(dtype=v.dtype, shape=v.shape, shared_name=f"{name}/{i}")
@@ -98,10 +103,7 @@ class InSession:
         captured = [places[id(of)] if id(of) in places else tf.constant(of.numpy()) for of in traced.captured_inputs]
         arguments = traced.inputs[: len(traced.inputs) - len(captured)]
         inputs = [tf.compat.v1.placeholder(argument.dtype, argument.shape) for argument in arguments]
-        result = tf.raw_ops.StatefulPartitionedCall(
-            args=[*inputs, *captured], Tout=[traced.outputs[0].dtype], f=traced
-        )[0]
-        return inputs, result, given, assignments, values
+        return inputs, call(*inputs, *captured), given, assignments, values
 
     def write(self, values):
         """Set the variables of each copy: a list of arrays for each."""
@@ -115,6 +117,11 @@ class InSession:
         """Return the result of each copy, given a structure of arrays for each."""
         flat = [np.asarray(a) for of in arguments for a in tf.nest.flatten(of)]
         return self._session.run(self._results, dict(zip(_flat(self._inputs), flat, strict=True)), self._options)
+
+
+def _call(traced, *arguments):
+    """Call a traced function on its arguments and on what stands for what it has captured."""
+    return tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=[traced.outputs[0].dtype], f=traced)[0]
 
 
 def _flat(lists):

@@ -121,7 +121,7 @@ def forward_of(network, compiles=False):
 
         def build():
             with keep_python_random():
-                return Forward(network.template())
+                return Forward(network if network.is_template else network.template())
 
         forward = programs.share(("forward", key, network.returns_proba), build)
         with _lock:

@@ -51,7 +51,7 @@ def apply_gradients(optimizer, gradients, variables, decays):
     graph with such a function for the rest of the process, 4 MB each. So a step that only updates variables is written
     out here; one that also clips, accumulates, scales or averages is left to ``apply``.
     """
-    if not _only_updates(optimizer):
+    if not only_updates(optimizer):
         return optimizer.apply(gradients, variables)
     rate = optimizer.learning_rate
     for gradient, variable, decay in zip(gradients, variables, decays, strict=True):
@@ -65,8 +65,24 @@ def apply_gradients(optimizer, gradients, variables, decays):
     return None
 
 
-def _only_updates(optimizer):
+def only_updates(optimizer):
     """Whether all that a step of an optimizer does is to update variables by gradients as they are."""
     names = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "loss_scale_factor", "gradient_accumulation_steps")
     is_plain = type(optimizer) in _PLAIN
     return is_plain and not any(getattr(optimizer, name, True) for name in names)
+
+
+def kept_of_each(optimizer, n_variables):
+    """Return for each variable of an optimizer which of those it steps it is kept for, and as what; None if for all.
+
+    Returns
+    -------
+    list of (str, int) or None
+        Name of the attribute that holds it, and position of the variable that is stepped.
+    """
+    kept = {id(variable): None for variable in optimizer.variables}
+    for name, held in vars(optimizer).items():
+        is_of_each = isinstance(held, list) and len(held) == n_variables and all(id(of) in kept for of in held)
+        if is_of_each and all(of is not optimizer.iterations for of in held):
+            kept |= {id(of): (name, i) for i, of in enumerate(held)}
+    return list(kept.values())

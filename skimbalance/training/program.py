@@ -21,10 +21,10 @@ from skimbalance.training.optimizers import (
     apply_gradients,
     constant_rate,
     follows_our_schedule,
-    fresh_copy,
     with_constant_rate,
 )
 from skimbalance.training.state import compact, read, state_of, values, write
+from skimbalance.training.weights import JoinedWeights, new_weights
 
 
 class Program:
@@ -66,9 +66,7 @@ class Program:
         self._fresh_optimizer = [compact(value) for value in read(self.optimizer.variables)]
         n_groups = n_groups_of(network, self.optimizer) if self._xla and not has_gpu() else 1
         self._groups = MemberGroups(self.model, network.members, n_groups)
-        self._part_optimizer = self.optimizer
-        if n_groups > 1:
-            self._part_optimizer = fresh_copy(self.optimizer, self._groups.part.trainable_variables, decays)
+        self._weights = self._new_weights(joins=is_compiled and not (stays_here or has_gpu()))
         self._training = {"training": True} if takes_training(self._groups.part) else {}
         self._run, self._session, self._stays_here = None if is_compiled else self._loop, None, stays_here
         self._is_ahead = self._is_behind = False
@@ -106,7 +104,8 @@ class Program:
     def bring_here(self, may_change=True):
         """Copy the state to the network and the optimizer, where callbacks read it and, if `may_change`, change it."""
         if self._is_ahead:
-            write(self._variables, self._groups.merge(self._session.read(), self._variables))
+            shares = [self._weights.unpack(of) for of in self._session.read()]
+            write(self._variables, self._groups.merge(shares, self._variables))
         self._is_ahead, self._is_behind = False, self._is_behind or may_change
 
     def read_weights(self):
@@ -175,7 +174,8 @@ class Program:
         if self._session is None:
             return np.asarray(self._run(*map(tf.convert_to_tensor, (*tables[0], *numbers))))[:n_steps]
         if self._is_behind:
-            self._session.write(self._groups.split(read(self._variables), self._part_variables))
+            shares = self._groups.split(read(self._variables), self._weights.shapes)
+            self._session.write([self._weights.pack(of) for of in shares])
         self._is_ahead, self._is_behind = True, False
         return sum(self._session(*[(*table, *numbers) for table in tables]))[:n_steps]
 
@@ -186,21 +186,22 @@ class Program:
         specs += [tf.TensorSpec(a.shape, a.dtype) for a in arguments[n_tables:]]
         if not (has_gpu() or self._stays_here):
             try:
-                self._session = InSession(self._loop, specs, self._part_variables, self._groups.n, self._xla)
+                self._session = InSession(self._loop, specs, self._weights.variables, self._groups.n, self._xla)
                 return self._session
             except LookupError:
-                pass
+                if isinstance(self._weights, JoinedWeights):
+                    self._weights = self._new_weights(joins=False)
+                    return self._compile(arguments)
         return as_function(self._loop, *specs, xla=self._xla)
+
+    def _new_weights(self, joins):
+        """Return what the optimizer steps."""
+        return new_weights(self._groups, self.optimizer, self._decays, joins)
 
     @property
     def _variables(self):
         """All that a step changes."""
         return [*state_of(self.model), *self.optimizer.variables]
-
-    @property
-    def _part_variables(self):
-        """All that a step of one group of members changes."""
-        return [*state_of(self._groups.part), *self._part_optimizer.variables]
 
     def _loop(self, X, y, w, plan, n_steps, *hyperparameters):
         """Trace the loop over the steps of a block; return the sum of losses of each step."""
@@ -209,7 +210,7 @@ class Program:
         def run_step(step, losses):
             n_rows = plan[step, 0]
             if self._has_rates:
-                self._part_optimizer.learning_rate.assign(plan[step, 1])
+                self._weights.optimizer.learning_rate.assign(plan[step, 1])
             X_step, y_step, w_step = (tf.gather(a, step) for a in (X, y, w))
             if not self._pads:
                 n = tf.cast(n_rows, tf.int32)
@@ -221,11 +222,12 @@ class Program:
 
     def _step(self, loss, X, y, w, n_rows):
         """Trace one gradient step; return the loss summed over its rows, its mean over members."""
-        part, optimizer = self._groups.part, self._part_optimizer
-        trainable, others = (
+        part, weights = self._groups.part, self._weights
+        values, others = (
             [tf.convert_to_tensor(variable.value) for variable in variables]
-            for variables in (part.trainable_variables, part.non_trainable_variables)
+            for variables in (weights.trainable, part.non_trainable_variables)
         )
+        trainable = weights.apart(values)
         model, rows = (part, X[0]) if self._groups.on_own_rows is None else (self._groups.on_own_rows, X)
         with tf.GradientTape() as tape:
             tape.watch(trainable)
@@ -236,8 +238,9 @@ class Program:
             total = tf.reduce_sum(losses * w) / (n_rows * self.network.members.n)
             for penalty in penalties:
                 total += tf.cast(penalty, tf.float32)
-            scaled = optimizer.scale_loss(total)
-        apply_gradients(optimizer, tape.gradient(scaled, trainable), part.trainable_variables, self._decays)
+            scaled = weights.optimizer.scale_loss(total)
+        gradients = weights.joined(tape.gradient(scaled, trainable))
+        apply_gradients(weights.optimizer, gradients, weights.trainable, weights.decays)
         for variable, value, before in zip(part.non_trainable_variables, after, others, strict=True):
             if value is not before:
                 variable.assign(value)
