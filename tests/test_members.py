@@ -360,7 +360,11 @@ def test_callbacks_that_set_the_rate_need_a_named_optimizer(rare):
     assert "learning_rate" in clf.history_
 
 
-@pytest.mark.parametrize(("steps", "epochs"), [(1, 256), (4, 64), (8, 32), (384, 32), (1000, 12), (20_000, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("steps", "epochs"),
+    [(1, 256), (4, 64), (8, 32), (85, 32), (100, 28), (384, 16), (1000, 12), (20_000, 1)],
+    ids=str,
+)
 def test_small_tables_take_more_epochs_and_large_ones_fewer(steps, epochs):
     assert realmlp.recipe.choose_epochs(steps) == epochs
     assert mlp.recipe.choose_epochs(steps) == Recipe().choose_epochs(steps) == 100

@@ -30,8 +30,12 @@ class Recipe:
         Least gradient steps: small tables are trained for more epochs.
     max_epochs : int, default=100
         Most epochs that `min_steps` may lead to.
+    enough_steps : int or None, default=None
+        Gradient steps from which on tables are trained for fewer epochs, down to `few_epochs`.
+    few_epochs : int, default=1
+        Fewest epochs that `enough_steps` may lead to.
     max_steps : int or None, default=None
-        Most gradient steps: large tables are trained for fewer epochs, but at least one.
+        Most gradient steps: very large tables are trained for fewer epochs still, but at least one.
     ensemble : tuple of str, default=()
         Base models that are fitted beside the network under ``ensemble="auto"``.
     optimizer : dict, default={}
@@ -54,6 +58,8 @@ class Recipe:
     epochs: int = 100
     min_steps: int = 0
     max_epochs: int = 100
+    enough_steps: int | None = None
+    few_epochs: int = 1
     max_steps: int | None = None
     ensemble: tuple = ()
     optimizer: dict = field(default_factory=dict)
@@ -62,6 +68,8 @@ class Recipe:
     def choose_epochs(self, n_steps):
         """Return the number of epochs, for a number of steps an epoch."""
         epochs = max(self.epochs, min(-(-self.min_steps // n_steps), self.max_epochs))
+        if self.enough_steps is not None:
+            epochs = min(epochs, max(-(-self.enough_steps // n_steps), self.few_epochs))
         return epochs if self.max_steps is None else min(epochs, max(self.max_steps // n_steps, 1))
 
     def new_optimizer(self, optimizer_class, settings):
