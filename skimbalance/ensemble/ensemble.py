@@ -14,7 +14,7 @@ from skimbalance.ensemble.checked import checked_answer, checked_classifier
 from skimbalance.ensemble.forest import Forest
 from skimbalance.ensemble.threads import side_by_side
 from skimbalance.ensemble.trees import TreeClassifier
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 
 #: Name of each base model that ``ensemble`` takes -> its classifier; a copy is fitted on each set of rows.
 BASE_MODELS = {"forest": Forest(), "boosting": Boosting()}
@@ -133,11 +133,12 @@ class Ensemble:
         """Return the probabilities of one classifier, under the class prior of the data."""
         proba = np.zeros((len(X), len(prior)))
         if len(X):
-            answer = classifier.predict_proba(X)
-            if not isinstance(classifier, TreeClassifier):
-                answer = checked_answer(answer, len(X), len(classifier.classes_), name)
-            proba[:, classifier.classes_] = answer
-        return shift_prior(proba, prior, self._data_prior)
+            if isinstance(classifier, TreeClassifier):
+                proba[:, classifier.classes_] = classifier.proba_of_rows(X)
+            else:
+                answer = classifier.predict_proba(X)
+                proba[:, classifier.classes_] = checked_answer(answer, len(X), len(classifier.classes_), name)
+        return shifted(proba, prior, self._data_prior)
 
 
 def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):

@@ -144,6 +144,10 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
+        return self.proba_of_rows(X)
+
+    def proba_of_rows(self, X):
+        """Return the same for rows of float32 that are contiguous, without looking at them first."""
         return self.proba_of_sums(self.trees_.sums(X, self.n_outputs))
 
     def predict(self, X):

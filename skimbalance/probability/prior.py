@@ -51,10 +51,15 @@ def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
     """
     if ops is NUMPY:
         proba = _check_shift(proba, train_prior, target_prior)
+    return shifted(proba, train_prior, target_prior, ops)
+
+
+def shifted(proba, train_prior, target_prior, ops=NUMPY):
+    """Return the same as `shift_prior` without looking at the priors, for those of a fitted classifier."""
     if np.array_equal(train_prior, target_prior):
         return proba
-    shifted = proba * ops.cast(np.asarray(target_prior) / np.asarray(train_prior), proba.dtype)
-    return shifted / ops.sum(shifted, axis=-1, keepdims=True)
+    proba = proba * ops.cast(np.asarray(target_prior) / np.asarray(train_prior), proba.dtype)
+    return proba / ops.sum(proba, axis=-1, keepdims=True)
 
 
 def _check_shift(proba, train_prior, target_prior):
