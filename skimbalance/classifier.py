@@ -162,13 +162,14 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     ensemble : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
-        Other classifiers, whose posteriors are averaged with the network's at the prior of the data: a forest that
+        Other classifiers, whose posteriors are joined with the network's at the prior of the data: a forest that
         remembers single rows, boosted trees that split sharply (`skimbalance.ensemble`), or any of scikit-learn's. One
-        is grown for each pair of members, on the same rows; their weights make rows held out from all most likely, and
-        an intercept makes classes as frequent among these as they are said to be. Where none are held out, the network
-        weighs as much as the others together. "auto" is what the network's recipe says: both for "realmlp", none for
-        "mlp" and networks of your own. After ``partial_fit``, `grow_ensemble` grows those that are named. Every
-        ``random_state`` in them that is None, nested ones included, is given a seed that follows from `random_state`.
+        is grown for each pair of members, on the same rows. They are blended so that rows held out from all are most
+        likely, and classes are as frequent among these as they are said to be (see the user guide). Where none are held
+        out, they are averaged, and the network weighs as much as the others together. "auto" is what the network's
+        recipe says: both for "realmlp", none for "mlp" and networks of your own. After ``partial_fit``, `grow_ensemble`
+        grows those that are named. Every ``random_state`` in them that is None, nested ones included, is given a seed
+        that follows from `random_state`.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
     warm_start : bool, default=False
@@ -207,7 +208,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ensemble_ : Ensemble or None
         Other classifiers, grown.
     ensemble_weights_ : dict of str to float
-        Weight of the network and of each base model; they sum to one.
+        How much the network and each base model count in the blend; they sum to one.
     loss_ : LogitsLoss
         Loss on logits, whose ``predict_proba`` turns them into probabilities.
     strategy_ : Strategy

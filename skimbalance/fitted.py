@@ -96,9 +96,9 @@ class Fitted:
 
     @property
     def weights(self):
-        """Weight of the network, and of each base model, by name."""
+        """How much the network, and each base model, counts, by name: `Blend.shares`."""
         names = ["network"] if self.ensemble is None else ["network", *self.ensemble.names]
-        return dict(zip(names, self.posterior.weights.tolist(), strict=True))
+        return dict(zip(names, self.posterior.blend.shares.tolist(), strict=True))
 
     def logits(self, X, callbacks=(), chunk_rows=None):
         """Return the network's logits of rows, (n_samples, n_members, n_classes): see `predict_logits`."""

@@ -29,6 +29,8 @@ from skimbalance.networks.network import Network
 from skimbalance.networks.prepare import adapt_network, check_missing
 from skimbalance.networks.recipe import Recipe
 from skimbalance.post_training import (
+    blend,
+    blend_evenly,
     calibrate,
     certificate_in_words,
     certify_decision,
@@ -37,8 +39,6 @@ from skimbalance.post_training import (
     in_words,
     predict_held_out,
     rows_of_base_models,
-    weigh,
-    weigh_evenly,
 )
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
@@ -349,18 +349,18 @@ def _calibrate(draft, parts, trained):
 
 
 def _finish(draft, task, parts, trained, posterior):
-    """Grow base models, weigh them, and give the decision rule the rows that it looks at."""
+    """Grow base models, blend them with the network, and give the decision rule the rows that it looks at."""
     ensemble, unknown = _grow(draft, task, parts, trained.shown)
     fitted = Fitted(
-        draft.columns_, parts.network, ensemble, weigh_evenly(posterior, ensemble), task.decision, task.target
+        draft.columns_, parts.network, ensemble, blend_evenly(posterior, ensemble), task.decision, task.target
     )
     held_out, selection, verbose = trained.held_out, trained.selection, task.settings["verbose"]
-    weighs = ensemble is not None and has_unseen_rows(posterior, held_out, selection)
-    if not (weighs or verbose or task.decision.needs_rows):
+    blends = ensemble is not None and has_unseen_rows(posterior, held_out, selection)
+    if not (blends or verbose or task.decision.needs_rows):
         return fitted
     unknown = unknown if parts.applied.rows is task.rows else None  # a sampler's rows are known to all
     predictions = predict_held_out(fitted, task.rows, held_out, selection, unknown)
-    posterior = weigh(fitted.posterior, predictions) if weighs else fitted.posterior
+    posterior = blend(fitted.posterior, predictions) if blends else fitted.posterior
     fitted = choose_decision(replace(fitted, posterior=posterior), predictions, task.rows, selection)
     if task.apart is not None:
         fitted = certify_decision(fitted, *task.apart)

@@ -10,7 +10,8 @@ from skimbalance.data.independence import share_of_copies
 from skimbalance.data.rows import Rows, positions_of
 from skimbalance.data.splits import ENOUGH, SingleRows, weight_of
 from skimbalance.ensemble import grow_ensemble
-from skimbalance.probability.calibration import even_weights, fit_calibrator, fit_intercept, fit_weights
+from skimbalance.probability.blend import even_blend, fit_blend
+from skimbalance.probability.calibration import fit_calibrator
 from skimbalance.probability.prior import shift_prior
 from skimbalance.strategies import named
 from skimbalance.training.evaluation import log_loss, macro_average_precision
@@ -125,7 +126,7 @@ def predict_held_out(fitted, rows, held_out, selection, unknown):
     Parameters
     ----------
     fitted : Fitted
-        Network and base models, not weighed yet.
+        Network and base models, not blended yet.
     rows : Rows
         Rows of the table.
     held_out : HeldOut or None
@@ -171,7 +172,7 @@ def _predict_training(fitted, rows, unknown):
     """
     if fitted.ensemble is None or unknown is None or not (unknown >= 0).any():
         network = _of_network(fitted, rows.X)
-        return np.stack([network] * len(fitted.posterior.weights)), rows.y, rows.sample_weight
+        return np.stack([network] * len(fitted.posterior.blend.weights)), rows.y, rows.sample_weight
     index = rows.index[unknown.T]
     network = _of_network(fitted, rows.X[index.ravel()])
     proba = np.stack([network, *fitted.ensemble.proba_of_sets(rows.X, index)])
@@ -183,16 +184,15 @@ def _of_network(fitted, X):
     return fitted.posterior.at(fitted.posterior.data_prior, fitted.logits(X))
 
 
-def weigh_evenly(posterior, ensemble):
+def blend_evenly(posterior, ensemble):
     """Return the posterior in which the network weighs as much as all base models together."""
-    return posterior if ensemble is None else replace(posterior, weights=even_weights(len(ensemble.names)))
+    return posterior if ensemble is None else replace(posterior, blend=even_blend(len(ensemble.names)))
 
 
-def weigh(posterior, predictions):
-    """Return the posterior with the weights and the intercept under which rows held out from all are most likely."""
-    posterior = replace(posterior, weights=fit_weights(predictions.proba, predictions.y, predictions.weight))
-    proba = posterior.mean(predictions.proba[0], predictions.proba[1:])
-    return replace(posterior, intercept=fit_intercept(proba, predictions.y, predictions.weight))
+def blend(posterior, predictions):
+    """Return the posterior with the blend under which rows held out from all are most likely."""
+    found = fit_blend(predictions.proba, predictions.y, predictions.weight, posterior.data_prior)
+    return replace(posterior, blend=found)
 
 
 def choose_decision(fitted, predictions, rows, selection):
@@ -220,7 +220,7 @@ def choose_decision(fitted, predictions, rows, selection):
     if looks_at_all(fitted, selection):
         proba, weight = _of_network(fitted, rows.X), at_prior(rows.y, rows.sample_weight, posterior.data_prior)
     else:
-        proba, weight = posterior.mean(predictions.proba[0], predictions.proba[1:]), predictions.weight
+        proba, weight = posterior.joined(predictions.proba[0], predictions.proba[1:]), predictions.weight
     looking = decision.looking_at(proba, weight, posterior.data_prior)
     return replace(fitted, decision=decision if decision.is_guaranteed else looking, rows=looking.rows)
 
@@ -252,11 +252,11 @@ def grow_on_sample(fitted, rows, held_out, kinds, rng):
     sets, unknown = SingleRows(rows.classes).sets(4, 0.25, rng)
     prior = fitted.posterior.data_prior
     ensemble = grow_ensemble(kinds, rows, positions_of(rows.y), sets, fitted.columns, prior, rng)
-    posterior = weigh_evenly(replace(fitted.posterior, intercept=None), ensemble)
+    posterior = blend_evenly(fitted.posterior, ensemble)
     fitted = replace(fitted, ensemble=ensemble, posterior=posterior)
     if held_out is not None or fitted.decision.needs_rows:
         predictions = predict_held_out(fitted, rows, held_out, None, unknown)
-        posterior = posterior if held_out is None else weigh(posterior, predictions)
+        posterior = posterior if held_out is None else blend(posterior, predictions)
         fitted = choose_decision(replace(fitted, posterior=posterior), predictions, rows, None)
     fitted.check_decision()
     return fitted
@@ -352,7 +352,7 @@ def in_words(fitted, predictions, selection, best_epoch, n_epochs):
     kept = np.unique(best_epoch)
     kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
     y, weight = predictions.y, predictions.weight
-    proba = fitted.posterior.mean(predictions.proba[0], predictions.proba[1:])
+    proba = fitted.posterior.joined(predictions.proba[0], predictions.proba[1:])
     scores, positive = "No rows were held out", fitted.decision.positive
     if predictions.is_unseen:
         loss = float(log_loss(y, proba, weight))

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy import special
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -20,7 +21,7 @@ from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble import BASE_MODELS, Boosting, Forest
 from skimbalance.ensemble.boosting import _edges
 from skimbalance.ensemble.threads import side_by_side
-from skimbalance.probability.calibration import even_weights, fit_intercept, fit_weights
+from skimbalance.probability.blend import Blend, even_blend, fit_blend, fit_weights
 from skimbalance.probability.prior import shift_prior
 
 
@@ -134,37 +135,60 @@ def test_blending_weights_maximise_the_likelihood():
 
     def loss(w):
         mean = np.tensordot(w, ensemble, axes=1)[np.arange(len(y)), y]
-        return -np.log(mean).sum() - even_weights(2) @ np.log(w)
+        return -np.log(mean).sum() - even_blend(2).weights @ np.log(w)
 
     constraint = {"type": "eq", "fun": lambda w: w.sum() - 1}
     best = minimize(loss, np.full(3, 1 / 3), bounds=[(1e-6, 1)] * 3, constraints=constraint).x
     np.testing.assert_allclose(weights, best, atol=2e-3)
 
 
+def drawn(proba, rng):
+    """Draw a class for each row of probabilities."""
+    return (rng.random((len(proba), 1)) > proba.cumsum(axis=1)[:, :-1]).sum(axis=1)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_intercept_matches_mean_probabilities_to_frequencies(n_classes):
-    """What was subtracted from log-odds is found again; few rows are as likely as can be, and hardly count."""
-    rng, wrong = np.random.default_rng(0), np.linspace(-0.3, 0.3, n_classes)
-    true = rng.dirichlet(np.ones(n_classes), size=20_000)
-    said = shift_prior(true, np.exp(wrong), np.ones(n_classes))
-    y, weight = (rng.random((20_000, 1)) > true.cumsum(axis=1)).sum(axis=1), rng.uniform(0.5, 2.0, 20_000)
-    intercept = fit_intercept(said, y, weight)
-    np.testing.assert_allclose(intercept, wrong, atol=0.03)
-    mended = shift_prior(said, np.ones(n_classes), np.exp(intercept))
+def test_exponents_and_intercepts_mend_parts_that_are_too_sure_and_leave_out_noise(n_classes):
+    """One part is twice as sure as it should be and gives the first class too much; another one is noise."""
+    rng, wrong = np.random.default_rng(0), np.linspace(0.3, -0.3, n_classes)
+    prior, true = np.full(n_classes, 1 / n_classes), rng.dirichlet(np.ones(n_classes), size=20_000)
+    parts = np.stack([special.softmax(2 * np.log(true) + wrong, axis=1), rng.permutation(true)])
+    y, weight = drawn(true, rng), rng.uniform(0.5, 2.0, 20_000)
+    found = fit_blend(parts, y, weight, prior)
+    mended = found.of(parts, prior)
     np.testing.assert_allclose(weight @ mended, np.bincount(y, weight), rtol=2e-3)
+    losses = [-np.log(proba[np.arange(len(y)), y]).mean() for proba in (true, mended, parts[0], parts[1])]
+    assert losses[1] < losses[0] + 0.02 < min(losses[2:]) - 0.05
+    assert found.shares[1] < 0.1
+    assert (found.exponents >= 0).all()
 
-    def loss(b):
-        q = shift_prior(said[:20], np.ones(n_classes), np.exp(b))[np.arange(20), y[:20]]
-        return -(weight[:20] / weight[:20].mean() * np.log(q)).sum() + 4 * (b**2).sum()
 
-    few = fit_intercept(said[:20], y[:20], weight[:20])
-    np.testing.assert_allclose(few, minimize(loss, np.zeros(n_classes)).x, atol=1e-4)
-    np.testing.assert_array_equal(fit_intercept(said[:1], np.array([0]), np.ones(1)) > 0, np.arange(n_classes) == 0)
+@pytest.mark.parametrize("n_rows", [1, 30, 400])
+def test_the_blend_maximises_the_likelihood_and_few_rows_hardly_move_it(n_rows):
+    rng, prior = np.random.default_rng(1), np.array([0.9, 0.1])
+    parts, weight = rng.dirichlet([3.0, 1.0], size=(3, n_rows)), rng.uniform(0.5, 2.0, n_rows)
+    parts[1, :, 1] = 0  # trees may say zero of the true class
+    parts[1, :, 0] = 1
+    y = drawn(parts[0], rng)
+    found = fit_blend(parts, y, weight, prior)
+    start = np.array([1 / 2, 1 / 6, 1 / 6, 1 / 6])
+
+    def loss(coefficients):
+        blend = Blend(found.weights, coefficients[:4], coefficients[4:])
+        at_truth = blend.of(parts, prior)[np.arange(n_rows), y]
+        drawn_to = 8 * ((coefficients[:4] - start) ** 2).sum() + 4 * (coefficients[4:] ** 2).sum()
+        return drawn_to - (weight / weight.mean() * np.log(at_truth)).sum()
+
+    best = minimize(loss, np.r_[start, 0, 0], bounds=[(0, None)] * 4 + [(None, None)] * 2, tol=1e-12)
+    assert loss(np.r_[found.exponents, found.intercept]) <= best.fun + 1e-6 * n_rows
+    assert np.abs(found.exponents - start).max() < (0.1 if n_rows == 1 else 2)
 
 
 def test_without_held_out_rows_the_network_weighs_as_much_as_all_base_models():
-    np.testing.assert_allclose(even_weights(0), [1.0])
-    np.testing.assert_allclose(even_weights(2), [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(even_blend(0).weights, [1.0])
+    blend, parts = even_blend(2), np.random.default_rng(0).dirichlet([1.0, 1.0], size=(3, 5))
+    np.testing.assert_allclose(blend.shares, [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(blend.of(parts, [0.5, 0.5]), np.tensordot([0.5, 0.25, 0.25], parts, 1))
 
 
 # --- in the classifier ---
@@ -220,20 +244,28 @@ def test_the_default_fits_small_clusters():
     assert set(asks.ensemble_weights_) == {"network", *BASE_MODELS}
 
 
+def smooth_log(proba, prior):
+    """Return the logarithms of probabilities mixed with a hundredth of the class prior."""
+    return np.log((proba + 0.01 * prior) / 1.01)
+
+
 @pytest.mark.parametrize("strategy", ["none", "class_weight", "focal", "balanced_batches", "random_undersample"])
 def test_probabilities_are_the_blend_at_the_class_prior_of_the_data(strategy, larger):
     """Whatever the strategy shows the network: the forest's mean probability is that of the class all the same."""
     X, y = larger
     clf = quick(strategy=strategy, ensemble="forest").fit(X, y)
     network = clf.answers_.posterior.at(clf.prior_, clf.answers_.logits(X))
-    weights = clf.ensemble_weights_
-    mean = weights["network"] * network + weights["forest"] * clf.ensemble_.proba(X)[0]
-    assert 0 < np.abs(clf.answers_.posterior.intercept).max() < 0.5
-    mean = shift_prior(mean, np.ones(2), np.exp(clf.answers_.posterior.intercept))
-    np.testing.assert_allclose(clf.predict_proba(X), mean, atol=1e-12)
+    parts, (of_mean, *exponents) = [network, clf.ensemble_.proba(X)[0]], clf.answers_.posterior.blend.exponents
+    blend = clf.answers_.posterior.blend
+    mean = np.tensordot(blend.weights, parts, 1)
+    scores = of_mean * smooth_log(mean, clf.prior_)
+    scores += sum(a * smooth_log(part, clf.prior_) for a, part in zip(exponents, parts, strict=True))
+    joined = special.softmax(scores + blend.intercept, axis=1)
+    np.testing.assert_allclose(clf.predict_proba(X), joined, atol=1e-12)
+    assert sum(clf.ensemble_weights_.values()) == pytest.approx(1)
     np.testing.assert_allclose(clf.ensemble_.proba(X)[0].mean(axis=0), clf.prior_, atol=0.05)
     clf.set_params(target_prior="train")
-    np.testing.assert_allclose(clf.predict_proba(X), shift_prior(mean, clf.prior_, clf.train_prior_), atol=1e-12)
+    np.testing.assert_allclose(clf.predict_proba(X), shift_prior(joined, clf.prior_, clf.train_prior_), atol=1e-12)
 
 
 def test_the_number_of_threads_changes_nothing(larger):

@@ -20,8 +20,9 @@ _OURS = (
     "data.reading.ExactNumbers", "data.reading.Levels", "data.reading.Numbers", "data.statistics.Moments",
     "data.statistics.Quantiles", "data.table.Columns", "ensemble.boosting.Boosting", "ensemble.ensemble.Ensemble",
     "ensemble.forest.Forest", "ensemble.trees.TreeClassifier", "ensemble.trees.Trees", "fitted.Fitted",
-    "networks.outputs.LossOnOutputs", "probability.decision.Decision", "probability.macro_f1.ClassProbabilities",
-    "probability.posterior.Posterior", "probability.thresholds.RowProbabilities",
+    "networks.outputs.LossOnOutputs", "probability.blend.Blend", "probability.decision.Decision",
+    "probability.macro_f1.ClassProbabilities", "probability.posterior.Posterior",
+    "probability.thresholds.RowProbabilities",
 )  # fmt: skip
 #: Callbacks that read scores and change training only; all others write, delete, send, or call functions.
 _CALLBACKS = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance.data.holdout import at_prior
-from skimbalance.probability.calibration import calibrated, fit_calibrator, tilted
+from skimbalance.probability.blend import NETWORK_ALONE, Blend
+from skimbalance.probability.calibration import calibrated, fit_calibrator
 from skimbalance.probability.links import NUMPY
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 
 # Rows whose probabilities are computed at once: those of all members, in float64, take many times the logits' memory.
 _AT_ONCE = 65_536
@@ -30,31 +31,20 @@ class Posterior:
         the rare class.
     calibrator : LogisticRegression, default=None
         What `fit_calibrator` returned; it takes the place of the link.
-    weights : array-like of shape (1 + n_base_models,), default=(1,)
-        Weights of the network and of the base models beside it, in their mean under the prior of the data; their sum
-        is one.
-    intercept : array-like of shape (n_classes,), default=None
-        What is added to the logarithms of that mean, as `fit_intercept` returned it. None is zero.
+    blend : Blend, default=NETWORK_ALONE
+        How the network and the base models beside it are joined, under the prior of the data; the network alone.
     """
 
     loss: object
     member_priors: np.ndarray
     data_prior: np.ndarray
     calibrator: LogisticRegression | None = None
-    weights: np.ndarray = (1.0,)
-    intercept: np.ndarray | None = None
+    blend: Blend = NETWORK_ALONE
 
     def __post_init__(self):
         """Turn what is given into arrays."""
-        n_classes = len(self.data_prior)
-        arrays = {
-            "member_priors": np.atleast_2d(self.member_priors),
-            "data_prior": np.asarray(self.data_prior),
-            "weights": np.asarray(self.weights),
-            "intercept": np.zeros(n_classes) if self.intercept is None else np.asarray(self.intercept),
-        }
-        for name, array in arrays.items():
-            object.__setattr__(self, name, array)
+        object.__setattr__(self, "member_priors", np.atleast_2d(self.member_priors))
+        object.__setattr__(self, "data_prior", np.asarray(self.data_prior))
 
     @property
     def train_prior(self):
@@ -92,16 +82,16 @@ class Posterior:
             )
         if others is not None:
             network = self.at(self.data_prior, logits, ops=ops)
-            return shift_prior(self.mean(network, others, ops), self.data_prior, prior, ops)
+            return shifted(self.joined(network, others, ops), self.data_prior, prior, ops)
         n_members, n_classes = logits.shape[1:]
         if self.calibrator is not None:
-            return shift_prior(calibrated(self.calibrator, logits, ops), self.data_prior, prior, ops)
+            return shifted(calibrated(self.calibrator, logits, ops), self.data_prior, prior, ops)
         proba = self._under_shown_prior(ops.reshape(ops.cast(logits, ops.floatx), (-1, n_classes)), ops)
         if n_members == 1:
-            return shift_prior(proba, self.member_priors[0], prior, ops)
+            return shifted(proba, self.member_priors[0], prior, ops)
         proba = ops.reshape(proba, (-1, n_members, n_classes))
-        proba = ops.mean(shift_prior(proba, self.member_priors, self.data_prior, ops), axis=1)
-        return shift_prior(proba, self.data_prior, prior, ops)
+        proba = ops.mean(shifted(proba, self.member_priors, self.data_prior, ops), axis=1)
+        return shifted(proba, self.data_prior, prior, ops)
 
     def _under_shown_prior(self, logits, ops):
         """Return the probabilities of logits (n_rows, n_classes) by the loss; in a graph, by its link."""
@@ -114,10 +104,9 @@ class Posterior:
             )
         return self.loss.link().inverse(logits, ops)
 
-    def mean(self, network, others, ops=NUMPY):
-        """Return the weighted mean of the network's posterior and others, all under the prior of the data."""
-        ensemble = zip(self.weights.tolist(), [network, *others], strict=True)
-        return tilted(sum(weight * proba for weight, proba in ensemble), self.intercept, ops)
+    def joined(self, network, others, ops=NUMPY):
+        """Return the blend of the network's posterior and others, all under the prior of the data."""
+        return self.blend.of([network, *others], self.data_prior, ops)
 
     @property
     def rule_prior(self):
