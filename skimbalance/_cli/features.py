@@ -107,6 +107,9 @@ def _as_numbers(name, values):
     found = pd.to_numeric(values, errors="coerce")
     wrong = found.isna() & values.notna()
     if wrong.any():
+        with_point = pd.to_numeric(values[wrong].astype(str).str.replace(",", "."), errors="coerce")
+        if with_point.isna().any():  # not only numbers with another decimal sign
+            wrong = wrong & with_point.isna().reindex(wrong.index, fill_value=False)
         text = str(values[wrong].iloc[0])
         is_comma = re.fullmatch(r"\s*[-+]?[\d.]*,\d+\s*", text) is not None
         advice = "pass --decimal , if it is a decimal comma" if is_comma else "correct the file"

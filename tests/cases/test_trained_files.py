@@ -129,6 +129,7 @@ def test_a_scored_file_is_not_replaced_and_a_wrong_one_not_left(trained, tmp_pat
     model, out = folder / "model.skb", tmp_path / "scored.parquet"
     out.write_bytes(b"mine")
     wrong = raw_table().astype({"calls": object})
+    wrong.loc[150:, "calls"] = "1,5"
     wrong.loc[200, "calls"] = "many"
     write(wrong, tmp_path / "new.csv")
     monkeypatch.setattr(scoring, "BATCH", 100)
@@ -243,6 +244,11 @@ def test_where_skops_is_missing_the_command_says_how_to_get_it(arguments, capsys
     monkeypatch.setattr(model_file, "find_spec", lambda name: None)
     assert run(*arguments.split()) == 2
     assert "pip install 'skimbalance[cli]'" in capsys.readouterr().err
+
+
+def test_versions_that_differ_are_said():
+    (note,) = model_file.version_notes({"versions": {"numpy": "0.1", "python": model_file.versions()["python"]}})
+    assert note == f"The model was written with numpy 0.1 ({np.__version__} here)."
 
 
 def test_counts_and_costs_of_a_rule_are_those_of_hand():
