@@ -129,13 +129,13 @@ def test_a_scored_file_is_not_replaced_and_a_wrong_one_not_left(trained, tmp_pat
     model, out = folder / "model.skb", tmp_path / "scored.parquet"
     out.write_bytes(b"mine")
     wrong = raw_table().astype({"calls": object})
-    wrong.loc[150:, "calls"] = "1,5"
-    wrong.loc[200, "calls"] = "many"
+    wrong.loc[200:, "calls"] = "1,5"
+    wrong.loc[203, "calls"] = "many"
     write(wrong, tmp_path / "new.csv")
     monkeypatch.setattr(scoring, "BATCH", 100)
     for more, message in (
         ([], "exists; give another name, or --overwrite"),
-        (["--overwrite"], "Column 'calls' held numbers in training, and now holds 'many' in row 201"),
+        (["--overwrite"], "Column 'calls' held numbers in training, and now holds 'many' in row 204"),
     ):
         assert run("predict", model, tmp_path / "new.csv", "--out", out, *more) == 2
         assert message in capsys.readouterr().err
