@@ -76,6 +76,7 @@ def expected_failures(classifier):
     return EXPECTED_FAILURES.get(classifier.strategy, {})
 
 
+@pytest.mark.usefixtures("two_small_members")
 @parametrize_with_checks([ImbalancedKerasClassifier()])
 def test_sklearn_checks_of_the_default(estimator, check):
     check(estimator)
@@ -91,6 +92,7 @@ def test_sklearn_checks_of_one_strategy_of_each_kind(estimator, check):
     check(estimator)
 
 
+@pytest.mark.usefixtures("two_small_members")
 @pytest.mark.parametrize(
     "check",
     [check for _, check in imblearn_checks.estimator_checks_generator(ImbalancedKerasClassifier())],
