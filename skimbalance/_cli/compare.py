@@ -8,13 +8,12 @@ from pathlib import Path
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say_task, show
 from skimbalance._cli.files import check_file
+from skimbalance._cli.recommendation import OTHER_RULE, recommend
 from skimbalance._cli.task import read_task
 from skimbalance._cli.values import written
 
 #: What the process ends with where nothing could be compared or written, and after an interruption.
 FAILED, INTERRUPTED = 1, 130
-#: Label of the candidate that has another rule than the others.
-_OTHER_RULE = "auto, F1 rule"
 
 
 def run(options):
@@ -28,7 +27,7 @@ def run(options):
     found = _compared(task, options)
     if found is None:
         return FAILED
-    is_written = not options.out or _write(found, task.notes, options)
+    is_written = not options.out or _write(found, task, options)
     show(str(found))
     if found.scores_:
         show(f"\nTo fit the best strategy on all rows:\n  {train_line(found, task, options)}")
@@ -46,7 +45,7 @@ def _compared(task, options):
 
     strategies = {name: name for name in options.strategies}
     if options.decision is None:  # which shares the fits of "auto"
-        strategies[_OTHER_RULE] = {"strategy": "auto", "decision": "f1"}
+        strategies[OTHER_RULE] = {"strategy": "auto", "decision": "f1"}
     if options.baselines:
         strategies |= baselines(task.X, task.y, options.seed)
     classifier = ImbalancedKerasClassifier(
@@ -66,9 +65,7 @@ def _compared(task, options):
 
 def train_line(found, task, options):
     """Return the command that fits the best strategy of a comparison on all rows."""
-    ours = {name: name for name in options.strategies} | {_OTHER_RULE: "auto"}
-    order = found.ordered("cost" if found.costs_ is not None else "average precision")
-    best = next((label for label in order if label in ours), "auto")
+    chosen = recommend(found, options)
     words = ["skimbalance", "train", options.file, "--target", options.target]
     words += ["--drop", ",".join(task.dropped)] if task.dropped else []
     for value in options.categorical:
@@ -78,19 +75,19 @@ def train_line(found, task, options):
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     if options.costs is not None:
         words += ["--costs", ",".join(f"{name}={value:g}" for name, value in options.costs.items())]
-    rule = "f1" if best == _OTHER_RULE and options.costs is None else options.decision
-    words += [] if rule is None else ["--decision", written(rule)]
-    words += [] if ours.get(best, best) == "auto" else ["--strategy", best]
+    words += [] if chosen.decision is None else ["--decision", written(chosen.decision)]
+    words += [] if chosen.strategy == "auto" else ["--strategy", chosen.strategy]
     words += [] if options.model == "realmlp" else ["--model", options.model]
     words += [] if options.seed == 0 else ["--seed", str(options.seed)]
     return shlex.join([*words, "--out", "model.skb"])
 
 
-def _write(found, said, options):
+def _write(found, task, options):
     """Write the page, and return whether that was possible."""
-    from skimbalance._cli.page import page
+    from skimbalance._cli.page import Asked, page
 
-    text = page(found, f"{options.target} in {Path(options.file).name}", said)
+    asked = Asked(task, options, train_line(found, task, options)) if found.scores_ else None
+    text = page(found, f"{options.target} in {Path(options.file).name}", task.notes, asked)
     try:
         # A file's name may hold bytes that are no text, which UTF-8 refuses.
         Path(options.out).write_text(text, encoding="utf-8", errors="backslashreplace")

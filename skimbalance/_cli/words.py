@@ -35,15 +35,22 @@ def counted(is_positive, is_called, weight=None, groups=None, costs=None):
     }
     if costs:
         of_row = costs["fp"] * (is_called & ~is_positive) + costs["fn"] * (is_positive & ~is_called)
-        cost = float(weight @ of_row)
-        of_group = np.bincount(np.arange(len(of_row)) if groups is None else groups, weight * (of_row - cost))
         found |= {
-            "cost": cost,
-            "cost_error": float(np.sqrt(np.square(of_group).sum())),
+            "cost": float(weight @ of_row),
+            "cost_error": standard_error(of_row, weight, groups),
             "never": costs["fn"] * found["positive"],
             "always": costs["fp"] * (1 - found["positive"]),
         }
     return found
+
+
+def standard_error(values, weight=None, groups=None):
+    """Return the standard error of the weighted mean of values, whole groups being drawn where there are any."""
+    weight = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
+    weight = weight / weight.sum()
+    deviations = weight * (values - weight @ values)
+    of_group = np.bincount(np.arange(len(values)) if groups is None else groups, deviations)
+    return float(np.sqrt(np.square(of_group).sum()))
 
 
 def counts_in_words(found, label):

@@ -1,5 +1,7 @@
 """The result of a comparison of strategies: scores, confidence intervals and what to do next."""
 
+import copy
+
 import numpy as np
 
 from skimbalance.data.numeric_input import check_size
@@ -7,6 +9,12 @@ from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.evaluation.summary import as_html, as_text, notes, sentences, short_labels
 from skimbalance.plotting import plot_comparison
+
+#: Attributes that hold something by the labels of candidates.
+_BY_LABEL = (
+    "scores_", "oof_proba_", "decisions_", "errors_", "failed_folds_", "warnings_", "seconds_", "histories_",
+    "thresholds_",
+)  # fmt: skip
 
 
 class StrategyComparison:
@@ -285,6 +293,28 @@ class StrategyComparison:
         proba = self.oof_proba_[label][:, self._positive]
         tested = ~np.isnan(proba) & rows
         return self.classes_[self._codes[tested]], proba[tested], None if self._weight is None else self._weight[tested]
+
+    def subset(self, labels):
+        """Return the comparison of some candidates alone, such as three to be plotted.
+
+        Parameters
+        ----------
+        labels : sequence of str
+            Labels of these candidates.
+
+        Returns
+        -------
+        StrategyComparison
+            It compares them on the folds that they have in common.
+        """
+        unknown = [label for label in labels if label not in [*self.scores_, *self.errors_]]
+        if unknown:
+            known = [*self.scores_, *self.errors_]
+            raise ValueError(f"The candidate {unknown[0]!r} is unknown; the comparison has {known}.")
+        found = copy.copy(self)
+        for name in _BY_LABEL:
+            setattr(found, name, {label: of for label, of in getattr(self, name).items() if label in labels})
+        return found
 
     def short_labels(self):
         """Return short labels of all candidates for tables and plots, by label."""

@@ -191,6 +191,13 @@ def as_text(found):
 
 def as_html(found):
     """Return a comparison as HTML, for notebooks."""
+    words = " ".join(sentences(found)) if found.scores_ else "Every candidate failed."
+    paragraphs = [f"{_about(found)} {words}", *notes(found)]
+    return table_as_html(found) + "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
+
+
+def table_as_html(found):
+    """Return the table of all candidates and their scores as HTML."""
     rows, failed = _table(found)
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
@@ -198,12 +205,7 @@ def as_html(found):
         f'<tr><td>{html.escape(label)}</td><td colspan="{len(rows[0]) - 1}">{html.escape(error)}</td></tr>'
         for label, error in failed
     )
-    words = " ".join(sentences(found)) if found.scores_ else "Every candidate failed."
-    paragraphs = [f"{_about(found)} {words}", *notes(found)]
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        + "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
-    )  # fmt: skip
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _table(found):

@@ -17,7 +17,6 @@ from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, w
 
 from skimbalance import __main__ as command
 from skimbalance._cli.options import STRATEGIES, parser
-from skimbalance._cli.page import page
 from skimbalance._cli.reading import open_table
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
@@ -320,7 +319,7 @@ def test_the_page_is_there_where_the_reader_has_left(answers, tmp_path, capfd):
         def fileno(self):
             return os.dup(1)
 
-    answers.setattr("skimbalance._cli.page._svg", lambda found, kind: "")
+    answers.setattr("skimbalance._cli.pictures._svg", lambda found, kind: "")
     answers.setattr(sys, "stdout", Gone())
     answers.setattr(os, "dup2", lambda *args: None)
     assert run(hostile(tmp_path)) == 0
@@ -334,7 +333,7 @@ def test_a_page_that_can_no_longer_be_written_leaves_what_is_printed(answers, tm
         raise OSError(28, "No space left on device")
 
     arguments = hostile(tmp_path)
-    answers.setattr("skimbalance._cli.page._svg", lambda found, kind: "")
+    answers.setattr("skimbalance._cli.pictures._svg", lambda found, kind: "")
     answers.setattr(Path, "write_text", full)
     assert run(arguments) == 1
     shown = capsys.readouterr()
@@ -354,19 +353,16 @@ def test_a_comparison_in_which_all_fail_prints_the_reason(answers, tmp_path, cap
     assert "The comparison failed. RuntimeError: no device\nis left" in capsys.readouterr().err
 
 
-def test_a_picture_that_fails_leaves_the_page(answers, tmp_path):
-    class Found:
-        pos_label_, scores_ = 1, {"one": {}}
+def test_a_picture_that_fails_leaves_the_page(answers):
+    from types import SimpleNamespace
 
-        def _repr_html_(self):
-            return "<table></table>"
+    from skimbalance._cli.pictures import figures
 
-        def plot(self, kind):
-            raise RuntimeError(f"no <{kind}>")
+    def fails(kind, ax):
+        raise RuntimeError(f"no <{kind}>")
 
-    text = page(Found(), "title", ["<said>"])
-    assert text.count("no &lt;scores&gt;") == 1
-    assert "<p>&lt;said&gt;</p>" in text
+    found = SimpleNamespace(pos_label_=None, scores_={"one": {}}, costs_=None, plot=fails)
+    assert "<p>scores: no &lt;scores&gt;</p>" in figures(found, [])
 
 
 def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys, few_epochs):
@@ -387,6 +383,10 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys, f
     text = out.read_text(encoding="utf-8")
     assert text.count("<svg") == 5
     assert "severe: column &#x27;paid&#x27;, leak" in text
+    assert "Of 1,000 rows, 100 are &#x27;None&#x27;. With this rule, the model &#x27;" in text
+    assert "instead of 2,500 for predicting &#x27;None&#x27; for none" in text
+    assert "skimbalance train" in text
+    assert "400 of 400 in the file" in text
     assert "http" not in text.split("<svg")[0]
 
 

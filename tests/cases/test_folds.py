@@ -220,6 +220,8 @@ def test_no_fold_has_the_score(tmp_path):
     found.plot()
     with pytest.raises(ValueError, match="0 of the 80 rows that were tested have the label 1"):
         found.plot("reliability")
+    with pytest.raises(ValueError, match="The candidate 'unknown' is unknown"):
+        found.subset(["unknown"])
     page = _page(found, "table")
     assert page.count("<svg") == 1
     assert "precision_recall: 0 of the 80 rows" in page

@@ -1,0 +1,38 @@
+"""How does the page look: on a phone, on a screen that is light or dark, and on paper?"""
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #222; --paper: #fff; --shade: #f3f4f6; --faint: #dddddd; --grey: #777777;
+  --first: #0072b2; --second: #d55e00; --third: #009e73; --severe: #b3261e; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --paper: #17181a; --shade: #24262a; --faint: #3d3f43; --grey: #9a9a9a;
+    --first: #56b4e9; --second: #f0905a; --third: #3fc79a; --severe: #ff8a80; }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0; }
+main { max-width: 72rem; margin: 0 auto; padding: 1rem; }
+h1, p, li, dd { overflow-wrap: anywhere; }
+p, li { max-width: 46rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 0 0 .5rem; }
+.top { background: var(--shade); border-left: 4px solid var(--first); padding: .25rem 1rem;
+  font-size: 1.2rem; max-width: 56rem; }
+.top p { max-width: none; }
+.severe { border-left: 4px solid var(--severe); padding-left: 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 14px; }
+td, th { padding: .3rem .7rem; text-align: right; font-weight: normal; }
+thead th { font-weight: 600; vertical-align: bottom; }
+td:first-child, th:first-child { text-align: left; }
+tbody tr:nth-child(odd) { background: var(--shade); }
+.chosen td, .chosen th { font-weight: 600; }
+pre { background: var(--shade); padding: .7rem; font-size: 14px; white-space: pre-wrap; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1rem; }
+dt { color: var(--grey); } dd { margin: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: 2rem; }
+figure { margin: 0; max-width: 34rem; break-inside: avoid; }
+figcaption { font-size: 14px; color: var(--grey); margin-top: .3rem; }
+svg { width: 100%; height: auto; }
+summary { cursor: pointer; margin: .5rem 0; }
+@media print {
+  body { font-size: 11pt; } h2 { break-after: avoid; } table { break-inside: avoid; }
+  details::details-content { content-visibility: visible; display: block; height: auto; }
+}
+"""

@@ -1,0 +1,217 @@
+"""Which model and rule does a comparison recommend, and what do they do to held-out rows?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skimbalance._cli.words import counted, rule_in_words, shortly, standard_error
+
+#: Label of the candidate that has another rule than the others.
+OTHER_RULE = "auto, F1 rule"
+
+
+@dataclass
+class Recommendation:
+    """The best candidate that `train` fits.
+
+    Attributes
+    ----------
+    label : str or None
+        Its label in the comparison; None if no such candidate could be fitted.
+    strategy : str
+        Its strategy.
+    decision : str, tuple, float or None
+        Its rule, as ``--decision`` takes it; None decides by the costs, if there are any.
+    """
+
+    label: str | None
+    strategy: str
+    decision: object
+
+
+@dataclass
+class HeldOut:
+    """What a candidate does to held-out rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows.
+    matrix : ndarray of shape (n_classes, n_classes)
+        Shares of the rows, [true class, predicted class].
+    counts : dict or None
+        What `counted` returns of two classes.
+    saved : tuple of float or None
+        How much less mistakes cost per row than those of never predicting the positive label, and its standard error.
+    recall : tuple of float or None
+        Share of the positive rows that is found, and its standard error.
+    """
+
+    n_rows: int
+    matrix: np.ndarray
+    counts: dict | None = None
+    saved: tuple | None = None
+    recall: tuple | None = None
+
+
+def asked_score(found):
+    """Return the score by which candidates are ordered: the cost where there are costs."""
+    return "average precision" if found.costs_ is None else "cost"
+
+
+def ours(options):
+    """Return the strategy of each candidate that `train` fits, by label."""
+    return {name: name for name in options.strategies} | {OTHER_RULE: "auto"}
+
+
+def recommend(found, options):
+    """Return the best candidate that `train` fits."""
+    known = ours(options)
+    label = next((label for label in found.ordered(asked_score(found)) if label in known), None)
+    is_other = label == OTHER_RULE and options.costs is None
+    return Recommendation(label, known.get(label, "auto"), "f1" if is_other else options.decision)
+
+
+def held_out(found, label, task, costs, by_costs):
+    """Return what a candidate does to held-out rows.
+
+    Parameters
+    ----------
+    found : StrategyComparison
+        The comparison.
+    label : str
+        Candidate.
+    task : Task
+        Rows and labels.
+    costs : dict or None
+        "fp" and "fn", what mistakes cost.
+    by_costs : bool
+        Whether labels are those of least expected cost, not those that the candidate predicts.
+    """
+    proba = found.oof_proba_[label]
+    tested = ~np.isnan(proba[:, 0])
+    predicted, weight, groups = found.decisions_[label][tested], task.sample_weight, task.groups
+    if by_costs:
+        from skimbalance import decide
+
+        predicted = decide(proba[tested], costs=costs, classes=found.classes_, pos_label=found.pos_label_)
+    y, weight, groups = (None if of is None else of[tested] for of in (task.y, weight, groups))
+    matrix = _matrix(y, predicted, found.classes_, weight)
+    if found.pos_label_ is None:
+        return HeldOut(len(y), matrix)
+    is_positive, is_called = y == found.pos_label_, predicted == found.pos_label_
+    return _of_two(matrix, (is_positive, is_called, weight, groups), costs)
+
+
+def _of_two(matrix, rows, costs):
+    """Return what a rule does to rows of two classes."""
+    is_positive, is_called, weight, groups = rows
+    counts, saved, recall = counted(*rows, costs), None, None
+    if costs:
+        gain = costs["fn"] * (is_positive & is_called) - costs["fp"] * (is_called & ~is_positive)
+        saved = counts["never"] - counts["cost"], standard_error(gain, weight, groups)
+    if counts["positive"]:
+        share = counts["hit"] / counts["positive"]
+        recall = share, standard_error(is_positive * (is_called - share), weight, groups) / counts["positive"]
+    return HeldOut(len(is_positive), matrix, counts, saved, recall)
+
+
+def _matrix(y, predicted, classes, weight):
+    """Return the shares of rows, [true class, predicted class]."""
+    matrix = np.zeros((len(classes), len(classes)))
+    places = np.searchsorted(classes, y), np.searchsorted(classes, predicted)
+    np.add.at(matrix, places, 1.0 if weight is None else weight)
+    return matrix / matrix.sum()
+
+
+def sentences_of_two(held, label, name):
+    """Return three sentences on what a rule does to 1,000 rows of two classes.
+
+    Parameters
+    ----------
+    held : HeldOut
+        What it does.
+    label : label
+        Positive label.
+    name : str
+        Name of the candidate.
+    """
+    counts = held.counts
+    positive, called, hit = (per_thousand(counts[of], counts["positive"]) for of in ("positive", "called", "hit"))
+    said = [f"Of 1,000 rows, {positive} are {label!r}."]
+    if not counts["called"]:
+        said.append(f"With this rule, the model {name!r} predicts {label!r} for none of them.")
+    else:
+        rates = f"recall {_percent(held.recall[0])}, " if held.recall else ""
+        rates += f"precision {_percent(counts['hit'] / counts['called'])}"
+        said.append(
+            f"With this rule, the model {name!r} predicts {label!r} for {called}, {hit} of the {positive} among them "
+            f"({rates})."
+        )
+    return [*said, _of_costs(held, label) if held.saved else _of_recall(held, label)]
+
+
+def _of_costs(held, label):
+    """Return a sentence on what mistakes cost, against those of never predicting the positive label."""
+    (saved, error), counts = held.saved, held.counts
+    cost, never, always = (shortly(1000 * counts[of]) for of in ("cost", "never", "always"))
+    said = f"Mistakes cost {cost} per 1,000 rows instead of {never} for predicting {label!r} for none"
+    margin = 1.96 * error
+    if saved or margin:
+        kind = "less" if saved >= 0 else "more"
+        said += f": {shortly(1000 * abs(saved))} {kind} (95 % interval ±{shortly(1000 * margin, 2)})"
+    if abs(saved) <= margin:
+        said += ", a difference that is not significant"
+    if counts["always"] < counts["cost"]:
+        said += f"; predicting it for every row would cost only {always}"
+    return said + "."
+
+
+def _of_recall(held, label):
+    """Return a sentence on the share of positive rows that is found."""
+    if not held.recall:
+        return f"No held-out row is {label!r}."
+    share, error = held.recall
+    low, high = max(share - 1.96 * error, 0.0), min(share + 1.96 * error, 1.0)
+    return (
+        f"The 95 % interval of the share of {label!r} that is found is {_percent(low)} to {_percent(high)}; what "
+        "mistakes cost is shown with --costs, such as --costs fp=1,fn=25."
+    )
+
+
+def against_rival(found, label, known):
+    """Return a sentence that compares the recommended candidate with the best that `train` does not fit."""
+    score = asked_score(found)
+    rival = next((one for one in found.ordered(score) if one not in known), None)
+    if rival is None or rival == label:
+        return None
+    told = found.versus(rival, label, score)
+    means = [found.interval(one, score)[0] for one in (label, rival)]
+    if np.isnan(told["difference"]):
+        return None
+    name = "average precision" if score == "average precision" else "cost per row"
+    said = f"{rival!r}, the best model that `skimbalance train` does not fit, has {name} {means[1]:.3g}; {label!r} has "
+    said += f"{means[0]:.3g}. "
+    if told["better"] > 0.95:
+        return said + f"{rival!r} is better with a probability above 95 %: consider it instead."
+    if told["worse"] > 0.95:
+        return said + f"{label!r} is better with a probability above 95 %."
+    return said + "The difference is not significant."
+
+
+def rule_of(found, label, chosen, costs):
+    """Return the rule of a recommendation in words."""
+    if chosen.decision is None and costs:
+        return rule_in_words(costs, costs["fp"] / (costs["fp"] + costs["fn"]), found.pos_label_)
+    return rule_in_words(chosen.decision, found.thresholds_.get(label), found.pos_label_)
+
+
+def per_thousand(share, positive):
+    """Return a share as a count per 1,000, with decimals where positive rows are few."""
+    digits = 0 if positive >= 0.01 else 1 if positive >= 0.001 else 2
+    return f"{1000 * share:,.{digits}f}"
+
+
+def _percent(share):
+    """Return a share in percent."""
+    return f"{100 * share:.0f} %"
