@@ -2,13 +2,11 @@
 
 import shlex
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-from skimbalance._cli import Refusal
 from skimbalance._cli.console import say_task, show
-from skimbalance._cli.files import check_file
-from skimbalance._cli.recommendation import OTHER_RULE, recommend
+from skimbalance._cli.files import check_page
+from skimbalance._cli.recommendation import OTHER_RULE, ours, recommend
 from skimbalance._cli.task import read_task
 from skimbalance._cli.values import written
 
@@ -19,9 +17,7 @@ FAILED, INTERRUPTED = 1, 130
 def run(options):
     """Compare strategies on a table; whatever can be refused is, before TensorFlow is imported."""
     if options.out:
-        if find_spec("matplotlib") is None:
-            raise Refusal("--out draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
-        check_file(options.out, options.file, "page")
+        check_page(options.out, options.file)
     task = read_task(options)
     say_task(task, options)
     found = _compared(task, options)
@@ -84,14 +80,14 @@ def train_line(found, task, options):
 
 def _write(found, task, options):
     """Write the page, and return whether that was possible."""
-    from skimbalance._cli.page import Asked, page
+    from skimbalance._cli.importance import importances
+    from skimbalance._cli.page import Asked, page, write_page
 
-    asked = Asked(task, options, train_line(found, task, options)) if found.scores_ else None
+    asked = None
+    if found.scores_:
+        step = "To fit the recommended model on all rows, and to write it to a file", train_line(found, task, options)
+        chosen = recommend(found, options)
+        columns = importances(found, chosen, task, options)
+        asked = Asked(task, options, chosen, tuple(ours(options)), step, columns)
     text = page(found, f"{options.target} in {Path(options.file).name}", task.notes, asked)
-    try:
-        # A file's name may hold bytes that are no text, which UTF-8 refuses.
-        Path(options.out).write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        show(f"{options.out} could not be written: {error.strerror or error}.", sys.stderr)
-        return False
-    return True
+    return write_page(options.out, text)

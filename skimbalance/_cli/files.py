@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from skimbalance._cli import Refusal
@@ -34,6 +35,13 @@ def check_file(out, file, what, option="--out"):
             path.unlink()
     except (OSError, ValueError) as error:
         raise Refusal(f"{shown} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def check_page(out, file, option="--out"):
+    """Refuse a page that could not be drawn or written."""
+    if find_spec("matplotlib") is None:
+        raise Refusal(f"{option} draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
+    check_file(out, file, "page", option)
 
 
 @contextmanager

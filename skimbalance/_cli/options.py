@@ -78,7 +78,7 @@ def _add_compare(commands):
         help="leave out the constant, the logistic regression and boosted trees (scikit-learn's, and CatBoost and "
         "LightGBM where installed)",
     )  # fmt: skip
-    compare.add_argument("--out", help="file for a page in HTML, pictures included")
+    compare.add_argument("--out", help="file for a page in HTML, pictures and importance of columns included")
 
 
 def _add_train(commands):
@@ -99,6 +99,7 @@ def _add_train(commands):
     )  # fmt: skip
     train.add_argument("--rows", type=at_least(4), help="rows to draw from a larger table (default: all)")
     train.add_argument("--out", required=True, help="file to write, such as model.skb")
+    train.add_argument("--out-page", help="file for a page in HTML, as compare --out writes")
 
 
 def _add_predict(commands):

@@ -2,41 +2,62 @@
 
 import datetime
 import html
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from skimbalance._cli.console import show
 from skimbalance._cli.model_file import versions
 from skimbalance._cli.page_style import STYLE
 from skimbalance._cli.pictures import figures
 from skimbalance._cli.recommendation import (
+    Recommendation,
     against_rival,
     asked_score,
     held_out,
-    ours,
     per_thousand,
-    recommend,
     rule_of,
     sentences_of_two,
 )
 from skimbalance._cli.values import written
+from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.summary import notes, sentences, table_as_html
 
-#: Candidates of the short table, curves of a picture, and findings that are not folded.
-_SHOWN, _CURVES, _WARNED = 5, 3, 4
+#: Candidates of the short table, curves of a picture, and findings and columns that are not folded.
+_SHOWN, _CURVES, _WARNED, _COLUMNS = 5, 3, 4, 10
 #: Scores of the short table, besides the one that was asked for.
 _SCORES = ("average precision", "F1", "log-loss")
 
 
 @dataclass
 class Asked:
-    """What was asked for: rows and labels, the options of the command line, and the command to run next."""
+    """What was asked for, and what is recommended.
+
+    Attributes
+    ----------
+    task : Task
+        Rows and labels.
+    options : argparse.Namespace
+        Options of the command line.
+    chosen : Recommendation
+        What is recommended.
+    fitted : sequence of str
+        Candidates that `train` fits.
+    next_step : tuple of str
+        What the next command does, and the command.
+    importances : list of tuple, or str
+        How important the columns are, or why that is not known; see `importances`.
+    """
 
     task: object
     options: object
-    command: str
+    chosen: Recommendation
+    fitted: tuple
+    next_step: tuple
+    importances: object
 
 
 def page(found, title, said=(), asked=None):
@@ -62,9 +83,8 @@ def page(found, title, said=(), asked=None):
         about = "".join(map(_paragraph, said))
         body = about + _candidates(found, None) + _curves(found, None)
     else:
-        chosen = recommend(found, asked.options)
-        label = chosen.label or found.ordered(asked_score(found))[0]
-        body = _whole(found, label, chosen, asked)
+        label = asked.chosen.label or found.ordered(asked_score(found))[0]
+        body = _whole(found, label, asked)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -72,23 +92,39 @@ def page(found, title, said=(), asked=None):
     )
 
 
-def _whole(found, label, chosen, asked):
+def write_page(out, text):
+    """Write a page, read it back, and return whether that was possible, after a message if not."""
+    # A file's name may hold bytes that are no text, which UTF-8 refuses.
+    content = text.encode("utf-8", errors="backslashreplace")
+    try:
+        Path(out).write_bytes(content)
+        if not Path(out).is_file() or Path(out).read_bytes() == content:  # such as a pipe
+            return True
+        problem = "it holds something else than what was written"
+    except OSError as error:
+        problem = error.strerror or error
+    show(f"{out} could not be written: {problem}.", sys.stderr)
+    return False
+
+
+def _whole(found, label, asked):
     """Return all sections of a page, from the conclusion to what it rests on."""
-    costs = asked.options.costs
+    chosen, costs = asked.chosen, asked.options.costs
     by_costs = costs is not None and chosen.decision is None
     held = held_out(found, label, asked.task, costs, by_costs)
     return (
-        _top(found, label, chosen, held, asked)
+        _top(found, label, held, asked)
         + _matrix(found, held, rule_of(found, label, chosen, costs) if found.pos_label_ is not None else "")
-        + _next(found, chosen, asked)
+        + _next(found, asked)
         + _candidates(found, label)
         + _curves(found, label)
+        + _columns(found, asked.importances)
         + _data(asked)
         + _settings(asked)
     )
 
 
-def _top(found, label, chosen, held, asked):
+def _top(found, label, held, asked):
     """Return the recommendation, and what a reader has to know of it."""
     said = sentences(found)[:3] if found.pos_label_ is None else sentences_of_two(held, found.pos_label_, label)
     basis = (
@@ -97,10 +133,10 @@ def _top(found, label, chosen, held, asked):
     )
     if len(found.scores_) > 1:
         basis += f" The best of {len(found.scores_)} candidates looks a little better than it will be on new rows."
-    if chosen.label is None:
+    if asked.chosen.label is None:
         basis += " No candidate that `skimbalance train` fits has a score."
     severe = [str(one) for one in asked.task.findings if one.severity == "severe"]
-    more = [against_rival(found, label, ours(asked.options)), *notes(found), basis]
+    more = [against_rival(found, label, asked.fitted), *notes(found), basis]
     return (
         f'<section class="top"><p>{html.escape(" ".join(said))}</p></section>'
         + "".join(f'<p class="severe">Look at this first. {html.escape(one)}</p>' for one in severe)
@@ -123,9 +159,9 @@ def _matrix(found, held, rule):
     return f"<h2>What the rule does to 1,000 rows</h2>{_paragraph(rule) if rule else ''}{_table(head, rows)}"
 
 
-def _next(found, chosen, asked):
+def _next(found, asked):
     """Return what to run next."""
-    options = asked.options
+    options, chosen, (what, command) = asked.options, asked.chosen, asked.next_step
     decision = options.costs if chosen.decision is None else chosen.decision
     given = {"strategy": chosen.strategy, "decision": decision, "pos_label": found.pos_label_}
     given = {name: value for name, value in given.items() if value is not None} | {"random_state": options.seed}
@@ -139,9 +175,9 @@ def _next(found, chosen, asked):
     )
     return (
         "<h2>What to run next</h2>"
-        + _paragraph("To fit the recommended model on all rows, and to write it to a file:")
-        + _code(asked.command)
-        + _paragraph("The same in Python:")
+        + _paragraph(f"{what}:")
+        + _code(command)
+        + _paragraph("The same model in Python:")
         + _code(code)
     )
 
@@ -157,7 +193,7 @@ def _candidates(found, label):
     rows = [
         [
             shown[one],
-            _interval(found.interval(one, score)),
+            _interval(score, *found.interval(one, score)),
             *(_number(found.interval(one, name)[0]) for name in others),
             f"{found.seconds_[one]['fit']:.1f}",
         ]
@@ -165,9 +201,14 @@ def _candidates(found, label):
     ]
     head = ["candidate", f"{score} (95 % interval)", *others, "fit, s"]
     words = " ".join(sentences(found, score)) + ("" if label is not None else " ".join(["", *notes(found)]))
+    if len(found.scores_) + len(found.errors_) == 1:
+        head[0], words, title, every = "model", "", "Scores of held-out rows", "All scores"
+    else:
+        title = f"Candidates, the best {score} first"
+        every = f"All {len(found.scores_) + len(found.errors_)} candidates and all scores"
     return (
-        f"<h2>Candidates, the best {score} first</h2>{_table(head, rows, bold=shown.get(label))}{_paragraph(words)}"
-        f"<details><summary>All {len(found.scores_) + len(found.errors_)} candidates and all scores</summary>"
+        f"<h2>{title}</h2>{_table(head, rows, bold=shown.get(label))}{_paragraph(words)}"
+        f"<details><summary>{every}</summary>"
         f'<div class="wide">{table_as_html(found)}</div></details>'
     )
 
@@ -183,6 +224,22 @@ def _curves(found, label):
         if not any(same) and len(chosen) < _CURVES:
             chosen.append(one)
     return f'<h2>Pictures</h2><div class="figures">{figures(found, chosen)}</div>'
+
+
+def _columns(found, importances):
+    """Return how important the columns are, all but the first ones folded."""
+    title = "<h2>Importance of columns</h2>"
+    if isinstance(importances, str):
+        return title + _paragraph(importances)
+    score = "average precision" if found.pos_label_ is not None else "log-loss"
+    about = (
+        f"How much worse the {score} of held-out rows is where the values of one column are shuffled. Columns that say "
+        "the same share their importance, and a column that helps to predict need not be a cause."
+    )
+    head, rows = ["column", "worse by (95 % interval)"], [[name, _drop(*of)] for name, *of in importances]
+    more = len(rows) - _COLUMNS
+    rest = f"<details><summary>{more} more columns</summary>{_table(head, rows[_COLUMNS:])}</details>"
+    return title + _paragraph(about) + _table(head, rows[:_COLUMNS]) + (rest if more > 0 else "")
 
 
 def _data(asked):
@@ -220,7 +277,7 @@ def _settings(asked):
         ["costs of mistakes", costs],
         ["decision rule asked for", "none" if options.decision is None else written(options.decision)],
         ["network", options.model],
-        ["strategies", ", ".join(options.strategies)],
+        ["strategies", ", ".join(getattr(options, "strategies", [asked.chosen.strategy]))],
         ["folds, seed", f"{options.folds}, {options.seed}"],
         ["versions", ", ".join(f"{name} {of}" for name, of in versions().items())],
     ]
@@ -258,7 +315,13 @@ def _number(value):
     return f"{value:.3f}"
 
 
-def _interval(of):
+def _interval(name, mean, low, high):
     """Return the mean of a score with its confidence interval, where it has one."""
-    mean, low, high = of
-    return _number(mean) if np.isnan(low) else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+    low, high = max(low, 0.0), high if name in LESS_IS_BETTER else min(high, 1.0)
+    return _number(mean) if np.isnan(high) else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _drop(mean, low, high):
+    """Return how much worse a score becomes, with its confidence interval, where it has one."""
+    mean, low, high = (_number(round(value, 3) + 0.0) for value in (mean, low, high))  # never -0.000
+    return mean if low == "nan" else f"{mean} ({low} to {high})"

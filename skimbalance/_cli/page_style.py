@@ -19,12 +19,14 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { fon
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; }
 td, th { padding: .3rem .7rem; text-align: right; font-weight: normal; }
+td { white-space: nowrap; }
+td[colspan] { white-space: normal; text-align: left; }
 thead th { font-weight: 600; vertical-align: bottom; }
 td:first-child, th:first-child { text-align: left; }
 tbody tr:nth-child(odd) { background: var(--shade); }
 .chosen td, .chosen th { font-weight: 600; }
 pre { background: var(--shade); padding: .7rem; font-size: 14px; white-space: pre-wrap; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1rem; }
+dl { display: grid; grid-template-columns: fit-content(11rem) 1fr; gap: .2rem 1rem; }
 dt { color: var(--grey); } dd { margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: 2rem; }
 figure { margin: 0; max-width: 34rem; break-inside: avoid; }

@@ -18,28 +18,28 @@ _SIZE = (5.4, 4.6)
 #: Pictures of two classes: what each shows, as a title and a sentence.
 _OF_TWO = {
     "precision_recall": (
-        "How often is a prediction right, the more is found?",
+        "Precision by the share that is found (recall)",
         "The higher a curve, the more of the rows that are predicted to be {label} are so (precision) where the share "
         "of {label} on the lower axis is found (recall).",
     ),
     "threshold": (
-        "Where to put the threshold?",
+        "{Score} by the threshold",
         "Each curve shows {score} over the probability from which {label} is predicted; a dot marks the threshold in "
         "use.",
     ),
     "reliability": (
-        "Do probabilities mean what they say?",
+        "The share of {label} by the predicted probability",
         "Of the rows with the probability on the lower axis, the share on the left axis is {label}; a good model lies "
         "on the dotted line.",
     ),
     "net_benefit": (
-        "Is the model worth more than treating all rows alike?",
+        "Net benefit, against acting always and never",
         "A curve above both grey lines is better than acting always and than acting never, for whoever acts from the "
         "probability on the lower axis on.",
     ),
 }
 _SCORES = (
-    "How good is each candidate, and how certain is that?",
+    "Scores of the candidates, with 95 % confidence intervals",
     "A dot is the mean over the folds, and a line its 95 % confidence interval; candidates whose lines overlap widely "
     "may be equally good.",
 )
@@ -64,13 +64,12 @@ def figures(found, labels):
         return ""
     about = {"scores": _SCORES} | (_OF_TWO if found.pos_label_ is not None else {})
     words = {"label": repr(found.pos_label_), "score": "F1" if found.costs_ is None else "the cost of mistakes"}
+    words["Score"] = words["score"][0].upper() + words["score"][1:]
     shown = []
     for kind, (title, caption) in about.items():
         picture = _svg(found if kind == "scores" else found.subset(labels), kind)
-        shown.append(
-            f"<figure><h3>{html.escape(title)}</h3>{picture}<figcaption>{html.escape(caption.format(**words))}"
-            "</figcaption></figure>"
-        )
+        title, caption = (html.escape(text.format(**words)) for text in (title, caption))
+        shown.append(f"<figure><h3>{title}</h3>{picture}<figcaption>{caption}</figcaption></figure>")
     return "".join(shown)
 
 

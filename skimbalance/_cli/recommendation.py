@@ -140,12 +140,12 @@ def sentences_of_two(held, label, name):
     positive, called, hit = (per_thousand(counts[of], counts["positive"]) for of in ("positive", "called", "hit"))
     said = [f"Of 1,000 rows, {positive} are {label!r}."]
     if not counts["called"]:
-        said.append(f"With this rule, the model {name!r} predicts {label!r} for none of them.")
+        said.append(f"With this rule, {_called(name)} predicts {label!r} for none of them.")
     else:
         rates = f"recall {_percent(held.recall[0])}, " if held.recall else ""
         rates += f"precision {_percent(counts['hit'] / counts['called'])}"
         said.append(
-            f"With this rule, the model {name!r} predicts {label!r} for {called}, {hit} of the {positive} among them "
+            f"With this rule, {_called(name)} predicts {label!r} for {called}, {hit} of the {positive} among them "
             f"({rates})."
         )
     return [*said, _of_costs(held, label) if held.saved else _of_recall(held, label)]
@@ -212,6 +212,11 @@ def per_thousand(share, positive):
     return f"{1000 * share:,.{digits}f}"
 
 
+def _called(name):
+    """Return what a candidate is called in a sentence."""
+    return "the model" if name == "model" else f"the model {name!r}"
+
+
 def _percent(share):
     """Return a share in percent."""
-    return f"{100 * share:.0f} %"
+    return f"{share:.0%}"

@@ -11,10 +11,13 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, say_task, show
+from skimbalance._cli.files import check_page
 from skimbalance._cli.model_file import check_place, results, write_model
 from skimbalance._cli.task import read_task
 from skimbalance._cli.words import counted
 
+#: What the process ends with where the page could not be written.
+FAILED = 1
 #: Rows from which one fold is predicted, not all.
 _MANY = 50_000
 _SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
@@ -23,6 +26,10 @@ _SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "
 def run(options):
     """Train; whatever can be refused is, before TensorFlow is imported."""
     check_place(options.out, options.file)
+    if options.out_page:
+        check_page(options.out_page, options.file, "--out-page")
+        if Path(options.out_page).resolve() == Path(options.out).resolve():
+            raise Refusal(f"--out-page={options.out_page} is the file of --out; give another name.")
     task = read_task(options)
     say_task(task, options)
     from skimbalance import ImbalancedKerasClassifier
@@ -32,17 +39,21 @@ def run(options):
         options.model, strategy=options.strategy, decision=decision, pos_label=task.pos_label,
         random_state=options.seed,
     )  # fmt: skip
-    held_out = _held_out(classifier, task, options)
+    found = _compared(classifier, task, options)
     notes = task.notes + _fit(classifier, task)
-    about = _about(classifier, task, options, notes) | {"held_out": held_out}
+    about = _about(classifier, task, options, notes) | {"held_out": _held_out(found, task, options)}
     write_model(options.out, classifier.set_params(verbose=0), about, task.X)
     show("\n".join(results(about)))
     show(f"\nWritten to {options.out}. To score a new file:\n  {_next(options)}")
+    if options.out_page:
+        if not _write_page(found, task, options):
+            return FAILED
+        show(f"\nThe page is written to {options.out_page}")
     return 0
 
 
-def _held_out(classifier, task, options):
-    """Return scores and counts of rows that are predicted by fits on the others, in plain values."""
+def _compared(classifier, task, options):
+    """Return rows that are predicted by fits on the others, as a comparison of one candidate."""
     from skimbalance import compare_strategies
 
     cv = options.folds
@@ -58,6 +69,11 @@ def _held_out(classifier, task, options):
         raise KeyboardInterrupt
     if not found.scores_:
         raise Refusal(f"The classifier cannot be fitted. {found.errors_['model']}")
+    return found
+
+
+def _held_out(found, task, options):
+    """Return scores and counts of held-out rows in plain values."""
     tested = ~np.isnan(found.oof_proba_["model"][:, 0])
     scores = {name: _plain(found.interval("model", name)) for name in found.scores_["model"] if name in _SCORES}
     counts = None
@@ -68,6 +84,18 @@ def _held_out(classifier, task, options):
             None if task.groups is None else task.groups[tested], options.costs,
         )  # fmt: skip
     return {"rows": int(tested.sum()), "folds": options.folds, "scores": scores, "counts": counts}
+
+
+def _write_page(found, task, options):
+    """Write the page, and return whether that was possible."""
+    from skimbalance._cli.importance import importances
+    from skimbalance._cli.page import Asked, page, write_page
+    from skimbalance._cli.recommendation import Recommendation
+
+    chosen = Recommendation("model", options.strategy, options.decision)
+    columns = importances(found, chosen, task, options)
+    asked = Asked(task, options, chosen, ("model",), ("To score a new file", _next(options)), columns)
+    return write_page(options.out_page, page(found, f"{options.target} in {Path(options.file).name}", asked=asked))
 
 
 def _plain(numbers):

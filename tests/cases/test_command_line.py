@@ -327,19 +327,19 @@ def test_the_page_is_there_where_the_reader_has_left(answers, tmp_path, capfd):
 
 
 def test_a_page_that_can_no_longer_be_written_leaves_what_is_printed(answers, tmp_path, capsys):
-    write = Path.write_text
+    write = Path.write_bytes
 
     def full(self, *args, **how):
         raise OSError(28, "No space left on device")
 
     arguments = hostile(tmp_path)
     answers.setattr("skimbalance._cli.pictures._svg", lambda found, kind: "")
-    answers.setattr(Path, "write_text", full)
+    answers.setattr(Path, "write_bytes", full)
     assert run(arguments) == 1
     shown = capsys.readouterr()
     assert "could not be written: No space left on device" in shown.err
     assert "logistic" in shown.out
-    answers.setattr(Path, "write_text", write)
+    answers.setattr(Path, "write_bytes", write)
 
 
 def test_a_comparison_in_which_all_fail_prints_the_reason(answers, tmp_path, capsys):
@@ -387,6 +387,7 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys, f
     assert "instead of 2,500 for predicting &#x27;None&#x27; for none" in text
     assert "skimbalance train" in text
     assert "400 of 400 in the file" in text
+    assert '<th scope="row">paid</th><td>' in text.split("Importance of columns")[1]
     assert "http" not in text.split("<svg")[0]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ def trained(tmp_path_factory):
         assert run(
             "train", folder / "raw.csv", "--target", "left", "--drop", "id", "--dates", "expand", "--categorical",
             "code", "--costs", "fp=1,fn=5", "--model", "mlp", "--folds", 2, "--out", folder / "model.skb",
+            *(["--out-page", folder / "page.html"] if find_spec("matplotlib") else []),
         ) == 0  # fmt: skip
     return folder, printed.getvalue()
 
@@ -93,6 +95,10 @@ def test_a_model_is_what_skops_loads_and_says_what_it_is(trained):
         assert said in printed
         assert said in card
     assert "skimbalance predict" in printed
+    if find_spec("matplotlib"):
+        page = (folder / "page.html").read_text(encoding="utf-8")
+        assert "With this rule, the model predicts &#x27;ja&#x27; for" in page
+        assert '<th scope="row">code</th><td>' in page.split("Importance of columns")[1]
     assert f"average precision  {about['held_out']['scores']['average precision'][0]:.3f}" in printed
 
 
