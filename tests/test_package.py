@@ -1,5 +1,6 @@
 """What does a user of the package see before they fit anything?"""
 
+import ast
 import importlib
 import re
 import subprocess
@@ -28,6 +29,18 @@ def test_import_does_not_load_tensorflow_and_completion_works():
         "print([m for m in ('tensorflow', 'keras', 'sklearn', 'scikeras') if m in sys.modules])"
     )
     assert out.strip() == "[]"
+
+
+def test_stub_for_editors_names_what_the_package_imports_lazily():
+    import skimbalance
+
+    body = ast.parse((ROOT / "skimbalance/__init__.pyi").read_text(encoding="utf-8")).body
+    imported = {alias.name: node.module for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    lazy = {name: f"skimbalance.{module}" if module else "skimbalance" for name, module in skimbalance._PUBLIC.items()}
+    assert imported == lazy
+    (public,) = (node.value for node in body if isinstance(node, ast.Assign))
+    assert ast.literal_eval(public) == skimbalance.__all__ == sorted({*lazy, "__version__"})
+    assert (ROOT / "skimbalance/py.typed").exists()
 
 
 def test_unknown_attribute_names_the_known_ones():
