@@ -155,7 +155,7 @@ def _sign(app, what, name, of, options, signature, return_annotation):
     if "Parameters\n    ---" not in of.__doc__:
         return "", None
     parameters = list(inspect.signature(of.__init__).parameters.values())[1:]
-    return str(inspect.Signature(parameters)), None
+    return str(inspect.Signature([one.replace(annotation=one.empty) for one in parameters])), None
 
 
 def _drop_progress(app, docname, source):

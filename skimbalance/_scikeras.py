@@ -3,9 +3,12 @@
 Line numbers are those of scikeras/wrappers.py 0.13.0, whose last commit is of April 2024.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any, Self
 
 import numpy as np
 from scikeras._utils import route_params, unflatten_params
@@ -170,7 +173,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
             return {name: vars(self)[name] for name in names}
         return route_params({n: vars(self)[n] for n in names}, destination=prefix, pass_filter=set())
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get parameters of this estimator, the routed ones included.
 
         Parameters
@@ -186,7 +189,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         arguments = {name: vars(self)[name] for name in vars(self).get("_arguments", ())}
         return {**super().get_params(deep=deep), **self._routed(), **arguments}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator, routed ones (``optimizer__learning_rate``) included.
 
         Parameters
@@ -236,7 +239,7 @@ class SciKerasClassifier(KerasClassifier, metaclass=_ClassifierMixinFirst):
         return self.classes_[indices]
 
     @property
-    def current_epoch(self):
+    def current_epoch(self) -> int:
         """Number of epochs trained so far."""
         return len(self.history_["loss"]) if hasattr(self, "history_") else 0
 

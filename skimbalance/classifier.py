@@ -1,8 +1,11 @@
 """ImbalancedKerasClassifier: hold out honest rows, let a strategy change what training sees, train, predict."""
 
+from __future__ import annotations
+
 from contextlib import nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
@@ -35,6 +38,20 @@ from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
 from skimbalance.strategies import handles_multi_class
 from skimbalance.training.state import unchanged_on_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from sklearn.linear_model import LogisticRegression
+
+    from skimbalance._keras.startup import keras
+    from skimbalance._typing import Classifier, ColumnLike, DecisionLike, RandomState, Splits, Splitter, TableLike
+    from skimbalance.data.table import Columns
+    from skimbalance.ensemble import Ensemble
+    from skimbalance.fitted import Fitted
+    from skimbalance.strategies import LogitsLoss, Strategy
 
 #: Private attributes that a fit leaves: all that predicts, and what a later call goes on from.
 _LEFT_BY_FIT = ("_fitted", "_training", "_network")
@@ -275,6 +292,24 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     (400, 2)
     """
 
+    classes_: np.ndarray
+    n_classes_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    columns_: Columns
+    model_: keras.Model
+    ensemble_: Ensemble | None
+    loss_: LogitsLoss
+    strategy_: Strategy
+    history_: dict[str, list[Any]]
+    n_iter_: int
+    best_epoch_: int | np.ndarray
+    class_count_: np.ndarray
+    prior_: np.ndarray
+    pos_label_: Any
+    train_prior_: np.ndarray
+    calibrator_: LogisticRegression
+
     _parameter_constraints = {
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
@@ -313,40 +348,49 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
 
     def __init__(
         self,
-        model=None,
+        model: str | keras.Model | Callable[..., Any] | None = None,
         *,
-        strategy="auto",
-        gamma=None,
-        alpha=None,
-        pos_label=None,
-        categorical_features="auto",
-        target_prior="fit",
-        calibration=None,
-        decision=None,
-        optimizer=None,
-        loss=None,
-        metrics=None,
-        class_weight=None,
-        epochs="auto",
-        batch_size="auto",
-        shuffle=True,
-        validation_split=0.0,
-        early_stopping="auto",
-        n_iter_no_change=10,
-        ensemble="auto",
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        run_eagerly=False,
-        **routed,
-    ):
+        strategy: str | Strategy | BaseEstimator | Sequence[str | BaseEstimator] | None = "auto",
+        gamma: float | None = None,
+        alpha: float | ArrayLike | Literal["balanced"] | None = None,
+        pos_label: Any = None,
+        categorical_features: Literal["auto"] | ArrayLike | None = "auto",
+        target_prior: Literal["fit", "train"] | float | ArrayLike | Mapping[Any, float] = "fit",
+        calibration: Literal["holdout"] | None = None,
+        decision: DecisionLike | None = None,
+        optimizer: str | keras.optimizers.Optimizer | type | None = None,
+        loss: str | keras.losses.Loss | type | Callable[..., Any] | None = None,
+        metrics: Sequence[Any] | Mapping[str, Any] | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        epochs: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] | None = "auto",
+        shuffle: bool = True,
+        validation_split: float | Literal["last"] | Splitter | Splits = 0.0,
+        early_stopping: bool | Literal["auto", "average_precision", "loss"] = "auto",
+        n_iter_no_change: int = 10,
+        ensemble: str | Classifier | Sequence[str | Classifier] | None = "auto",
+        callbacks: Sequence[Any] | Mapping[str, Any] | None = None,
+        warm_start: bool = False,
+        random_state: RandomState | None = None,
+        verbose: int = 0,
+        run_eagerly: bool = False,
+        **routed: Any,
+    ) -> None:
         self._assign(locals(), routed)
 
     def fit(
-        self, X, y, sample_weight=None, *, groups=None, X_val=None, y_val=None, sample_weight_val=None,
-        validation_data=None, **fit_params,
-    ):  # fmt: skip
+        self,
+        X: TableLike,
+        y: ColumnLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ColumnLike | None = None,
+        X_val: TableLike | None = None,
+        y_val: ColumnLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        validation_data: tuple[Any, ...] | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Build a network and train it.
 
         Parameters
@@ -397,7 +441,16 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         call = Call(X, y, sample_weight, fit_params, before=before, groups=groups, validation_data=given)
         return self._run(fit, call)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None, *, groups=None, **fit_params):
+    def partial_fit(
+        self,
+        X: TableLike,
+        y: ColumnLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ColumnLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Train for one more epoch on a chunk of rows.
 
         Parameters
@@ -457,7 +510,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         fit_params["epochs"] = 1
         return self._run(fit, Call(X, y, sample_weight, fit_params, CHUNK, self._before(), classes, groups))
 
-    def grow_ensemble(self):
+    def grow_ensemble(self) -> Self:
         """Grow the base models that `ensemble` names on a sample of the chunks of ``partial_fit``.
 
         Where `ensemble` names base models, rather than "auto", every ``partial_fit`` keeps rows that it trains on for
@@ -518,7 +571,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self.ensemble_ = self._fitted.ensemble
         return self
 
-    def initialize(self, X, y, *, groups=None):
+    def initialize(self, X: TableLike, y: ColumnLike, *, groups: ColumnLike | None = None) -> Self:
         """Build the network as ``fit`` would, and do not train it.
 
         Parameters
@@ -537,7 +590,15 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         return self._run(initialize, Call(X, y, None, {}, groups=groups))
 
-    def choose_decision(self, X, y, decision, sample_weight=None, *, groups=None):
+    def choose_decision(
+        self,
+        X: TableLike,
+        y: ColumnLike,
+        decision: DecisionLike | None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ColumnLike | None = None,
+    ) -> Self:
         """Choose a decision rule on labelled rows, without a new fit.
 
         Parameters
@@ -610,7 +671,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         self.decision, self._fitted = decision, replace(fitted, chosen=chosen.decision)
         return self
 
-    def predict_proba(self, X, **predict_params):
+    def predict_proba(self, X: TableLike, **predict_params: Any) -> np.ndarray:
         """Return class probabilities in the population that `target_prior` names: that of y, by default.
 
         Parameters
@@ -635,7 +696,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """
         return self._proba(X, predict_params)[1]
 
-    def predict_log_proba(self, X, **predict_params):
+    def predict_log_proba(self, X: TableLike, **predict_params: Any) -> np.ndarray:
         """Return the logarithm of ``predict_proba``.
 
         Parameters
@@ -653,7 +714,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X, **predict_params))
 
-    def decision_function(self, X, **predict_params):
+    def decision_function(self, X: TableLike, **predict_params: Any) -> np.ndarray:
         """Return log-odds: above zero where ``predict_proba`` is above one half.
 
         Parameters
@@ -673,7 +734,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         log_proba = np.maximum(self.predict_log_proba(X, **predict_params), np.log(np.finfo(np.float64).tiny))
         return log_proba[:, 1] - log_proba[:, 0] if self.n_classes_ == 2 else log_proba
 
-    def predict(self, X, **predict_params):
+    def predict(self, X: TableLike, **predict_params: Any) -> np.ndarray:
         """Return the label of each row by `decision`: of two, the positive one from ``threshold_`` on.
 
         Parameters
@@ -752,21 +813,21 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         return fitted
 
     @property
-    def answers_(self):
+    def answers_(self) -> Fitted:
         """What ``predict_proba`` and ``predict`` compute with, a `Fitted`, by the parameters as they are now."""
         if not self.initialized_:
             raise AttributeError("answers_ exists after fit.")
         return self._deciding(self._fitted).at(self._target(self._positive_now()))
 
     @property
-    def ensemble_weights_(self):
+    def ensemble_weights_(self) -> dict[str, float]:
         """Weight of the network, and of each base model beside it, by name."""
         if not self.initialized_:
             raise AttributeError("ensemble_weights_ exists after fit.")
         return self._fitted.weights
 
     @property
-    def threshold_(self):
+    def threshold_(self) -> float:
         """Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive."""
         try:
             threshold = self.answers_.threshold if self.initialized_ else None

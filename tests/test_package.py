@@ -2,10 +2,12 @@
 
 import ast
 import importlib
+import inspect
 import re
 import subprocess
 import sys
 import tomllib
+import typing
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,30 @@ def test_stub_for_editors_names_what_the_package_imports_lazily():
     (public,) = (node.value for node in body if isinstance(node, ast.Assign))
     assert ast.literal_eval(public) == skimbalance.__all__ == sorted({*lazy, "__version__"})
     assert (ROOT / "skimbalance/py.typed").exists()
+
+
+def functions_of(public):
+    """Return the functions of this package behind a public object: itself, or the public methods of a class."""
+    found = [public]
+    if inspect.isclass(public):
+        members = {name: of for parent in public.__mro__[::-1] for name, of in vars(parent).items()}
+        found = [of for name, of in members.items() if name == "__init__" or name[0] != "_"]
+    found = [getattr(of, "__func__", getattr(of, "fget", of)) for of in found]
+    return [of for of in found if inspect.isfunction(of) and of.__module__.startswith("skimbalance")]
+
+
+def test_public_signatures_are_annotated():
+    import skimbalance
+    from skimbalance import ensemble, strategies
+
+    public = [getattr(skimbalance, name) for name in skimbalance.__all__]
+    public += [ensemble.Forest, ensemble.Boosting, *strategies.STRATEGIES.values()]
+    functions = {of for one in public for of in functions_of(one)}
+    assert {skimbalance.audit, skimbalance.ImbalancedKerasClassifier.fit, strategies.Focal.__init__} < functions
+    for function in functions:
+        for signature in map(inspect.signature, typing.get_overloads(function) or [function]):
+            annotations = [one.annotation for one in signature.parameters.values() if one.name not in ("self", "cls")]
+            assert signature.empty not in (*annotations, signature.return_annotation), function
 
 
 def test_unknown_attribute_names_the_known_ones():

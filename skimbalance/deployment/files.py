@@ -1,7 +1,10 @@
 """Export a fitted classifier to one file that runs without this package."""
 
+from __future__ import annotations
+
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,8 +18,21 @@ from skimbalance.deployment.places import mark_folder, replaced
 from skimbalance.deployment.probes import probe_pipeline, probe_rows
 from skimbalance.deployment.table import RESULTS, with_plain_names
 
+if TYPE_CHECKING:
+    import os
 
-def export(estimator, path, *, format="saved_model", X=None):
+    from sklearn.base import BaseEstimator
+
+    from skimbalance._typing import TableLike
+
+
+def export(
+    estimator: BaseEstimator,
+    path: str | os.PathLike[str],
+    *,
+    format: Literal["saved_model", "onnx", "litert"] = "saved_model",
+    X: TableLike | None = None,
+) -> None:
     """Write a fitted classifier as one graph, from the rows of a table to probabilities and labels.
 
     Its output ``proba`` equals ``predict_proba``: at `target_prior`, averaged over members and base models, with the
@@ -149,7 +165,7 @@ def _write_onnx(steps, classifier, file):
     return importlib.import_module("skimbalance.deployment.onnx_model").write_onnx(classifier, file)
 
 
-def register_skl2onnx(*classes):
+def register_skl2onnx(*classes: type) -> None:
     """Tell skl2onnx how classifiers of this package are converted, so that it takes pipelines that end in one.
 
     Parameters

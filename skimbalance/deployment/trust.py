@@ -1,5 +1,7 @@
 """List the types of a fitted classifier that skops has to trust before it loads one."""
 
+from __future__ import annotations
+
 import importlib
 import importlib.metadata
 import re
@@ -31,7 +33,7 @@ _OTHERS = ("keras.src.ops.numpy.greater", "keras.src.ops.numpy.less", "numpy.dty
 _KERAS, _KERAS_OF_3_12, _SKOPS = (3, 15, 1), (3, 12, 4), (0, 16)
 
 
-def skops_types():
+def skops_types() -> list[str]:
     """Return the names of the types that fitted classifiers are made of, for ``skops.io.load``.
 
     They are those of this package, optimizers, schedules, losses and metrics of Keras, those of its callbacks that

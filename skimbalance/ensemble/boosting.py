@@ -1,5 +1,9 @@
 """Gradient-boosted trees of scikit-learn on bins that take sample weights into account."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -7,6 +11,9 @@ from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble.threads import on_one_thread
 from skimbalance.ensemble.trees import TreeClassifier, Trees
 from skimbalance.probability.links import NUMPY
+
+if TYPE_CHECKING:
+    from skimbalance._typing import RandomState
 
 # Most and least bins of a column, and the most of all columns together: they take 20 bytes for each leaf. In tables of
 # 1,000 columns, 63 bins were as good as 255, in half the time.
@@ -60,7 +67,13 @@ class Boosting(TreeClassifier):
 
     most_rows = 100_000
 
-    def __init__(self, learning_rate=0.2, max_iter=40, max_leaf_nodes=15, random_state=None):
+    def __init__(
+        self,
+        learning_rate: float = 0.2,
+        max_iter: int = 40,
+        max_leaf_nodes: int = 15,
+        random_state: RandomState | None = None,
+    ) -> None:
         self.learning_rate, self.max_iter, self.max_leaf_nodes = learning_rate, max_iter, max_leaf_nodes
         self.random_state = random_state
 
@@ -85,11 +98,11 @@ class Boosting(TreeClassifier):
         self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in boosting._predictors for tree in of_iter])
 
     @property
-    def n_outputs(self):
+    def n_outputs(self) -> int:
         """Number of values that the trees of an iteration return for a row."""
         return len(self.baseline_)
 
-    def proba_of_sums(self, sums, ops=NUMPY):
+    def proba_of_sums(self, sums: Any, ops: Any = NUMPY) -> Any:
         """Return the probabilities of the sums of the leaves' log-odds."""
         logits = sums + ops.cast(self.baseline_, sums.dtype)
         if self.n_outputs > 1:

@@ -1,10 +1,17 @@
 """A random forest grown by scikit-learn and stored as arrays."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 
 from skimbalance.ensemble.trees import TreeClassifier, Trees, between_values
 from skimbalance.probability.links import NUMPY
+
+if TYPE_CHECKING:
+    from skimbalance._typing import RandomState
 
 # Half of the columns are tried at each split, rather than their square root, so that uninformative columns are ignored;
 # at most this many in wide tables, where growing trees would take longer than training the network.
@@ -55,7 +62,7 @@ class Forest(TreeClassifier):
 
     most_rows = 16_384
 
-    def __init__(self, n_trees="auto", random_state=None):
+    def __init__(self, n_trees: int | Literal["auto"] = "auto", random_state: RandomState | None = None) -> None:
         self.n_trees, self.random_state = n_trees, random_state
 
     def _grow(self, X, y, sample_weight):
@@ -76,11 +83,11 @@ class Forest(TreeClassifier):
         )
 
     @property
-    def n_outputs(self):
+    def n_outputs(self) -> int:
         """Number of values that a tree returns for a row: the shares of all classes."""
         return len(self.classes_)
 
-    def proba_of_sums(self, sums, ops=NUMPY):
+    def proba_of_sums(self, sums: Any, ops: Any = NUMPY) -> Any:
         """Return the mean class shares of the leaves that rows reach."""
         return sums / len(self.trees_.roots)
 

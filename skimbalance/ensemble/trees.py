@@ -1,10 +1,16 @@
 """Store scikit-learn's decision trees as arrays: smaller, and faster for a single row."""
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Rows times trees that descend at once, and the number of levels after which finished ones are removed.
 _AT_ONCE, _LEVELS = 2**16, 4
@@ -103,7 +109,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
     computes probabilities from the sums of the leaves' values, ``n_outputs`` for each row.
     """
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the trees.
 
         Parameters
@@ -129,7 +135,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         """Return the rows in the form that `_grow` takes."""
         return X
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return class probabilities.
 
         Parameters
@@ -146,11 +152,11 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
         return self.proba_of_rows(X)
 
-    def proba_of_rows(self, X):
+    def proba_of_rows(self, X: np.ndarray) -> np.ndarray:
         """Return the same for rows of float32 that are contiguous, without looking at them first."""
         return self.proba_of_sums(self.trees_.sums(X, self.n_outputs))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the label of the largest probability of each row."""
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]

@@ -1,8 +1,11 @@
 """Fit every strategy on the same folds, and keep the predictions for the test rows."""
 
+from __future__ import annotations
+
 import sys
 import time
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -20,14 +23,36 @@ from skimbalance.evaluation.table_audit import audit
 from skimbalance.probability.decision import cost_matrix
 from skimbalance.probability.positive import known_positive
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+
+    from skimbalance._typing import ColumnLike, CostsLike, RandomState, Splits, Splitter, TableLike
+
 #: Strategies compared by default.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
 
 
 def compare_strategies(
-    estimator, X, y, *, strategies=USUAL, scoring=None, cv=5, pos_label=None, costs=None, budget=0.05,
-    sample_weight=None, groups=None, params=None, n_jobs=None, random_state=None, verbose=1,
-):  # fmt: skip
+    estimator: BaseEstimator,
+    X: TableLike,
+    y: ColumnLike,
+    *,
+    strategies: Sequence[Any] | Mapping[str, Any] = USUAL,
+    scoring: str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None = None,
+    cv: int | Splitter | Splits | None = 5,
+    pos_label: Any = None,
+    costs: CostsLike | None = None,
+    budget: float = 0.05,
+    sample_weight: ArrayLike | None = None,
+    groups: ColumnLike | None = None,
+    params: Mapping[str, Any] | None = None,
+    n_jobs: int | None = None,
+    random_state: RandomState | None = None,
+    verbose: int = 1,
+) -> StrategyComparison:
     """Compare strategies, and other models, on the same folds.
 
     Parameters

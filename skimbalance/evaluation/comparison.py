@@ -1,6 +1,9 @@
 """The result of a comparison of strategies: scores, confidence intervals and what to do next."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -9,6 +12,12 @@ from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.evaluation.summary import as_html, as_text, notes, sentences, short_labels
 from skimbalance.plotting import plot_comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 #: Attributes that hold something by the labels of candidates.
 _BY_LABEL = (
@@ -74,10 +83,33 @@ class StrategyComparison:
     True
     """
 
+    scores_: dict[str, dict[str, np.ndarray]]
+    oof_proba_: dict[str, np.ndarray]
+    decisions_: dict[str, np.ndarray]
+    errors_: dict[str, str]
+    failed_folds_: dict[str, dict[int, str]]
+    warnings_: dict[str, list[str]]
+    seconds_: dict[str, dict[str, float]]
+    histories_: dict[str, list[dict[str, Any]]]
+    thresholds_: dict[str, float]
+    classes_: np.ndarray
+    pos_label_: Any
+    costs_: np.ndarray | None
+    interrupted_: str | None
+
     #: Scores for which smaller is better.
     less_is_better = LESS_IS_BETTER
 
-    def __init__(self, folds, splits, classes, codes, positive, costs=None, sample_weight=None):
+    def __init__(
+        self,
+        folds: dict[str, list[dict[str, Any]]],
+        splits: list[tuple[np.ndarray, np.ndarray]],
+        classes: np.ndarray,
+        codes: np.ndarray,
+        positive: int | None,
+        costs: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
+    ) -> None:
         self.classes_, self._codes, self._positive = classes, codes, positive
         self.costs_, self._weight = costs, sample_weight
         self.pos_label_ = None if positive is None else classes.tolist()[positive]
@@ -131,7 +163,7 @@ class StrategyComparison:
             self.oof_proba_[label] = total / n_tested[:, None]
         self.decisions_[label] = self.classes_[decided]
 
-    def shared_folds(self, score="average precision"):
+    def shared_folds(self, score: str = "average precision") -> tuple[np.ndarray, list[str]]:
         """Return which folds a score is compared on, and which candidates are compared there.
 
         Parameters
@@ -167,7 +199,7 @@ class StrategyComparison:
         """Return the names of all scores."""
         return list(dict.fromkeys(name for of in self.scores_.values() for name in of))
 
-    def best(self, score="average precision"):
+    def best(self, score: str = "average precision") -> str:
         """Return the label of the candidate with the best mean of a score."""
         if not self.scores_:
             raise ValueError(f"Every candidate failed: {self.errors_}")
@@ -176,7 +208,9 @@ class StrategyComparison:
             raise ValueError(f"No candidate is best by {score!r}: it is undefined in every fold that all of them have.")
         return best
 
-    def versus(self, other, label=None, score="average precision", region=0.0):
+    def versus(
+        self, other: str, label: str | None = None, score: str = "average precision", region: float = 0.0
+    ) -> dict[str, float]:
         """Return how much better one candidate is than another, with a confidence interval and probabilities.
 
         Parameters
@@ -212,7 +246,7 @@ class StrategyComparison:
             "difference": mean, "low": low, "high": high, "worse": worse, "equivalent": equivalent, "better": better,
         }  # fmt: skip
 
-    def summary(self, score="average precision", region=0.0):
+    def summary(self, score: str = "average precision", region: float = 0.0) -> pd.DataFrame:
         """Return the mean scores of every candidate, best first, with the confidence interval of one score.
 
         Parameters
@@ -255,7 +289,7 @@ class StrategyComparison:
         best = self.ordered(score)[0]
         return self.versus(label, best, score, region)
 
-    def ordered(self, score="average precision"):
+    def ordered(self, score: str = "average precision") -> list[str]:
         """Return the labels of the candidates that did not fail, the best by a score first, those set aside last."""
         sign, compared = -1 if score in LESS_IS_BETTER else 1, self.shared_folds(score)[1]
 
@@ -265,7 +299,7 @@ class StrategyComparison:
 
         return sorted(self.scores_, key=place)
 
-    def interval(self, label, score="average precision"):
+    def interval(self, label: str, score: str = "average precision") -> tuple[float, float, float]:
         """Return the mean of a candidate's score, and the ends of its corrected 95 % confidence interval.
 
         The folds are those of `shared_folds`; for a candidate that is set aside, all that it has. The ends are NaN for
@@ -280,7 +314,9 @@ class StrategyComparison:
         """Return the mean share of the rows that folds test."""
         return float(self._test_shares[folds].mean()) if folds.any() else np.nan
 
-    def out_of_fold(self, label, rows=True):
+    def out_of_fold(
+        self, label: str, rows: bool | np.ndarray = True
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return labels, probabilities of the positive label of two, and weights of the rows that were tested.
 
         Parameters
@@ -294,7 +330,7 @@ class StrategyComparison:
         tested = ~np.isnan(proba) & rows
         return self.classes_[self._codes[tested]], proba[tested], None if self._weight is None else self._weight[tested]
 
-    def subset(self, labels):
+    def subset(self, labels: Sequence[str]) -> Self:
         """Return the comparison of some candidates alone, such as three to be plotted.
 
         Parameters
@@ -316,11 +352,15 @@ class StrategyComparison:
             setattr(found, name, {label: of for label, of in getattr(self, name).items() if label in labels})
         return found
 
-    def short_labels(self):
+    def short_labels(self) -> dict[str, str]:
         """Return short labels of all candidates for tables and plots, by label."""
         return short_labels([*self.scores_, *self.errors_])
 
-    def plot(self, kind="scores", ax=None):
+    def plot(
+        self,
+        kind: Literal["scores", "precision_recall", "reliability", "threshold", "net_benefit", "history"] = "scores",
+        ax: Axes | np.ndarray | None = None,
+    ) -> np.ndarray:
         """Draw the comparison; needs matplotlib (the extra "plot").
 
         Parameters
@@ -342,7 +382,7 @@ class StrategyComparison:
         """
         return plot_comparison(self, kind, ax)
 
-    def in_words(self, score="average precision"):
+    def in_words(self, score: str = "average precision") -> str:
         """Return a summary of the comparison in a few sentences."""
         if not self.scores_:
             self.best(score)

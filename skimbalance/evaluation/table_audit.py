@@ -1,7 +1,10 @@
 """What is wrong with a table, before a classifier is fitted on it?"""
 
+from __future__ import annotations
+
 import html
 import textwrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +26,27 @@ from skimbalance.evaluation.findings.identity import find_identity
 from skimbalance.evaluation.findings.labels import find_few, find_missing, read_labels
 from skimbalance.evaluation.findings.leaks import SORTED, OutOfFold, find_leaks, find_order
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from skimbalance._typing import ColumnLike, RandomState, TableLike
+    from skimbalance.evaluation.findings.finding import Finding
+
 _FIELDS = ("severity", "kind", "column", "evidence", "advice")
 _IDENTITIES = ("row number", "identifier", "date")
 _WIDTH, _CELL = 110, 24
 
 
-def audit(X, y, *, groups=None, cv=5, random_state=0):
+def audit(
+    X: TableLike,
+    y: ColumnLike,
+    *,
+    groups: ColumnLike | None = None,
+    cv: int | None = 5,
+    random_state: RandomState | None = 0,
+) -> TableAudit:
     """Look for what is wrong with a table, before a classifier is fitted on it.
 
     Nothing is changed or left out. A large table is read column by column, and most findings look at samples of up to
@@ -172,17 +190,24 @@ class TableAudit:
     []
     """
 
-    def __init__(self, findings, n_rows, n_columns, class_counts):
+    findings: tuple[Finding, ...]
+    n_rows: int
+    n_columns: int
+    class_counts: dict[Any, int]
+
+    def __init__(
+        self, findings: Sequence[Finding], n_rows: int, n_columns: int, class_counts: Mapping[Any, int]
+    ) -> None:
         self.findings = tuple(sorted(findings, key=lambda one: one.order))
         self.n_rows, self.n_columns = n_rows, n_columns
         self.class_counts = {label: int(n) for label, n in class_counts.items()}
 
     @property
-    def severe(self):
+    def severe(self) -> tuple[Finding, ...]:
         """Findings that are severe."""
         return tuple(one for one in self.findings if one.severity == "severe")
 
-    def columns(self, *kinds):
+    def columns(self, *kinds: str) -> list[str | int]:
         """Return the columns that have a finding of some kinds.
 
         Parameters
@@ -201,7 +226,7 @@ class TableAudit:
         found = [one.column for one in self.findings if one.column is not None and (not kinds or one.kind in kinds)]
         return list(dict.fromkeys(found))
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """Return the findings as a pandas DataFrame, one row each."""
         import pandas as pd
 

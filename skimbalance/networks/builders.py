@@ -1,5 +1,9 @@
 """Build the networks that have a name."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 from skimbalance._keras.startup import keras
 from skimbalance.networks.encode import Encode, MemberEmbedding, n_places
 from skimbalance.networks.layers import (
@@ -13,8 +17,16 @@ from skimbalance.networks.layers import (
 from skimbalance.networks.recipe import Recipe
 from skimbalance.networks.schedule import CosineLog
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
+
+def mlp(
+    meta: Mapping[str, Any],
+    hidden_layer_sizes: Sequence[int] = (64, 32),
+    activation: str = "relu",
+    dropout: float = 0.0,
+) -> keras.Model:
     """Build a plain network: standardised inputs, hidden layers, one logit per class.
 
     Parameters
@@ -53,7 +65,14 @@ def mlp(meta, hidden_layer_sizes=(64, 32), activation="relu", dropout=0.0):
     return model
 
 
-def realmlp(meta, hidden_layer_sizes=(64, 64, 64), n_members=8, embedding="periodic", activation="selu", dropout=0.0):
+def realmlp(
+    meta: Mapping[str, Any],
+    hidden_layer_sizes: Sequence[int] = (64, 64, 64),
+    n_members: int = 8,
+    embedding: Literal["periodic"] | None = "periodic",
+    activation: str = "selu",
+    dropout: float = 0.0,
+) -> keras.Model:
     r"""Build the default network for tables: several members in one, whose probabilities are averaged.
 
     Each member follows RealMLP [1]_: robustly scaled and smoothly clipped inputs (`RobustScale`), a learnt factor for

@@ -1,5 +1,9 @@
 """What all displays share: probabilities, the label they are of, axes and legends."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
@@ -8,6 +12,13 @@ from skimbalance._nesting import has_strategy, inner_classifier
 from skimbalance._warnings import warn
 from skimbalance.data.numeric_input import as_numbers, check_weights
 from skimbalance.probability.positive import known_positive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from skimbalance._typing import Classifier, ColumnLike, TableLike
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, and line styles for further curves.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,8 +36,22 @@ RARE = 0.1
 class ProbabilityDisplay:
     """Base class of displays of the probabilities of one label against the others."""
 
+    ax_: Axes
+    figure_: Figure
+
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, pos_label=None, sample_weight=None, name=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: Classifier,
+        X: TableLike,
+        y: ColumnLike,
+        *,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
         """Draw the predictions of a fitted classifier for held-out rows.
 
         Parameters

@@ -1,9 +1,20 @@
 """Cumulative gain, and the lift at a budget."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
 
 from skimbalance.data.numeric_input import check_share
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, cumulated, finish, is_first, named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from skimbalance._typing import ColumnLike
 
 
 class GainDisplay(ProbabilityDisplay):
@@ -44,7 +55,18 @@ class GainDisplay(ProbabilityDisplay):
     >>> display = GainDisplay.from_estimator(clf, X[500:], y[500:], budget=0.1)
     """
 
-    def __init__(self, share, gain, *, budget, prevalence, pos_label, name=None):
+    line_: Line2D
+
+    def __init__(
+        self,
+        share: np.ndarray,
+        gain: np.ndarray,
+        *,
+        budget: float,
+        prevalence: float,
+        pos_label: Any,
+        name: str | None = None,
+    ) -> None:
         self.share, self.gain, self.budget = share, gain, budget
         self.prevalence, self.pos_label, self.name = prevalence, pos_label, name
         self.gain_at_budget = float(np.interp(budget, share, gain))
@@ -52,9 +74,18 @@ class GainDisplay(ProbabilityDisplay):
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_proba, *, pos_label=None, sample_weight=None, budget=0.05, name=None, ax=None, kind="gain",
-        **line_kwargs,
-    ):  # fmt: skip
+        cls,
+        y_true: ColumnLike,
+        y_proba: ArrayLike,
+        *,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        budget: float = 0.05,
+        name: str | None = None,
+        ax: Axes | None = None,
+        kind: Literal["gain", "lift"] = "gain",
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the cumulative gain of given probabilities.
 
         Parameters
@@ -84,7 +115,14 @@ class GainDisplay(ProbabilityDisplay):
             share, gain, budget=budget, prevalence=float(found[-1]), pos_label=pos_label, name=name
         ).plot(ax, kind=kind, **line_kwargs)  # fmt: skip
 
-    def plot(self, ax=None, *, name=None, kind="gain", **line_kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        name: str | None = None,
+        kind: Literal["gain", "lift"] = "gain",
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the curve, that of chance, and the best there is.
 
         Parameters

@@ -1,10 +1,20 @@
 """Plot losses and scores over the epochs, and mark the epoch that was kept."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._nesting import inner_classifier
 from skimbalance.plotting.display import COLORS, GREY, finish, new_axes, one_legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from sklearn.base import BaseEstimator
 
 
 class HistoryDisplay:
@@ -39,12 +49,29 @@ class HistoryDisplay:
     >>> display = HistoryDisplay.from_estimator(clf)
     """
 
-    def __init__(self, history, *, best_epoch=None, name=None):
+    axes_: np.ndarray
+    figure_: Figure
+    lines_: dict[str, Line2D]
+
+    def __init__(
+        self,
+        history: dict[str, list[float]],
+        *,
+        best_epoch: int | np.ndarray | None = None,
+        name: str | None = None,
+    ) -> None:
         self.history, self.name = history, name
         self.best_epoch = None if best_epoch is None else np.atleast_1d(best_epoch)
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **line_kwargs):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        name: str | None = None,
+        ax: Axes | np.ndarray | None = None,
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the training of a fitted classifier.
 
         Parameters
@@ -72,7 +99,7 @@ class HistoryDisplay:
             raise ValueError(f"{type(clf).__name__} has no training history (history_) to draw.")
         return cls(history, best_epoch=getattr(clf, "best_epoch_", None), name=name).plot(ax, **line_kwargs)
 
-    def plot(self, ax=None, *, name=None, **line_kwargs):
+    def plot(self, ax: Axes | np.ndarray | None = None, *, name: str | None = None, **line_kwargs: Any) -> Self:
         """Draw one axes for losses, and one for every other score.
 
         Parameters

@@ -1,9 +1,20 @@
 """Decision curves: the net benefit of a model against acting always or never."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
 from skimbalance.data.numeric_input import is_number
 from skimbalance.plotting.display import GREY, ProbabilityDisplay, as_rows, finish, is_first
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from skimbalance._typing import ColumnLike
 
 
 class NetBenefitDisplay(ProbabilityDisplay):
@@ -52,15 +63,33 @@ class NetBenefitDisplay(ProbabilityDisplay):
     >>> display = NetBenefitDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
-    def __init__(self, thresholds, net_benefit, *, prevalence, pos_label, name=None):
+    line_: Line2D
+
+    def __init__(
+        self,
+        thresholds: np.ndarray,
+        net_benefit: np.ndarray,
+        *,
+        prevalence: float,
+        pos_label: Any,
+        name: str | None = None,
+    ) -> None:
         self.thresholds, self.net_benefit = thresholds, net_benefit
         self.prevalence, self.pos_label, self.name = prevalence, pos_label, name
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_proba, *, pos_label=None, sample_weight=None, max_threshold=None, name=None, ax=None,
-        **line_kwargs,
-    ):  # fmt: skip
+        cls,
+        y_true: ColumnLike,
+        y_proba: ArrayLike,
+        *,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        max_threshold: float | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the decision curve of given probabilities.
 
         Parameters
@@ -98,7 +127,7 @@ class NetBenefitDisplay(ProbabilityDisplay):
         benefit = found - alarms * thresholds / (1 - thresholds)
         return cls(thresholds, benefit, prevalence=share, pos_label=pos_label, name=name).plot(ax, **line_kwargs)
 
-    def plot(self, ax=None, *, name=None, **line_kwargs):
+    def plot(self, ax: Axes | None = None, *, name: str | None = None, **line_kwargs: Any) -> Self:
         """Draw the curve beside those of acting always and never.
 
         Parameters

@@ -1,5 +1,9 @@
 """Reliability diagram: observed frequencies of a label against its predicted probabilities."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
 from scipy import stats
 
@@ -17,6 +21,13 @@ from skimbalance.plotting.display import (
     plain,
     probability_scale,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from skimbalance._typing import ColumnLike
 
 # What axes of densities are known by, from the axes above them.
 _DENSITY = "density below {}"
@@ -69,10 +80,24 @@ class ReliabilityDisplay(ProbabilityDisplay):
     >>> display = ReliabilityDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
+    density_ax_: Axes | None
+    line_: Line2D
+
     def __init__(
-        self, prob_true, prob_pred, low, high, proba, sample_weight, *, brier_score, calibration_error, prevalence,
-        pos_label, name=None,
-    ):  # fmt: skip
+        self,
+        prob_true: np.ndarray,
+        prob_pred: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        proba: np.ndarray,
+        sample_weight: np.ndarray,
+        *,
+        brier_score: float,
+        calibration_error: float,
+        prevalence: float,
+        pos_label: Any,
+        name: str | None = None,
+    ) -> None:
         self.prob_true, self.prob_pred, self.low, self.high = prob_true, prob_pred, low, high
         self.proba, self.sample_weight, self.prevalence = proba, sample_weight, prevalence
         self.brier_score, self.calibration_error = brier_score, calibration_error
@@ -80,9 +105,18 @@ class ReliabilityDisplay(ProbabilityDisplay):
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_proba, *, pos_label=None, sample_weight=None, n_bins=10, name=None, ax=None, scale="auto",
-        **line_kwargs,
-    ):  # fmt: skip
+        cls,
+        y_true: ColumnLike,
+        y_proba: ArrayLike,
+        *,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        n_bins: int = 10,
+        name: str | None = None,
+        ax: Axes | None = None,
+        scale: Literal["auto", "linear", "log"] = "auto",
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the reliability diagram of given probabilities.
 
         Parameters
@@ -118,7 +152,14 @@ class ReliabilityDisplay(ProbabilityDisplay):
             prevalence=float(np.average(is_positive, weights=weight)), pos_label=pos_label, name=name,
         ).plot(ax, scale=scale, **line_kwargs)  # fmt: skip
 
-    def plot(self, ax=None, *, name=None, scale="auto", **line_kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        name: str | None = None,
+        scale: Literal["auto", "linear", "log"] = "auto",
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the curve, its band, and the density of probabilities below.
 
         Parameters

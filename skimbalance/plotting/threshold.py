@@ -1,6 +1,9 @@
 """Plot precision, recall, F1 and cost over the decision threshold."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -18,6 +21,15 @@ from skimbalance.plotting.display import (
     probability_scale,
 )
 from skimbalance.probability.decision import Decision, cost_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from skimbalance._typing import ColumnLike, CostsLike
 
 #: What can be drawn, and how.
 SCORES = ("precision", "recall", "F1", "cost")
@@ -63,7 +75,19 @@ class ThresholdDisplay(ProbabilityDisplay):
     >>> display = ThresholdDisplay.from_estimator(clf, X[500:], y[500:])
     """
 
-    def __init__(self, thresholds, scores, *, threshold, prevalence, pos_label, name=None):
+    cost_ax_: Axes | None
+    lines_: dict[str, Line2D]
+
+    def __init__(
+        self,
+        thresholds: np.ndarray,
+        scores: dict[str, np.ndarray],
+        *,
+        threshold: float | None,
+        prevalence: float,
+        pos_label: Any,
+        name: str | None = None,
+    ) -> None:
         self.thresholds, self.scores, self.threshold = thresholds, scores, threshold
         self.prevalence, self.pos_label, self.name = prevalence, pos_label, name
 
@@ -79,9 +103,20 @@ class ThresholdDisplay(ProbabilityDisplay):
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_proba, *, pos_label=None, sample_weight=None, threshold=None, costs=None, name=None, ax=None,
-        scale="auto", show=SCORES, **line_kwargs,
-    ):  # fmt: skip
+        cls,
+        y_true: ColumnLike,
+        y_proba: ArrayLike,
+        *,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        threshold: float | None = None,
+        costs: CostsLike | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        scale: Literal["auto", "linear", "log"] = "auto",
+        show: Sequence[str] = SCORES,
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw the thresholds of given probabilities.
 
         Parameters
@@ -122,7 +157,15 @@ class ThresholdDisplay(ProbabilityDisplay):
             thresholds, scores, threshold=threshold, prevalence=float(share), pos_label=pos_label, name=name
         ).plot(ax, scale=scale, show=show, **line_kwargs)
 
-    def plot(self, ax=None, *, name=None, scale="auto", show=SCORES, **line_kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        name: str | None = None,
+        scale: Literal["auto", "linear", "log"] = "auto",
+        show: Sequence[str] = SCORES,
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw scores over thresholds.
 
         Parameters

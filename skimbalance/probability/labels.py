@@ -1,5 +1,9 @@
 """Which labels do the probabilities of some rows call for, by any rule that needs no labels?"""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from skimbalance.data.numeric_input import check_proba
@@ -8,8 +12,20 @@ from skimbalance.probability.costs import least_cost
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import known_positive
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def decide(proba, *, costs=None, decision=None, classes=None, pos_label=None):
+    from skimbalance._typing import CostsLike, DecisionLike
+
+
+def decide(
+    proba: ArrayLike,
+    *,
+    costs: CostsLike | None = None,
+    decision: DecisionLike | None = None,
+    classes: ArrayLike | None = None,
+    pos_label: Any = None,
+) -> np.ndarray:
     """Return the labels of rows from their probabilities, by costs or by a decision rule.
 
     Parameters

@@ -1,5 +1,9 @@
 """What does a probability mean under another class prior, and which prior do unlabelled rows have?"""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2
@@ -8,8 +12,19 @@ from skimbalance.data.numeric_input import as_numbers, check_count, check_proba,
 from skimbalance.data.validation import LEAST_SHARE, check_prior
 from skimbalance.probability.links import NUMPY
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 # Most steps of the profile likelihood.
 _MAX_ITER = 1000
+
+
+@overload
+def shift_prior(proba: ArrayLike, train_prior: ArrayLike, target_prior: ArrayLike) -> np.ndarray: ...
+
+
+@overload
+def shift_prior(proba: Any, train_prior: ArrayLike, target_prior: ArrayLike, ops: Any) -> Any: ...
 
 
 def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
@@ -75,6 +90,18 @@ def _check_shift(proba, train_prior, target_prior):
                 f"{'none below zero' if least == 0 else 'each above zero'}."
             )
     return proba
+
+
+@overload
+def estimate_prior(
+    proba: ArrayLike, train_prior: ArrayLike, *, max_iter: int = 1000, tol: float = 1e-8, confidence: None = None
+) -> np.ndarray: ...
+
+
+@overload
+def estimate_prior(
+    proba: ArrayLike, train_prior: ArrayLike, *, max_iter: int = 1000, tol: float = 1e-8, confidence: float
+) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8, confidence=None):

@@ -1,5 +1,7 @@
 """Asymmetric focal loss: an exponent for each side, and easy negatives dropped."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skimbalance._keras.startup import keras
@@ -46,17 +48,17 @@ class AsymmetricFocal(Strategy):
 
     multi_class = False
 
-    def __init__(self, gamma_positive=1.0, gamma_negative=4.0, margin=0.05):
+    def __init__(self, gamma_positive: float = 1.0, gamma_negative: float = 4.0, margin: float = 0.05) -> None:
         self.gamma_positive = gamma_positive
         self.gamma_negative = gamma_negative
         self.margin = margin
 
     @property
-    def needs_positive(self):
+    def needs_positive(self) -> str | None:
         """Return the name of the strategy, which treats both classes differently."""
         return 'strategy="asymmetric_focal"'
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the asymmetric loss."""
         if len(class_counts) != 2:
             raise ValueError(

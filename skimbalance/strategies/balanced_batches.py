@@ -1,8 +1,15 @@
 """Draw batches with given class shares, from fresh rows in every epoch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skimbalance.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class BalancedBatches(Strategy):
@@ -38,10 +45,10 @@ class BalancedBatches(Strategy):
     array([0.5, 0.5])
     """
 
-    def __init__(self, shares=None):
+    def __init__(self, shares: ArrayLike | None = None) -> None:
         self.shares = shares
 
-    def batch_prior(self, class_counts):
+    def batch_prior(self, class_counts: np.ndarray) -> np.ndarray | None:
         """Return the class shares of an epoch."""
         if self.shares is None:
             return np.full(len(class_counts), 1 / len(class_counts))

@@ -1,8 +1,11 @@
 """Base classes of strategies and of losses on logits."""
 
+from __future__ import annotations
+
 import copy
 import inspect
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -37,28 +40,28 @@ class Strategy(BaseEstimator):
     >>> import numpy as np
     >>> from skimbalance.strategies import Strategy
     >>> class SquareRootWeight(Strategy):
-    ...     def class_weight(self, class_counts, progress):
+    ...     def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
     ...         return class_counts**-0.5
     >>> SquareRootWeight().class_weight(np.array([100.0, 25.0]), progress=0.0)
     array([0.1, 0.2])
     """
 
     #: Whether the strategy is defined for more than two classes.
-    multi_class = True
+    multi_class: bool = True
     #: Whether its loss' link is approximate, so that probabilities are calibrated on held-out rows if there are any.
-    needs_calibration = False
+    needs_calibration: bool = False
     #: Position in ``classes_`` of the positive class of two; the classifier sets it before any hook is called.
-    positive = 1
+    positive: int = 1
     #: `Columns` of the rows; the classifier sets it before any hook is called. Rows hold codes of categories, and NaN
     #: for missing values.
-    columns = None
+    columns: Any = None
 
     @property
-    def needs_positive(self):
+    def needs_positive(self) -> str | None:
         """The setting that depends on which class is positive, such as "alpha=0.9", or None."""
         return None
 
-    def fit_resample(self, X, y):
+    def fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to train on.
 
         Parameters
@@ -77,7 +80,7 @@ class Strategy(BaseEstimator):
         """
         return X, y
 
-    def batch_prior(self, class_counts):
+    def batch_prior(self, class_counts: np.ndarray) -> np.ndarray | None:
         """Return the class shares that every batch is drawn with, or None for those of the rows.
 
         Parameters
@@ -92,7 +95,7 @@ class Strategy(BaseEstimator):
         """
         return
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return the weight of the rows of each class.
 
         Parameters
@@ -110,7 +113,7 @@ class Strategy(BaseEstimator):
         """
         return np.ones_like(class_counts)
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss | None:
         """Return the loss of this strategy, or None for cross-entropy.
 
         Parameters

@@ -1,8 +1,15 @@
 """Class weights inversely proportional to the class counts, or as given."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from skimbalance.strategies.base import Strategy, balanced_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class ClassWeight(Strategy):
@@ -33,10 +40,10 @@ class ClassWeight(Strategy):
     array([0.556, 5.   ])
     """
 
-    def __init__(self, weights="balanced"):
+    def __init__(self, weights: Literal["balanced"] | ArrayLike = "balanced") -> None:
         self.weights = weights
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return one weight per class."""
         if isinstance(self.weights, str):
             if self.weights != "balanced":

@@ -1,8 +1,17 @@
 """Combine several strategies: samplers in turn, weights multiplied, one loss, one batch prior."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skimbalance.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skimbalance.strategies.base import LogitsLoss
 
 
 def _shared(name, doc):
@@ -45,18 +54,18 @@ class Combined(Strategy):
     array([0.75, 0.75])
     """
 
-    def __init__(self, strategies):
+    def __init__(self, strategies: Sequence[Strategy]) -> None:
         self.strategies = strategies
 
     positive = _shared("positive", "Position of the positive class, the same for all strategies.")
     columns = _shared("columns", "`Columns` of the rows, the same for all strategies.")
 
     @property
-    def needs_positive(self):
+    def needs_positive(self) -> str | None:
         """Return `needs_positive` of the first strategy that has one."""
         return next(filter(None, (strategy.needs_positive for strategy in self.strategies)), None)
 
-    def fit_resample(self, X, y):
+    def fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Resample with each strategy in turn."""
         indices = np.arange(len(y))
         for strategy in self.strategies:
@@ -71,16 +80,16 @@ class Combined(Strategy):
             self.sample_indices_ = indices
         return X, y
 
-    def batch_prior(self, class_counts):
+    def batch_prior(self, class_counts: np.ndarray) -> np.ndarray | None:
         """Return the batch prior of the one strategy that has one."""
         return self._only_one("batch prior", [s.batch_prior(class_counts) for s in self.strategies])
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Multiply the class weights of all strategies."""
         weights = [strategy.class_weight(class_counts, progress) for strategy in self.strategies]
         return np.prod(weights, axis=0)
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss | None:
         """Return the loss of the one strategy that has one."""
         return self._only_one("loss", [s.loss(class_counts) for s in self.strategies])
 

@@ -1,5 +1,7 @@
 """Class weights by the effective number of samples."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skimbalance.strategies.base import Strategy
@@ -37,10 +39,10 @@ class EffectiveNumber(Strategy):
     array([1.2, 0.8])
     """
 
-    def __init__(self, beta=0.999):
+    def __init__(self, beta: float = 0.999) -> None:
         self.beta = beta
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return one weight per class."""
         if not 0 <= self.beta < 1:
             raise ValueError(

@@ -1,12 +1,18 @@
 """Focal loss, which down-weights rows that are easy to classify."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from skimbalance._keras.startup import keras
 from skimbalance.probability.links import FocalLink
 from skimbalance.strategies.base import LogitsLoss, Strategy, balanced_weights, true_log_probabilities
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Focal(Strategy):
@@ -46,16 +52,16 @@ class Focal(Strategy):
     array([0.75, 0.25])
     """
 
-    def __init__(self, gamma=2.0, alpha=None):
+    def __init__(self, gamma: float = 2.0, alpha: float | ArrayLike | Literal["balanced"] | None = None) -> None:
         self.gamma = gamma
         self.alpha = alpha
 
     @property
-    def needs_positive(self):
+    def needs_positive(self) -> str | None:
         """Return alpha as text if it is the weight of one class, else None."""
         return f"alpha={self.alpha!r}" if isinstance(self.alpha, Real) else None
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return alpha of each class."""
         n_classes = len(class_counts)
         if self.alpha is None:
@@ -72,7 +78,7 @@ class Focal(Strategy):
             'weight of the positive class of two, one positive weight per class, "balanced", or None.'
         )
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the focal loss."""
         return FocalLoss(gamma=self.gamma)
 

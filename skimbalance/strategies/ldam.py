@@ -1,5 +1,7 @@
 """LDAM loss: wider margins for rarer classes, with deferred re-weighting."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skimbalance._keras.startup import keras
@@ -52,18 +54,18 @@ class LDAM(Strategy):
 
     needs_calibration = True
 
-    def __init__(self, max_margin=0.5, scale=30.0, deferred=True):
+    def __init__(self, max_margin: float = 0.5, scale: float = 30.0, deferred: bool = True) -> None:
         self.max_margin = max_margin
         self.scale = scale
         self.deferred = deferred
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return weights by effective number in the last fifth of training, equal ones before."""
         if not self.deferred or progress < 0.8:
             return np.ones(len(class_counts))
         return effective_number_weights(class_counts, beta=0.9999)
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the loss with the margins of these counts."""
         if not 0 <= self.max_margin < np.inf or not 0 < self.scale < np.inf:
             raise ValueError(

@@ -1,5 +1,7 @@
 """Logit-adjusted loss: add the log class prior to the logits in training."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skimbalance._keras.startup import keras
@@ -42,10 +44,10 @@ class LogitAdjustment(Strategy):
     array([-0.105, -2.303])
     """
 
-    def __init__(self, tau=1.0):
+    def __init__(self, tau: float = 1.0) -> None:
         self.tau = tau
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the logit-adjusted loss."""
         return LogitAdjustedLoss(adjustment_of(class_counts, self.tau, "LogitAdjustment"))
 

@@ -1,5 +1,7 @@
 """Poly-1 loss: cross-entropy with a larger weight on the first term of its expansion."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skimbalance._keras.startup import keras
@@ -37,10 +39,10 @@ class Poly(Strategy):
     2.0
     """
 
-    def __init__(self, epsilon=1.0):
+    def __init__(self, epsilon: float = 1.0) -> None:
         self.epsilon = epsilon
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the Poly-1 loss."""
         return PolyLoss(epsilon=self.epsilon)
 

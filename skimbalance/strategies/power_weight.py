@@ -1,6 +1,13 @@
 """Class weights proportional to a power of the class count, milder than balanced ones."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from skimbalance.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class PowerWeight(Strategy):
@@ -28,10 +35,10 @@ class PowerWeight(Strategy):
     array([0.1, 0.5])
     """
 
-    def __init__(self, exponent="sqrt"):
+    def __init__(self, exponent: float | Literal["sqrt"] = "sqrt") -> None:
         self.exponent = exponent
 
-    def class_weight(self, class_counts, progress):
+    def class_weight(self, class_counts: np.ndarray, progress: float) -> np.ndarray:
         """Return one weight per class."""
         exponent = 0.5 if isinstance(self.exponent, str) and self.exponent == "sqrt" else self.exponent
         if isinstance(exponent, str) or not 0 <= exponent <= 1:

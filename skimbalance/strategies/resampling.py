@@ -1,5 +1,9 @@
 """Resample the training rows with a sampler of imbalanced-learn."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from imblearn.over_sampling import SMOTEN, SMOTENC
 from sklearn.base import clone
@@ -7,6 +11,9 @@ from sklearn.base import clone
 from skimbalance.data.table import chosen_columns
 from skimbalance.strategies.base import Strategy
 from skimbalance.strategies.sampler_targets import check_neighbours, say_by_indices, takes_indices
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 class Resampling(Strategy):
@@ -49,10 +56,10 @@ class Resampling(Strategy):
     #: Whether the sampler was chosen by name, so that a variant for categories and missing values may replace it.
     by_name = False
 
-    def __init__(self, sampler):
+    def __init__(self, sampler: BaseEstimator) -> None:
         self.sampler = sampler
 
-    def fit_resample(self, X, y):
+    def fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the sampler's rows and labels."""
         sampler, labels = clone(self.sampler), y
         check_neighbours(sampler, y)

@@ -1,7 +1,16 @@
 """Vector-scaling loss: a scale and a shift of the logits for each class."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from skimbalance.strategies.base import Strategy
 from skimbalance.strategies.logit_adjustment import LogitAdjustedLoss, adjustment_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from skimbalance.strategies.base import LogitsLoss
 
 
 class VectorScaling(Strategy):
@@ -38,11 +47,11 @@ class VectorScaling(Strategy):
     array([1.   , 0.333])
     """
 
-    def __init__(self, gamma=0.15, tau=1.0):
+    def __init__(self, gamma: float = 0.15, tau: float = 1.0) -> None:
         self.gamma = gamma
         self.tau = tau
 
-    def loss(self, class_counts):
+    def loss(self, class_counts: np.ndarray) -> LogitsLoss:
         """Return the vector-scaling loss."""
         if not self.gamma >= 0:
             raise ValueError(f"VectorScaling got gamma={self.gamma!r}; it takes a number of at least 0.")
