@@ -40,7 +40,7 @@ TableLike: TypeAlias = ArrayLike | HasShape | sparray | spmatrix | Sequence[Sequ
 #: A value for each row, such as its label or its group.
 ColumnLike: TypeAlias = ArrayLike | HasShape | Sequence[object]
 #: Costs of mistakes.
-CostsLike: TypeAlias = Mapping[str, ArrayLike] | Mapping[tuple[Any, Any], float] | ArrayLike
+CostsLike: TypeAlias = Mapping[str, Any] | Mapping[tuple[Any, Any], float] | ArrayLike
 #: A decision rule.
 DecisionLike: TypeAlias = str | float | tuple[str, float] | tuple[str, float, float] | CostsLike
 #: Positions of the rows to train on and to test on.
