@@ -33,8 +33,10 @@ def importances(found, chosen, task, options):
         why there is none.
     """
     n_columns, folds = task.X.shape[1], found._splits[:_FOLDS]
-    if chosen.label is None or found.interrupted_:
-        return "It is not computed, as there is no recommended model."
+    if chosen.label is None:
+        return "It is not computed, as no candidate that `skimbalance train` fits has a score."
+    if found.interrupted_:
+        return "It is not computed, as the comparison was interrupted."
     if n_columns > _COLUMNS:
         return f"It is not computed for {n_columns} columns, as they are more than {_COLUMNS}."
     say([f"Importance of {n_columns} columns, for the page: one more fit for each of {len(folds)} folds."])

@@ -135,6 +135,8 @@ def _top(found, label, held, asked):
         basis += f" The best of {len(found.scores_)} candidates looks a little better than it will be on new rows."
     if asked.chosen.label is None:
         basis += " No candidate that `skimbalance train` fits has a score."
+    if isinstance(asked.chosen.decision, tuple) and asked.chosen.decision[0] == "top":
+        basis += f" The rule {written(asked.chosen.decision)} takes that many rows of each fold, not of all rows."
     severe = [str(one) for one in asked.task.findings if one.severity == "severe"]
     more = [against_rival(found, label, asked.fitted), *notes(found), basis]
     return (

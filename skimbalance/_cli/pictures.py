@@ -13,7 +13,7 @@ _COLORS = {
 _INK = "#010203"
 _PARTS = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
 #: Inches of a picture, which is read on a phone as well.
-_SIZE = (5.4, 4.6)
+_SIZE = (4.8, 4.4)
 
 #: Pictures of two classes: what each shows, as a title and a sentence.
 _OF_TWO = {

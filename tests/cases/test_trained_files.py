@@ -5,12 +5,14 @@ import os
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from skimbalance import __main__ as command
 from skimbalance._cli import model_file, predict, scoring
+from skimbalance._cli.recommendation import held_out, sentences_of_two
 from skimbalance._cli.words import counted, counts_in_words
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
@@ -268,3 +270,24 @@ def test_counts_and_costs_of_a_rule_are_those_of_hand():
     doubled = counted(np.repeat(is_positive, 2), np.repeat(is_called, 2), groups=np.repeat(np.arange(100), 2),
                       costs={"fp": 1, "fn": 25})  # fmt: skip
     assert doubled["cost_error"] == pytest.approx(found["cost_error"])
+
+
+def test_a_recommendation_has_the_numbers_of_hand():
+    is_positive, is_called = np.arange(100) < 10, (np.arange(100) >= 4) & (np.arange(100) < 20)
+    labels, costs = np.array(["no", "yes"]), {"fp": 1, "fn": 25}
+    found = SimpleNamespace(
+        classes_=labels, pos_label_="yes", oof_proba_={"a": np.full((100, 2), 0.5)},
+        decisions_={"a": labels[is_called.astype(int)]},
+    )  # fmt: skip
+    task = SimpleNamespace(y=labels[is_positive.astype(int)], sample_weight=None, groups=None)
+    held = held_out(found, "a", task, costs, by_costs=False)
+    np.testing.assert_allclose(held.matrix, [[0.8, 0.1], [0.04, 0.06]])
+    assert sentences_of_two(held, "yes", "a") == [
+        "Of 1,000 rows, 100 are 'yes'.",
+        "With this rule, the model 'a' predicts 'yes' for 160, 60 of the 100 among them (recall 60%, precision 38%).",
+        "Mistakes cost 1,100 per 1,000 rows instead of 2,500 for predicting 'yes' for none: 1,400 less (95 % interval "
+        "±1,200); predicting it for every row would cost only 900.",
+    ]
+    assert held_out(found, "a", task, costs, by_costs=True).counts["called"] == pytest.approx(1)
+    said = sentences_of_two(held_out(found, "a", task, None, by_costs=False), "yes", "a")
+    assert said[2].startswith("The 95 % interval of the share of 'yes' that is found is 30% to 90%")
