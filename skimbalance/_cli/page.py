@@ -18,6 +18,7 @@ from skimbalance._cli.recommendation import (
     against_rival,
     asked_score,
     held_out,
+    missed_floor,
     per_thousand,
     rule_of,
     sentences_of_two,
@@ -131,6 +132,8 @@ def _top(found, label, held, asked):
         f"From {held.n_rows:,} held-out rows in {len(found._splits)} folds: each was predicted by a model that had not "
         "seen it."
     )
+    if asked.task.sample_weight is not None:
+        basis += " Rows count by their weights."
     if len(found.scores_) > 1:
         basis += f" The best of {len(found.scores_)} candidates looks a little better than it will be on new rows."
     if asked.chosen.label is None:
@@ -138,7 +141,8 @@ def _top(found, label, held, asked):
     if isinstance(asked.chosen.decision, tuple) and asked.chosen.decision[0] == "top":
         basis += f" The rule {written(asked.chosen.decision)} takes that many rows of each fold, not of all rows."
     severe = [str(one) for one in asked.task.findings if one.severity == "severe"]
-    more = [against_rival(found, label, asked.fitted), *notes(found), basis]
+    missed = missed_floor(held, asked.chosen.decision)
+    more = [missed, against_rival(found, label, asked.fitted), *notes(found), basis]
     return (
         f'<section class="top"><p>{html.escape(" ".join(said))}</p></section>'
         + "".join(f'<p class="severe">Look at this first. {html.escape(one)}</p>' for one in severe)

@@ -179,6 +179,18 @@ def _of_recall(held, label):
     )
 
 
+def missed_floor(held, decision):
+    """Return a sentence where held-out rows do not have the precision or recall that a rule asks for, or None."""
+    if held.counts is None or not isinstance(decision, tuple) or decision[0] not in ("precision", "recall"):
+        return None
+    name, floor = decision[:2]
+    whole = held.counts["called" if name == "precision" else "positive"]
+    if not whole or held.counts["hit"] / whole >= floor:
+        return None
+    reached = held.counts["hit"] / whole
+    return f"Held-out rows do not have the {name} that the rule asks for: {reached:.1%}, not {floor:.1%}."
+
+
 def against_rival(found, label, known):
     """Return a sentence that compares the recommended candidate with the best that `train` does not fit."""
     score = asked_score(found)

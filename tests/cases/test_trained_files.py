@@ -12,7 +12,7 @@ import pytest
 
 from skimbalance import __main__ as command
 from skimbalance._cli import model_file, predict, scoring
-from skimbalance._cli.recommendation import held_out, sentences_of_two
+from skimbalance._cli.recommendation import held_out, missed_floor, sentences_of_two
 from skimbalance._cli.words import counted, counts_in_words
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
@@ -289,5 +289,7 @@ def test_a_recommendation_has_the_numbers_of_hand():
         "±1,200); predicting it for every row would cost only 900.",
     ]
     assert held_out(found, "a", task, costs, by_costs=True).counts["called"] == pytest.approx(1)
+    assert missed_floor(held, ("recall", 0.6)) is None
+    assert missed_floor(held, ("precision", 0.5)).endswith("precision that the rule asks for: 37.5%, not 50.0%.")
     said = sentences_of_two(held_out(found, "a", task, None, by_costs=False), "yes", "a")
     assert said[2].startswith("The 95 % interval of the share of 'yes' that is found is 30% to 90%")
