@@ -69,6 +69,29 @@ def test_public_signatures_are_annotated():
             assert signature.empty not in (*annotations, signature.return_annotation), function
 
 
+def test_html_links_each_parameter_to_its_page(monkeypatch):
+    from sklearn.base import BaseEstimator
+
+    from skimbalance import ImbalancedKerasClassifier, _documentation, strategies
+    from skimbalance.ensemble import Boosting, Forest
+
+    pages = (ROOT / "docs/api/index.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(_documentation, "site", lambda: "")
+    assert ImbalancedKerasClassifier()._get_doc_link() == ""  # rather than a link to nowhere
+    monkeypatch.setattr(_documentation, "site", lambda: "https://example.org/stable")
+    for name, estimator in {
+        "ImbalancedKerasClassifier": ImbalancedKerasClassifier(),
+        "ensemble.Boosting": Boosting(),
+        "ensemble.Forest": Forest(),
+        "strategies.Focal": strategies.Focal(),
+    }.items():
+        assert f"   {name}\n" in pages
+        link, html = f"https://example.org/stable/api/generated/skimbalance.{name}.html", estimator._repr_html_()
+        assert f'href="{link}"' in html
+        if "doc_link" in inspect.signature(getattr(BaseEstimator, "_get_params_html", lambda: None)).parameters:
+            assert [one for one in estimator.get_params() if f"{link}#:~:text={one},-" not in html] == []
+
+
 def test_unknown_attribute_names_the_known_ones():
     import skimbalance
 

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skimbalance._documentation import LinkedToDocumentation
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -102,7 +104,7 @@ class Trees:
         return ends
 
 
-class TreeClassifier(ClassifierMixin, BaseEstimator):
+class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
     """Base class of tree ensembles that scikit-learn grows and that predict from arrays.
 
     ``_grow`` sets the fitted attributes, ``trees_`` among them, from the result of ``_prepared``; ``proba_of_sums``

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skimbalance._documentation import LinkedToDocumentation
 from skimbalance._keras.packing import ByArguments
 from skimbalance._keras.startup import keras
 from skimbalance.probability.links import Link
 
 
-class Strategy(BaseEstimator):
+class Strategy(LinkedToDocumentation, BaseEstimator):
     """Base class of strategies for imbalanced classes: four hooks, each of which changes nothing by default.
 
     A strategy can change the training rows (`fit_resample`), how batches are drawn (`batch_prior`), the class
