@@ -75,7 +75,7 @@ STRATEGY = {
     "sampling and focal loss": [RandomUnderSampler(sampling_strategy=0.5), "focal"],
 }
 NETWORK = {
-    "default": {"model": functools.partial(realmlp, hidden_layer_sizes=(8,))},
+    "default": {"model": functools.partial(realmlp, n_members=4, hidden_layer_sizes=(8,))},
     "mlp": {"model": "mlp", "model__hidden_layer_sizes": (8,)},
     "two members": {"model": functools.partial(realmlp, n_members=2, hidden_layer_sizes=(8,), embedding=None)},
     "sigmoid": {"model": own(layers.Dense(1, "sigmoid"))},
