@@ -248,7 +248,7 @@ def test_help_and_commands(capsys, monkeypatch):
     for wrong, message in ((["foretell"], "invalid choice: 'foretell'"), (["compare"], "required: file, --target")):
         assert run(wrong) == 2
         assert message in capsys.readouterr().err
-    monkeypatch.setattr("skimbalance._cli.compare.find_spec", lambda name: None)
+    monkeypatch.setattr("skimbalance._cli.files.find_spec", lambda name: None)
     assert run(["compare", "t.csv", "--target", "y", "--out", "p.html"]) == 2
     assert "need matplotlib: pip install" in capsys.readouterr().err
 
