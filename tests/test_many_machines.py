@@ -80,3 +80,27 @@ def test_a_search_has_equal_scores_and_a_worker_its_share_of_threads(engine, sma
     for split in ("split0_test_score", "split1_test_score"):
         np.testing.assert_array_equal(scores[split], expected[split])
     np.testing.assert_array_equal(compared, compare(*small_table))
+
+
+def score(frame, clf):
+    """Return a frame with the probability of each row."""
+    return frame.assign(probability=clf.predict_proba(frame)[:, 1])
+
+
+@pytest.mark.filterwarnings("ignore")  # of engines, about their own parts
+def test_dask_scores_a_folder_as_one_process_does(small_table, tmp_path):
+    dd = pytest.importorskip("dask.dataframe", reason='pip install "dask[dataframe]"')
+    pd = pytest.importorskip("pandas", reason="Dask hands over frames of pandas")
+    pytest.importorskip("pyarrow", reason="the folder is of parquet files")
+    X, y = small_table
+    X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    clf = ImbalancedKerasClassifier("mlp", epochs=2, random_state=0).fit(X, y)
+    (tmp_path / "rows").mkdir()
+    for i, begin in enumerate(range(0, len(X), 100)):
+        X[begin : begin + 100].to_parquet(tmp_path / "rows" / f"{i}.parquet")
+    with dask():
+        rows = dd.read_parquet(tmp_path / "rows")
+        scored = rows.map_partitions(score, clf, meta={**rows.dtypes, "probability": float}).compute()
+    expected = score(X, clf).sort_values(list(X)).reset_index(drop=True)
+    scored = scored.sort_values(list(X)).reset_index(drop=True)
+    pd.testing.assert_frame_equal(scored, expected, check_exact=True)
