@@ -94,8 +94,13 @@ def rows_of_base_models(applied, plan, shown, members, rng):
     """
     if plan.own_share:
         return shown.of_pairs(members), None
-    train, unknown = applied.units.sets(4, 0.25, rng)
+    train, unknown = _quarters(applied.units, rng)
     return applied.kept[train], np.where(unknown < 0, -1, applied.kept[unknown])
+
+
+def _quarters(units, rng):
+    """Return four sets of three quarters of the rows, and the quarter that each lacks; see `SingleRows.sets`."""
+    return units.sets(4, 0.25, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +254,7 @@ def grow_on_sample(fitted, rows, held_out, kinds, rng):
     if np.ptp(rows.classes) == 0:
         label = fitted.classes.tolist()[rows.classes[0]]
         raise ValueError(f"All rows so far are of class {label!r}; base models need rows of two classes at least.")
-    sets, unknown = SingleRows(rows.classes).sets(4, 0.25, rng)
+    sets, unknown = _quarters(SingleRows(rows.classes), rng)
     prior = fitted.posterior.data_prior
     ensemble = grow_ensemble(kinds, rows, positions_of(rows.y), sets, fitted.columns, prior, rng)
     posterior = blend_evenly(fitted.posterior, ensemble)

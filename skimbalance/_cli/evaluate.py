@@ -12,11 +12,10 @@ from skimbalance._cli.reading import MISSING
 from skimbalance._cli.scoring import Model, Progress, batches_of, labels_at_once
 from skimbalance._cli.task import is_written, listed, weights_of
 from skimbalance._cli.values import written
-from skimbalance._cli.words import counted, counts_in_words, interval_in_words, rule_in_words
+from skimbalance._cli.words import SCORES, counted, counts_in_words, interval_in_words, rule_in_words
 
 #: Significance from which probabilities are said to be off.
 _LEVEL = 0.01
-_SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
 
 
 def run(options):
@@ -137,7 +136,7 @@ def _with_labels(model, rows, options):
     scores = score_fold(y, rows.proba, np.searchsorted(classes, rows.predicted), rows.weights, positive, 0.05, matrix)
     show(f"{len(y):,} labelled rows; beside them, the held-out rows of training, with 95 % intervals:")
     before = about["held_out"]["scores"]
-    for name in _SCORES:
+    for name in SCORES:
         if name in scores and not np.isnan(scores[name]):
             mean, low, high = before.get(name, (None, None, None))
             was = "" if mean is None else f"{mean:.3f}  {interval_in_words(name, low, high)}"
@@ -167,10 +166,15 @@ def _share_in_words(is_positive, weights, about):
 def _interval(is_true, weights):
     """Return a share, its 95 % interval by Wilson, and the number of rows, of weighted ones the effective number."""
     weights = np.ones(len(is_true)) if weights is None else weights
-    n, share = weights.sum() ** 2 / np.square(weights).sum(), float(weights[is_true].sum() / weights.sum())
+    n, share = _effective(weights), float(weights[is_true].sum() / weights.sum())
     z = 1.959964
     middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return share, float((middle - half) / (1 + z**2 / n)), float((middle + half) / (1 + z**2 / n)), n
+
+
+def _effective(weights):
+    """Return the effective number of weighted rows."""
+    return weights.sum() ** 2 / np.square(weights).sum()
 
 
 def _calibration_in_words(scores, rows, y, positive):
@@ -185,8 +189,7 @@ def _calibration_in_words(scores, rows, y, positive):
     if np.isnan(gain):
         return "All labels are alike: whether probabilities mean what they say cannot be told."
     weights = np.ones(len(y)) if rows.weights is None else rows.weights
-    n = weights.sum() ** 2 / np.square(weights).sum()
-    p = float(chi2.sf(2 * n * max(gain, 0), rows.proba.shape[1]))
+    p = float(chi2.sf(2 * _effective(weights) * max(gain, 0), rows.proba.shape[1]))
     if positive is None:
         said = ""
     else:

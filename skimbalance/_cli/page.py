@@ -19,11 +19,11 @@ from skimbalance._cli.recommendation import (
     asked_score,
     held_out,
     missed_floor,
-    per_thousand,
     rule_of,
     sentences_of_two,
 )
 from skimbalance._cli.values import written
+from skimbalance._cli.words import per_thousand
 from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.summary import notes, sentences, table_as_html
 

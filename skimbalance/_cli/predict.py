@@ -9,8 +9,8 @@ import numpy as np
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
 from skimbalance._cli.files import check_file, whole_file
-from skimbalance._cli.model_file import decision_of, need_skops, version_notes
-from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of, labels_at_once
+from skimbalance._cli.model_file import need_skops, version_notes
+from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of, labels_at_once, takes_top
 
 #: What is added: a probability (of more than two labels, one of each), and a label.
 PROBABILITY, DECISION = "probability", "decision"
@@ -74,8 +74,7 @@ def _added(about):
 
 def _decided_at_once(source, model):
     """Return the labels of all rows in a pass of its own, by a rule that takes those of highest probability."""
-    rule = decision_of(model.about)
-    if not isinstance(rule, tuple) or rule[0] != "top":
+    if not takes_top(model):
         return None
     proba = [model.score(frame, first_row)[1] for frame, _, first_row in batches_of(source, model)]
     return labels_at_once(model, np.concatenate(proba)) if proba else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skimbalance._cli.words import counted, rule_in_words, shortly, standard_error
+from skimbalance._cli.words import counted, per_thousand, rule_in_words, shortly, standard_error
 
 #: Label of the candidate that has another rule than the others.
 OTHER_RULE = "auto, F1 rule"
@@ -216,12 +216,6 @@ def rule_of(found, label, chosen, costs):
     if chosen.decision is None and costs:
         return rule_in_words(costs, costs["fp"] / (costs["fp"] + costs["fn"]), found.pos_label_)
     return rule_in_words(chosen.decision, found.thresholds_.get(label), found.pos_label_)
-
-
-def per_thousand(share, positive):
-    """Return a share as a count per 1,000, with decimals where positive rows are few."""
-    digits = 0 if positive >= 0.01 else 1 if positive >= 0.001 else 2
-    return f"{1000 * share:,.{digits}f}"
 
 
 def _called(name):

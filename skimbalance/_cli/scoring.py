@@ -69,13 +69,19 @@ class Model:
         return X, proba, classes[np.where(is_called, self.positive, 1 - self.positive)]
 
 
+def takes_top(model):
+    """Whether the rule of a model is a budget, the rows of highest probability of a whole file."""
+    rule = decision_of(model.about)
+    return isinstance(rule, tuple) and rule[0] == "top"
+
+
 def labels_at_once(model, proba):
     """Return the labels of all rows of a file where the rule is a budget of these; None by any other rule."""
     from skimbalance import decide
 
-    rule = decision_of(model.about)
-    if not isinstance(rule, tuple) or rule[0] != "top" or not len(proba):
+    if not takes_top(model) or not len(proba):
         return None
+    rule = decision_of(model.about)
     classes = np.array(model.about["classes"], dtype=model.classifier.classes_.dtype)
     return decide(proba, decision=rule, classes=classes, pos_label=model.about["pos_label"])
 

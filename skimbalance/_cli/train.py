@@ -13,14 +13,14 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, say_task, show
 from skimbalance._cli.files import check_page
 from skimbalance._cli.model_file import check_place, results, write_model
+from skimbalance._cli.recommendation import Recommendation, held_out
 from skimbalance._cli.task import read_task
-from skimbalance._cli.words import counted
+from skimbalance._cli.words import SCORES
 
 #: What the process ends with where the page could not be written.
 FAILED = 1
 #: Rows from which one fold is predicted, not all.
 _MANY = 50_000
-_SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
 
 
 def run(options):
@@ -74,23 +74,15 @@ def _compared(classifier, task, options):
 
 def _held_out(found, task, options):
     """Return scores and counts of held-out rows in plain values."""
-    tested = ~np.isnan(found.oof_proba_["model"][:, 0])
-    scores = {name: _plain(found.interval("model", name)) for name in found.scores_["model"] if name in _SCORES}
-    counts = None
-    if task.pos_label is not None:
-        counts = counted(
-            (task.y == task.pos_label)[tested], (found.decisions_["model"] == task.pos_label)[tested],
-            None if task.sample_weight is None else task.sample_weight[tested],
-            None if task.groups is None else task.groups[tested], options.costs,
-        )  # fmt: skip
-    return {"rows": int(tested.sum()), "folds": options.folds, "scores": scores, "counts": counts}
+    scores = {name: _plain(found.interval("model", name)) for name in found.scores_["model"] if name in SCORES}
+    held = held_out(found, "model", task, options.costs, by_costs=False)
+    return {"rows": held.n_rows, "folds": options.folds, "scores": scores, "counts": held.counts}
 
 
 def _write_page(found, task, options):
     """Write the page, and return whether that was possible."""
     from skimbalance._cli.importance import importances
     from skimbalance._cli.page import Asked, page, write_page
-    from skimbalance._cli.recommendation import Recommendation
 
     chosen = Recommendation("model", options.strategy, options.decision)
     columns = importances(found, chosen, task, options)

@@ -4,6 +4,9 @@ import numpy as np
 
 from skimbalance._cli.values import written
 
+#: Scores of a model that are shown.
+SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
+
 
 def counted(is_positive, is_called, weight=None, groups=None, costs=None):
     """Return what a rule does to labelled rows, in plain values.
@@ -55,7 +58,7 @@ def standard_error(values, weight=None, groups=None):
 
 def counts_in_words(found, label):
     """Return what a rule does, per 1,000 rows, as sentences."""
-    positive, called, hit = (f"{1000 * found[name]:,.{_digits(found)}f}" for name in ("positive", "called", "hit"))
+    positive, called, hit = (per_thousand(found[name], found["positive"]) for name in ("positive", "called", "hit"))
     said = f"Of 1,000 rows {positive} are {label!r}. The rule predicts {label!r} for {called}, {hit} of the {positive}"
     said += " among them"
     rates = [f"recall {found['hit'] / found['positive']:.0%}"] if found["positive"] else []
@@ -76,9 +79,10 @@ def shortly(number, digits=3):
     return f"{float(f'{number:.{digits}g}'):,.12g}"
 
 
-def _digits(found):
-    """Return the decimals of counts per 1,000 rows, where positive rows are few."""
-    return 0 if found["positive"] >= 0.01 else 1 if found["positive"] >= 0.001 else 2
+def per_thousand(share, positive):
+    """Return a share as a count per 1,000, with decimals where positive rows are few."""
+    digits = 0 if positive >= 0.01 else 1 if positive >= 0.001 else 2
+    return f"{1000 * share:,.{digits}f}"
 
 
 def rule_in_words(decision, threshold, label):

@@ -169,10 +169,11 @@ def _fit_pool(logs, y, weight, start):
         """Return the penalised loss and its gradient; sums in a fixed order, whatever the number of threads."""
         exponents, intercept = coefficients[:n_terms], coefficients[n_terms:]
         scores = sum(exponent * log for exponent, log in zip(exponents, logs, strict=True)) + intercept
-        q = np.exp(scores - scores.max(axis=1, keepdims=True))
+        most = scores.max(axis=1, keepdims=True)
+        q = np.exp(scores - most)
         total = q.sum(axis=1, keepdims=True)
         drawn = weight[:, None] * q / total
-        log_total = np.log(total[:, 0]) + scores.max(axis=1)
+        log_total = (np.log(total) + most)[:, 0]
         value = (weight * log_total).sum() - exponents @ truth - intercept @ counts
         value += _EXPONENT_ROWS * ((exponents - start) ** 2).sum() + _INTERCEPT_ROWS * (intercept**2).sum()
         slope = [(drawn * log).sum() for log in logs] - truth + 2 * _EXPONENT_ROWS * (exponents - start)
