@@ -47,7 +47,7 @@ html_static_path = ["_static"]
 html_math_renderer = "mathml"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {"index": [], "get_started": [], "user_guide": [], "strategies": []}
+html_sidebars = {"index": [], "get_started": [], "guide/index": [], "strategies": []}
 html_theme_options = {
     "logo": {"text": "skimbalance"},
     "navbar_align": "left",
