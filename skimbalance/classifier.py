@@ -310,7 +310,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     train_prior_: np.ndarray
     calibrator_: LogisticRegression
 
+    # Where nothing is said here, the parameter's own check names all that it takes, or any type may be a label.
     _parameter_constraints = {
+        **dict.fromkeys(("model", "strategy", "pos_label", "decision", "ensemble", "callbacks"), "no_validation"),
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
         "categorical_features": [None, StrOptions({"auto"}), "array-like"],
@@ -321,9 +323,11 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             "array-like",
         ],
         "calibration": [None, StrOptions({"holdout"})],
+        "optimizer": [None, str, callable, HasMethods("get_config")],
+        "loss": [None, str, callable],
+        "metrics": [None, str, list, tuple, dict, callable],
         "class_weight": [None, dict, StrOptions({"balanced"})],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "initial_epoch": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [
             None,
             StrOptions({"auto"}),

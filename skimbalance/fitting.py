@@ -185,7 +185,8 @@ def initialize(draft, call):
 def _read(draft, call):
     """Check parameters and table; tell the draft the facts of the table."""
     settings = draft._fit_settings(call.fit_params)
-    check_values(draft, {**draft.get_params(deep=False), **settings})
+    for values in (draft.get_params(deep=False), settings):
+        check_values(draft, values)
     draft._check_routing()
     rng = Generators(*spawn_generators(draft.random_state, 6))
     table, apart = _read_rows(draft, call), None

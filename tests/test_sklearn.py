@@ -3,6 +3,7 @@
 import pytest
 import sklearn
 from imblearn.utils import estimator_checks as imblearn_checks
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
@@ -100,6 +101,16 @@ def test_sklearn_checks_of_one_strategy_of_each_kind(estimator, check):
 )
 def test_imblearn_checks(check):
     check(ImbalancedKerasClassifier())
+
+
+@pytest.mark.parametrize(
+    "check",
+    [estimator_checks.check_param_validation, estimator_checks.check_dataframe_column_names_consistency],
+    ids=lambda check: check.__name__,
+)
+def test_sklearn_checks_that_no_generator_yields(check):
+    """scikit-learn runs these two on its own estimators alone."""
+    check("ImbalancedKerasClassifier", ImbalancedKerasClassifier("mlp", epochs=1))
 
 
 def test_the_default_expects_no_failure():

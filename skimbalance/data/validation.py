@@ -1,8 +1,10 @@
 """Validate the rows, labels, weights and parameters that the caller passes."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array, check_X_y
-from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
@@ -14,11 +16,14 @@ from skimbalance.data.table import Columns
 
 #: Least class share of a target population: below it, probabilities of the class are rounded to 0 or 1.
 LEAST_SHARE = 1e-9
+#: Constraints of arguments of fit that are no parameters.
+_OF_CALLS = {"initial_epoch": [Interval(Integral, 0, None, closed="left")]}
 
 
 def check_values(estimator, values):
     """Check parameters, and arguments of fit that replace them, against the estimator's constraints."""
-    validate_parameter_constraints(estimator._parameter_constraints, values, type(estimator).__name__)
+    constraints = {**estimator._parameter_constraints, **_OF_CALLS}
+    validate_parameter_constraints(constraints, values, type(estimator).__name__)
 
 
 def spawn_generators(random_state, n):
