@@ -7,8 +7,8 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import show
 from skimbalance._cli.options import parser
 
-#: What the process ends with: refused; interrupted. A command returns 0, or 1 where it failed.
-REFUSED, INTERRUPTED = 2, 130
+#: What the process ends with: failed; refused; interrupted. A command returns 0, or 1 where it failed.
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments=None):
@@ -23,6 +23,9 @@ def main(arguments=None):
     except Refusal as refusal:
         show(f"skimbalance: error: {refusal}", sys.stderr)
         return REFUSED
+    except OSError as error:  # such as a disk that is full
+        show(f"skimbalance: error: {error}", sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         show("\nInterrupted.", sys.stderr)
         return INTERRUPTED

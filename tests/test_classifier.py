@@ -665,11 +665,11 @@ def test_a_fit_that_fails_changes_nothing(how, fails, rare):
 def test_ctrl_c_ends_a_long_fit_that_nothing_watches():
     """Its epochs run many at a time in one call; how soon it is answered, bench_training.py measures."""
     code = (
-        "import os, signal, threading, time, numpy as np\n"
+        "import _thread, threading, numpy as np\n"
         "from skimbalance import ImbalancedKerasClassifier\n"
         "X = np.random.default_rng(0).normal(size=(20_000, 5)).astype('f4'); y = (X[:, 0] > 1).astype(int)\n"
         "clf = ImbalancedKerasClassifier('mlp', epochs=10**6, early_stopping=False)\n"
-        "threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "threading.Timer(4, _thread.interrupt_main).start()\n"
         "try:\n"
         "    clf.fit(X, y)\n"
         "except KeyboardInterrupt:\n"

@@ -163,6 +163,7 @@ def test_saved_network_loads_where_a_class_is_imported(imports, rare, tmp_path):
     assert float(out) == pytest.approx(float(np.asarray(clf.model_(X)).sum()), rel=1e-5)
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="no process is forked there by itself")
 def test_forked_processes_get_an_error_instead_of_a_hang_and_a_grid_says_what_to_do():
     out, _ = run(
         "import os, numpy as np\n"
@@ -224,7 +225,9 @@ def test_the_scope_of_several_devices_is_refused_before_anything_is_built():
 def test_every_public_object_has_a_page_with_an_example():
     import skimbalance
 
-    listed = set(re.findall(r"^   ([\w.]+)$", (ROOT / "docs/api/index.md").read_text(), flags=re.MULTILINE))
+    listed = set(
+        re.findall(r"^   ([\w.]+)$", (ROOT / "docs/api/index.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
     modules = {"deployment", "ensemble", "networks", "strategies"}
     assert set(skimbalance.__all__) - modules - {"__version__"} <= listed, "docs/api/index.md lacks a public name"
     for name in listed:
@@ -236,8 +239,22 @@ def test_every_public_object_has_a_page_with_an_example():
 def test_what_is_stated_twice_is_stated_alike():
     import skimbalance
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ruff = {r for r in project["optional-dependencies"]["test"] if r.startswith("ruff==")}
     assert len(ruff) == 1
-    assert set(re.findall(r"ruff==[\w.]+", (ROOT / ".pre-commit-config.yaml").read_text())) == ruff
-    assert f"\nversion: {skimbalance.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert set(re.findall(r"ruff==[\w.]+", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))) == ruff
+    assert f"\nversion: {skimbalance.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_text_is_read_and_written_as_utf_8():
+    """Where nothing is said, Windows takes another encoding."""
+    folders = ("skimbalance", "tests", "examples", ".ci")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    for path in (path for path in files if "benchmarks" not in path.parts):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and not any(word.arg in ("encoding", None) for word in node.keywords):
+                is_method, called = isinstance(node.func, ast.Attribute), getattr(node.func, "attr", "")
+                opens = getattr(node.func, "id", "") == "open"
+                mode = next((of.value for of in node.args[1:2] if isinstance(of, ast.Constant)), "r")
+                is_text = (opens and "b" not in mode) or (is_method and called in ("read_text", "write_text"))
+                assert not is_text, f"{path.name}:{node.lineno} names no encoding"

@@ -15,7 +15,7 @@ import tensorflow as tf
 from sklearn.model_selection import GridSearchCV
 
 from skimbalance import ImbalancedKerasClassifier
-from skimbalance._keras import keras_internals
+from skimbalance._keras import keras_internals, startup
 from skimbalance._keras.startup import quiet
 from skimbalance.networks import realmlp
 from skimbalance.networks.network import Network
@@ -181,6 +181,29 @@ def test_where_there_is_a_gpu_members_train_without_a_session(larger, monkeypatc
         monkeypatch.setattr(f"skimbalance.training.{module}.has_gpu", lambda: True)
     monkeypatch.setattr(compiled, "new_session", None)
     proba = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(proba, expected, atol=0.02)
+
+
+def test_where_tensorflow_came_without_xla_members_train_and_predict_all_the_same(larger, monkeypatch):
+    X, y = larger
+    settings = {"epochs": 3, "ensemble": None, "compile__jit_compile": True, "early_stopping": False, "random_state": 0}
+    expected = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
+    monkeypatch.setattr("skimbalance.training.loop.programs", ProgramCache())
+    monkeypatch.setattr("skimbalance.training.forward.programs", ProgramCache())
+    start_sessions = startup.start_sessions
+
+    def without(xla):
+        if xla:
+            raise tf.errors.NotFoundError(None, None, "could not find registered platform with name: Host")
+        start_sessions(xla)
+
+    for module in (startup, compiled):
+        monkeypatch.setattr(module, "start_sessions", without)
+    startup.has_xla.cache_clear()
+    try:
+        proba = ImbalancedKerasClassifier(**settings).fit(X, y).predict_proba(X)
+    finally:
+        startup.has_xla.cache_clear()
     np.testing.assert_allclose(proba, expected, atol=0.02)
 
 

@@ -1,10 +1,8 @@
 """``skimbalance audit``: what is wrong with a table, before a classifier is fitted on it."""
 
-import shlex
-
 from skimbalance import audit
 from skimbalance._cli import Refusal
-from skimbalance._cli.console import say, show
+from skimbalance._cli.console import say, show, typed
 from skimbalance._cli.drawing import opened_rows
 from skimbalance._cli.task import count_labels, drops_auto, labels_there, open_columns
 
@@ -28,6 +26,6 @@ def run(options):
         show(str(audit(table, y, groups=groups, cv=options.folds)))
     except (TypeError, ValueError) as error:
         raise Refusal(f"{options.file} cannot be audited. {error}") from None
-    words = shlex.join(["skimbalance", "compare", options.file, "--target", options.target])
+    words = typed(["skimbalance", "compare", options.file, "--target", options.target])
     show(f"\nTo compare strategies on it:\n  {words} --drop auto")
     return 0

@@ -1,10 +1,9 @@
 """Find columns that no strategy can be fitted with, and draw rows."""
 
-import shlex
-
 import numpy as np
 
 from skimbalance._cli import Refusal
+from skimbalance._cli.console import typed
 from skimbalance._cli.dates import is_written_date
 from skimbalance.data.reading import HoldsDates
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, Columns
@@ -14,7 +13,7 @@ _EXPANDED = "--dates expand turns them into numbers."
 
 def advice(names):
     """Return the command-line option that leaves columns out."""
-    return f"--drop {shlex.quote(','.join(names))}"
+    return typed(["--drop", ",".join(names)])
 
 
 def check_columns(table, folds):

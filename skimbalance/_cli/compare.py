@@ -1,10 +1,9 @@
 """``skimbalance compare``: compare strategies, and the models that others would take, on a table."""
 
-import shlex
 import sys
 from pathlib import Path
 
-from skimbalance._cli.console import say_task, show
+from skimbalance._cli.console import say_task, show, typed
 from skimbalance._cli.files import check_page
 from skimbalance._cli.recommendation import OTHER_RULE, ours, recommend
 from skimbalance._cli.task import read_task
@@ -75,7 +74,7 @@ def train_line(found, task, options):
     words += [] if chosen.strategy == "auto" else ["--strategy", chosen.strategy]
     words += [] if options.model == "realmlp" else ["--model", options.model]
     words += [] if options.seed == 0 else ["--seed", str(options.seed)]
-    return shlex.join([*words, "--out", "model.skb"])
+    return typed([*words, "--out", "model.skb"])
 
 
 def _write(found, task, options):

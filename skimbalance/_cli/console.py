@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import subprocess
 import sys
 
 # Warnings of the audit that are printed.
@@ -43,7 +44,7 @@ def say_task(task, options):
 
 def _audit_line(options):
     """Return the command that shows all that the audit finds."""
-    return shlex.join(["skimbalance", "audit", options.file, "--target", options.target])
+    return typed(["skimbalance", "audit", options.file, "--target", options.target])
 
 
 def say(notes):
@@ -51,3 +52,8 @@ def say(notes):
     if sys.stderr is not None:
         for note in notes:
             show(note, sys.stderr)
+
+
+def typed(words):
+    """Return a command as it is typed: quoted for this system's shell."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -47,7 +47,7 @@ def check_page(out, file, option="--out"):
 @contextmanager
 def whole_file(out):
     """Give the path of a draft beside `out`, which takes its place once all has gone well, and is removed else."""
-    path = Path(out)
+    path = Path(out).resolve()  # behind a link, which stays one
     draft = path.with_name(f".{os.getpid()}.part.{path.name}")
     try:
         yield draft

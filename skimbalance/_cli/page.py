@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skimbalance._cli.console import show
+from skimbalance._cli.files import whole_file
 from skimbalance._cli.model_file import versions
 from skimbalance._cli.page_style import STYLE
 from skimbalance._cli.pictures import figures
@@ -98,10 +99,14 @@ def write_page(out, text):
     # A file's name may hold bytes that are no text, which UTF-8 refuses.
     content = text.encode("utf-8", errors="backslashreplace")
     try:
-        Path(out).write_bytes(content)
-        if not Path(out).is_file() or Path(out).read_bytes() == content:  # such as a pipe
+        if Path(out).exists() and not Path(out).is_file():  # such as a pipe
+            Path(out).write_bytes(content)
             return True
-        problem = "it holds something else than what was written"
+        with whole_file(out) as draft:
+            draft.write_bytes(content)
+            if draft.read_bytes() != content:
+                raise OSError("it holds something else than what was written")
+        return True
     except OSError as error:
         problem = error.strerror or error
     show(f"{out} could not be written: {problem}.", sys.stderr)

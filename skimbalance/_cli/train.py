@@ -1,6 +1,5 @@
 """``skimbalance train``: fit a classifier on all rows of a table, say what it does on held-out ones, and write it."""
 
-import shlex
 import sys
 import warnings
 from contextlib import redirect_stdout
@@ -10,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.console import say, say_task, show
+from skimbalance._cli.console import say, say_task, show, typed
 from skimbalance._cli.files import check_page
 from skimbalance._cli.model_file import check_place, results, write_model
 from skimbalance._cli.recommendation import Recommendation, held_out
@@ -125,4 +124,4 @@ def _about(classifier, task, options, notes):
 def _next(options):
     """Return the command that scores a file."""
     new = f"NEW{Path(options.file).suffix or '.csv'}"
-    return shlex.join(["skimbalance", "predict", options.out, new, "--out", "scored.parquet"])
+    return typed(["skimbalance", "predict", options.out, new, "--out", "scored.parquet"])

@@ -49,7 +49,13 @@ def _redirected():
     except (AttributeError, OSError, ValueError):  # no standard error, as under pythonw
         yield
         return
-    with tempfile.TemporaryFile() as written:
+    try:
+        written = tempfile.TemporaryFile()  # noqa: SIM115, closed below
+    except OSError:  # no folder for drafts, or a full one
+        os.close(original)
+        yield
+        return
+    with written:
         os.dup2(written.fileno(), 2)
         try:
             yield
@@ -78,7 +84,7 @@ with quiet():
 
     from skimbalance._keras.tensorflow_internals import is_running
 
-__all__ = ["is_forked", "keras", "start", "start_generators", "start_sessions", "tf"]
+__all__ = ["has_xla", "is_forked", "keras", "start", "start_generators", "start_sessions", "tf"]
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -158,6 +164,16 @@ def start_sessions(xla):
         x = tf.compat.v1.placeholder(tf.float32, ())  # a constant would be folded before XLA saw it
         result = tf.function(tf.exp, jit_compile=xla, autograph=False)(x)
         new_session(graph).run(result, {x: 0.0})
+
+
+@functools.cache
+def has_xla():
+    """Whether TensorFlow compiles with XLA on this machine: its wheels for some systems came without."""
+    try:
+        start_sessions(xla=True)
+    except Exception:  # TensorFlow says so in several ways
+        return False
+    return True
 
 
 @functools.cache

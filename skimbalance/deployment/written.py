@@ -2,6 +2,7 @@
 
 import importlib
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class LiteGraph:
     def __init__(self, file):
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TensorFlow's own interpreter recommends LiteRT's
-            self._run = _interpreter()(model_path=file).get_signature_runner()
+            self._run = _interpreter()(model_content=Path(file).read_bytes()).get_signature_runner()
         details = self._run.get_input_details()
         self.inputs = {
             name: (object if of["dtype"] in (np.bytes_, np.object_) else of["dtype"], len(of["shape_signature"]))

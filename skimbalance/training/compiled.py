@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from skimbalance._keras.startup import new_session, start_sessions, tf
+from skimbalance._keras.startup import has_xla, new_session, start_sessions, tf
 
 
 def as_function(function, *specs, xla=False):
@@ -35,9 +35,9 @@ def as_operation(function, *specs):
 
 
 def as_arrays(function, *specs):
-    """Compile a function of tensors with XLA; return it as a function of arrays, to an array."""
-    if has_gpu():
-        return as_function(function, *specs, xla=True)
+    """Compile a function of tensors with XLA, where there is one; return it as a function of arrays, to an array."""
+    if has_gpu() or not has_xla():
+        return as_function(function, *specs, xla=has_xla())
     call = InSession(function, specs, [])
     return lambda *arguments: call(arguments)[0]
 

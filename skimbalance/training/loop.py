@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from skimbalance._keras.keras_internals import decays_of, detach, is_epoch_only
-from skimbalance._keras.startup import keep_python_random, keras, start
+from skimbalance._keras.startup import has_xla, keep_python_random, keras, start
 from skimbalance._warnings import warn
 from skimbalance.training.architecture import architecture
 from skimbalance.training.blocks import has_small_steps, may_fill_up, most_steps, wants_xla
@@ -166,7 +166,7 @@ def _way(network, optimizer, loss, training, n_steps):
     """Return how a program runs; with XLA, steps have a fixed number of rows, and many run in one call."""
     if training.run_eagerly:
         return "eager"
-    return "XLA" if _wants_xla(network, optimizer, loss, training, n_steps) else "graph"
+    return "XLA" if _wants_xla(network, optimizer, loss, training, n_steps) and has_xla() else "graph"
 
 
 def _wants_xla(network, optimizer, loss, training, n_steps):
