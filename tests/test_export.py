@@ -269,7 +269,7 @@ def test_saved_model_in_a_tensorflow_of_its_own(tmp_path):
         export(clf, folder)
         names = [re.sub(r"\W", "_", name) for name in X] if isinstance(X, pd.DataFrame) else ["X"]
         np.savez(f"{folder}.npz", **given(X, {name: text.get(name, np.float32) for name in names}))
-    (tmp_path / "all.json").write_text(json.dumps([str(folder) for folder in folders.values()]))
+    (tmp_path / "all.json").write_text(json.dumps([str(folder) for folder in folders.values()]), encoding="utf-8")
     subprocess.run([sys.executable, "-c", LOAD, tmp_path / "all.json"], check=True)
     for case, folder in folders.items():
         out = np.load(f"{folder}.out.npz", allow_pickle=True)
@@ -516,7 +516,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(tmp_path):
 
 def test_a_failure_leaves_the_file_of_before(tmp_path):
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "notes.txt").write_text("mine")
+    (tmp_path / "model" / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(FileExistsError, match="holds something other than an earlier export"):
         export(fitted("LDAM"), tmp_path / "model")
     with pytest.raises(FileExistsError, match="is a folder, where this format has a file"):

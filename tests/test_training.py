@@ -197,7 +197,7 @@ def test_callbacks_change_training(keras_loop, tmp_path):
     assert norms[-1] == pytest.approx(float(np.linalg.norm(clf.model_.get_weights()[2])))
     for saved, own in zip(keras.saving.load_model(path).get_weights(), clf.model_.get_weights(), strict=True):
         np.testing.assert_array_equal(saved, own)
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+    assert len((tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()) == 5
 
 
 @pytest.mark.parametrize(

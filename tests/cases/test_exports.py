@@ -241,9 +241,9 @@ def test_nothing_but_an_earlier_export_is_replaced(format, plain, tmp_path, monk
     clf, _ = plain
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    Path("table.csv").write_text("a,b")
+    Path("table.csv").write_text("a,b", encoding="utf-8")
     Path("folder").mkdir()
-    Path("folder", "table.csv").write_text("a,b")
+    Path("folder", "table.csv").write_text("a,b", encoding="utf-8")
     Path("link").symlink_to("folder")
     Path("dangling").symlink_to("nowhere")
     Path("model.tflite").write_bytes(b"\x1c\0\0\0TFL3 of somebody else")
@@ -257,10 +257,10 @@ def test_nothing_but_an_earlier_export_is_replaced(format, plain, tmp_path, monk
     export(clf, "model", format=format)  # the earlier one
     if format == "saved_model":
         for added in ("notes.txt", "variables/notes.txt", "assets.extra/notes.txt"):
-            Path("model", added).write_text("mine")
+            Path("model", added).write_text("mine", encoding="utf-8")
             with pytest.raises(FileExistsError, match="holds something other than an earlier export"):
                 export(clf, "model")
-            assert Path("model", added).read_text() == "mine"
+            assert Path("model", added).read_text(encoding="utf-8") == "mine"
             Path("model", added).unlink()
         Path("empty").mkdir()
         export(clf, "empty")

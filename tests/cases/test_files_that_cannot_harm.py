@@ -99,7 +99,7 @@ CALLBACKS = {
 
 @pytest.mark.parametrize("how", CALLBACKS)
 def test_callbacks_that_write_are_not_loaded(how, skops, small_table, tmp_path):
-    (tmp_path / "kept.txt").write_text("kept")
+    (tmp_path / "kept.txt").write_text("kept", encoding="utf-8")
     before = files_below(tmp_path)
     clf = small().fit(*small_table)
     vars(clf).update(CALLBACKS[how](tmp_path))

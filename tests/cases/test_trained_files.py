@@ -231,7 +231,7 @@ REFUSED = {
 def test_wrong_arguments_are_refused_before_a_model_is_loaded(name, trained, tmp_path, capsys, monkeypatch):
     folder, _ = trained
     monkeypatch.chdir(tmp_path)
-    Path("other").write_text("a,b\n1,2\n")
+    Path("other").write_text("a,b\n1,2\n", encoding="utf-8")
     write(raw_table().drop(columns="left"), Path("unlabelled"))
     monkeypatch.setattr(scoring, "read_classifier", None)
     monkeypatch.setattr("skimbalance._cli.export.read_classifier", None)
