@@ -99,7 +99,7 @@ METHODS = {
     "skimbalance.NetBenefitDisplay": "from_estimator, from_predictions, plot",
     "skimbalance.ReliabilityDisplay": "from_estimator, from_predictions, plot",
     "skimbalance.Strategy": "fit_resample, batch_prior, class_weight, loss",
-    "skimbalance.StrategyComparison": "best, versus, summary, in_words, plot",
+    "skimbalance.StrategyComparison": "best, versus, summary, in_words, plot, report",
     "skimbalance.ThresholdDisplay": "from_estimator, from_predictions, plot",
     "skimbalance.probability.links.Link": "inverse, link",
     "skimbalance.networks.Encode": "of, adapt",

@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 #: Public name -> module it lives in. Importing the package loads none of them.
 _PUBLIC = {
+    "ComparisonReport": "evaluation",
     "GainDisplay": "plotting",
     "HistoryDisplay": "plotting",
     "ImbalancedKerasClassifier": "classifier",
@@ -33,6 +34,7 @@ _PUBLIC = {
 _WITH_KERAS = ("classifier", "deployment", "networks", "strategies")
 
 __all__ = [
+    "ComparisonReport",
     "GainDisplay",
     "HistoryDisplay",
     "ImbalancedKerasClassifier",

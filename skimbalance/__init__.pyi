@@ -7,6 +7,7 @@ from skimbalance import networks as networks
 from skimbalance import strategies as strategies
 from skimbalance.classifier import ImbalancedKerasClassifier as ImbalancedKerasClassifier
 from skimbalance.deployment import export as export
+from skimbalance.evaluation import ComparisonReport as ComparisonReport
 from skimbalance.evaluation import StrategyComparison as StrategyComparison
 from skimbalance.evaluation import TableAudit as TableAudit
 from skimbalance.evaluation import audit as audit
@@ -24,6 +25,7 @@ from skimbalance.probability.prior import shift_prior as shift_prior
 from skimbalance.strategies import Strategy as Strategy
 
 __all__ = [
+    "ComparisonReport",
     "GainDisplay",
     "HistoryDisplay",
     "ImbalancedKerasClassifier",

@@ -1,5 +1,7 @@
 """Tests of `compare_strategies`: the folds, the scores and the significance of differences."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from sklearn.metrics import average_precision_score, confusion_matrix, f1_score,
 from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from skimbalance import ImbalancedKerasClassifier, StrategyComparison, compare_strategies, decide
+from skimbalance import ImbalancedKerasClassifier, StrategyComparison, audit, compare_strategies, decide
 from skimbalance.evaluation.scores import score_fold
 from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.strategies import Focal
@@ -276,3 +278,45 @@ def test_pictures_show_the_scores(rare):
 def test_progress_is_printed(rare, capsys):
     compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
     assert "1 of 2 fits" in capsys.readouterr().err
+
+
+# --- the report ---
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "three classes"])
+def test_a_report_says_what_the_best_candidate_does_to_held_out_rows(kind, rare, rare_multiclass, tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("matplotlib")
+    X, y = rare_multiclass if kind == "three classes" else rare
+    X = pd.DataFrame(X, columns=["<a>", "b", "c", "d"]) if kind == "frame" else X
+    candidates = {"logistic": LogisticRegression(), "auto": "auto"}
+    costs = None if kind == "three classes" else [[0, 1], [9, 0]]
+    found = compare(X, y, candidates, quick(epochs=1), costs=costs, cv=2, groups=np.arange(len(y)))
+    report = found.report("Who <leaves>?", X=X)
+    text = report._repr_html_()
+    assert "Who &lt;leaves&gt;?" in text
+    assert text in report.html
+    assert text.count('<th scope="row">' + ("&lt;a&gt;" if kind == "frame" else "0") + "</th>") == 1
+    if costs is not None:
+        assert "Of 1,000 rows, 100 are 1. With this rule, the model &#x27;" in text
+        assert "instead of 900 for predicting 1 for none" in text
+        assert "is predicted from a probability of 0.1 on" in text
+    report.write(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
+    again = pickle.loads(pickle.dumps(found)).report()
+    assert "comparison.report(X=X)" in again.html
+    assert "What to run next" not in again.html
+    for wrong, error in ((X[:5], "has 5 rows, but 400 were compared"), (list(y), "is a list")):
+        with pytest.raises((TypeError, ValueError), match=error):
+            found.report(X=wrong)
+
+
+def test_an_audit_that_was_made_is_handed_on(rare, capsys, monkeypatch):
+    X, y = rare
+    X = np.column_stack([X, y])
+    audited = audit(X, y)
+    monkeypatch.setattr("skimbalance.evaluation.compare.audit_table", None)
+    found = compare(X, y, {"logistic": LogisticRegression()}, audit=audited, verbose=1)
+    assert found.audit_ is audited
+    assert "severe: column 4, leak" in capsys.readouterr().err
+    assert "severe: column 4, leak" in found.report().html

@@ -4,9 +4,10 @@ import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import typed
-from skimbalance._cli.dates import is_written_date
 from skimbalance.data.reading import HoldsDates
 from skimbalance.data.table import FEW_ROWS, MOST_LEVELS, Columns
+from skimbalance.evaluation.findings.columns import are_mostly
+from skimbalance.evaluation.findings.texts import is_date
 
 _EXPANDED = "--dates expand turns them into numbers."
 
@@ -56,7 +57,7 @@ def _problem(name, columns, matrix, share):
     if 2 * kept >= counts.sum():
         return None
     texts = [level for level in columns.levels[0] if level is not None]
-    if np.mean([is_written_date(text) for text in texts]) > 0.9:
+    if are_mostly(texts, is_date):
         return f"Column {name!r} holds dates as text, such as {texts[0]!r}; {_EXPANDED}"
     if len(counts) > MOST_LEVELS:
         return (

@@ -1,13 +1,13 @@
 """``skimbalance compare``: compare strategies, and the models that others would take, on a table."""
 
 import sys
-from pathlib import Path
 
 from skimbalance._cli.console import say_task, show, typed
 from skimbalance._cli.files import check_page
 from skimbalance._cli.recommendation import OTHER_RULE, ours, recommend
 from skimbalance._cli.task import read_task
-from skimbalance._cli.values import written
+from skimbalance._cli.values import written_costs
+from skimbalance.evaluation.report.words import written
 
 #: What the process ends with where nothing could be compared or written, and after an interruption.
 FAILED, INTERRUPTED = 1, 130
@@ -46,12 +46,13 @@ def _compared(task, options):
     classifier = ImbalancedKerasClassifier(
         options.model,
         pos_label=task.pos_label,
-        decision=options.costs if options.decision is None else options.decision,
+        decision=options.costs if options.decision is None else task.rule_of_fits(options.decision),
     )
     try:
         return compare_strategies(
             classifier, task.X, task.y, strategies=strategies, cv=options.folds, pos_label=task.pos_label,
-            costs=options.costs, sample_weight=task.sample_weight, groups=task.groups, random_state=options.seed,
+            costs=options.costs, sample_weight=task.sample_weight, groups=task.groups, audit=task.audited,
+            random_state=options.seed,
         )  # fmt: skip
     except Exception as error:
         show(f"The comparison failed. {type(error).__name__}: {error}", sys.stderr)
@@ -69,7 +70,7 @@ def train_line(found, task, options):
         if getattr(options, name) is not None:
             words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     if options.costs is not None:
-        words += ["--costs", ",".join(f"{name}={value:g}" for name, value in options.costs.items())]
+        words += ["--costs", written_costs(options.costs)]
     words += [] if chosen.decision is None else ["--decision", written(chosen.decision)]
     words += [] if chosen.strategy == "auto" else ["--strategy", chosen.strategy]
     words += [] if options.model == "realmlp" else ["--model", options.model]
@@ -79,14 +80,9 @@ def train_line(found, task, options):
 
 def _write(found, task, options):
     """Write the page, and return whether that was possible."""
-    from skimbalance._cli.importance import importances
-    from skimbalance._cli.page import Asked, page, write_page
+    from skimbalance._cli.page import page, write_page
 
-    asked = None
-    if found.scores_:
-        step = "To fit the recommended model on all rows, and to write it to a file", train_line(found, task, options)
-        chosen = recommend(found, options)
-        columns = importances(found, chosen, task, options)
-        asked = Asked(task, options, chosen, tuple(ours(options)), step, columns)
-    text = page(found, f"{options.target} in {Path(options.file).name}", task.notes, asked)
-    return write_page(options.out, text)
+    if not found.scores_:
+        return write_page(options.out, page(found, task, options))
+    step = "To fit the recommended model on all rows, and to write it to a file", train_line(found, task, options)
+    return write_page(options.out, page(found, task, options, recommend(found, options), step, tuple(ours(options))))

@@ -3,31 +3,27 @@
 import datetime
 import re
 
-import numpy as np
-
 from skimbalance._cli import Refusal
+from skimbalance.evaluation.findings.columns import AuditedColumn
+from skimbalance.evaluation.findings.identity import find_date
 
 #: What a date is replaced by; the day number counts from 1970-01-01.
 PARTS = ("year", "month", "day", "weekday", "hour", "day number")
-_DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
-_ORDERS = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%Y{0}%m{0}%d")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# How dates that the audit finds are written, with the sign between their parts; the day before the month first.
+_ORDERS = (
+    "%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%Y{0}%m{0}%d", "%Y{0}%m", "%d{0}%b{0}%Y",
+    "%d{0}%B{0}%Y", "%d{0}%b{0}%y", "%d. %b %Y", "%d. %B %Y", "%b{0}%d, %Y", "%B{0}%d, %Y", "%b{0}%d %Y", "%B{0}%d %Y",
+    "%b{0}%Y", "%B{0}%Y", "%b{0}%y",
+)  # fmt: skip
 
 
-def is_written_date(text):
-    """Return whether a text is written as a date."""
-    return _DATE.fullmatch(str(text)) is not None
-
-
-def holds_dates(column):
-    """Return whether a column of pandas holds dates, by its type or by nine in ten of its texts."""
-    if getattr(column.dtype, "kind", "O") == "M" or str(column.dtype).startswith(("date", "timestamp")):
-        return True
-    if getattr(column.dtype, "kind", "O") not in "OU":
+def holds_dates(name, column):
+    """Return whether a column of pandas holds dates, by its type or as text, as the audit finds them."""
+    if getattr(column.dtype, "kind", "O") in "iufb":
         return False
-    first = column.dropna().iloc[:1000].tolist()
-    are_dates = [isinstance(one, datetime.date) or (isinstance(one, str) and is_written_date(one)) for one in first]
-    return len(are_dates) > 0 and np.mean(are_dates) > 0.9
+    column = AuditedColumn(name, column)
+    return (column.kind == "date" or column.levels is not None) and find_date(column) is not None
 
 
 def learn_dates(name, column):
@@ -79,7 +75,7 @@ def _format_of(name, texts):
     column = pd.Series(texts, dtype=object)
     if re.match(r"\s*\d{4}-", texts[0]) and _read(column, "ISO8601").notna().all():
         return "ISO8601"
-    signs = re.search(r"\d([-/.])\d", texts[0])
+    signs = re.search(r"\w([-/. ])", texts[0])
     orders = [order.format(signs[1] if signs else "-") for order in _ORDERS]
     fitting = {}
     for written in (order + time for order in orders for time in _TIMES):
@@ -89,18 +85,17 @@ def _format_of(name, texts):
                 fitting[written] = found
     if not fitting:
         raise Refusal(
-            f"Dates in column {name!r}, such as {texts[0]!r}, are not all written in one way; write them as "
-            "2024-12-31, or leave the column out."
+            f"Dates in column {name!r}, such as {texts[0]!r}, are not all written in one way, or in one that is not "
+            "known; write them as 2024-12-31, or leave the column out."
         )
-    day_first, *others = fitting
-    if others and (signs[1] != "." or not day_first.startswith("%d")) and not fitting[others[0]].equals(
-        fitting[day_first]
-    ):  # fmt: skip
+    first, *others = fitting
+    are_german = signs is not None and signs[1] == "." and first.startswith("%d")
+    if not are_german and any(not fitting[other].equals(fitting[first]) for other in others):
         raise Refusal(
             f"Dates in column {name!r}, such as {texts[0]!r}, can be read with the day or the month first; write "
             "them as 2024-12-31."
         )
-    return day_first
+    return first
 
 
 def _is_written_so(text, written):

@@ -11,8 +11,14 @@ from skimbalance._cli.model_file import check_place, decision_of, need_skops, ve
 from skimbalance._cli.reading import MISSING
 from skimbalance._cli.scoring import Model, Progress, batches_of, labels_at_once
 from skimbalance._cli.task import is_written, listed, weights_of
-from skimbalance._cli.values import written
-from skimbalance._cli.words import SCORES, counted, counts_in_words, interval_in_words, rule_in_words
+from skimbalance.evaluation.report.words import (
+    SCORES,
+    counted,
+    counts_in_words,
+    interval_in_words,
+    rule_in_words,
+    written,
+)
 
 #: Significance from which probabilities are said to be off.
 _LEVEL = 0.01

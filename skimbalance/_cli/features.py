@@ -57,7 +57,7 @@ def _described(name, column, is_category, expands_dates):
     """Return how features follow from one column."""
     import pandas as pd
 
-    if expands_dates and holds_dates(column):
+    if expands_dates and holds_dates(name, column):
         return {"name": name, "kind": "date", **learn_dates(name, column)}
     if is_category:
         return {"name": name, "kind": "category"}

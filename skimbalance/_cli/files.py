@@ -1,7 +1,5 @@
-"""Which files may be written, and how: beside their place first, and into it once they are whole."""
+"""Which files may be written?"""
 
-import os
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,15 +40,3 @@ def check_page(out, file, option="--out"):
     if find_spec("matplotlib") is None:
         raise Refusal(f"{option} draws pictures, which need matplotlib: pip install 'skimbalance[plot]'.")
     check_file(out, file, "page", option)
-
-
-@contextmanager
-def whole_file(out):
-    """Give the path of a draft beside `out`, which takes its place once all has gone well, and is removed else."""
-    path = Path(out).resolve()  # behind a link, which stays one
-    draft = path.with_name(f".{os.getpid()}.part.{path.name}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -2,21 +2,20 @@
 
 import datetime
 import json
-import platform
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from skimbalance._cli import Refusal
-from skimbalance._cli.files import check_file, whole_file
-from skimbalance._cli.words import counts_in_words, rule_in_words, scores_in_words
+from skimbalance._cli.files import check_file
+from skimbalance.evaluation.report.files import whole_file
+from skimbalance.evaluation.report.versions import versions
+from skimbalance.evaluation.report.words import counts_in_words, rule_in_words, scores_in_words
 
 #: What else the archive holds.
 _ABOUT, _CARD = "model.json", "README.md"
-_PACKAGES = ("skimbalance", "tensorflow", "keras", "scikit-learn", "numpy", "skops")
 # Rows on which a file is compared with the classifier that it holds.
 _COMPARED = 1000
 
@@ -38,17 +37,6 @@ def need_skops():
 def _holds_model(path):
     """Return whether a file is a model that was written here."""
     return zipfile.is_zipfile(path) and {_ABOUT, "schema.json"} <= set(zipfile.ZipFile(path).namelist())
-
-
-def versions():
-    """Return the versions of what a model needs."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # such as this package in a folder that is not installed
-            continue
-    return found
 
 
 def write_model(out, classifier, about, rows):

@@ -8,9 +8,10 @@ import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
-from skimbalance._cli.files import check_file, whole_file
+from skimbalance._cli.files import check_file
 from skimbalance._cli.model_file import need_skops, version_notes
 from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of, labels_at_once, takes_top
+from skimbalance.evaluation.report.files import whole_file
 
 #: What is added: a probability (of more than two labels, one of each), and a label.
 PROBABILITY, DECISION = "probability", "decision"

@@ -8,9 +8,12 @@ import numpy as np
 from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.checks import check_columns, draw
+from skimbalance._cli.dates import holds_dates
 from skimbalance._cli.drawing import opened_rows
 from skimbalance._cli.features import learn_features, named, refuse_unknown
 from skimbalance._cli.reading import open_table
+from skimbalance.evaluation.report.held_out import is_number_of_rows
+from skimbalance.evaluation.table_audit import find_identities
 
 # Most labels that are compared.
 _MOST_LABELS = 20
@@ -40,8 +43,8 @@ class Task:
         Rows of the file, those without a label included.
     n_labelled : int
         Rows of the file with a label.
-    findings : list of Finding
-        What the audit warns of, the severe ones first; see `skimbalance.audit`.
+    audited : TableAudit or None
+        What is wrong with the features; see `skimbalance.audit`.
     """
 
     X: object
@@ -54,7 +57,16 @@ class Task:
     dropped: list = field(default_factory=list)
     n_rows: int = 0
     n_labelled: int = 0
-    findings: list = field(default_factory=list)
+    audited: object = None
+
+    @property
+    def findings(self):
+        """What the audit warns of, the severe ones first."""
+        return [] if self.audited is None else [one for one in self.audited.findings if one.severity != "note"]
+
+    def rule_of_fits(self, rule):
+        """Return the rule of fits on parts of the rows: a budget of the whole file is a share of these."""
+        return ("top", rule[1] / self.n_rows) if is_number_of_rows(rule) else rule
 
     @property
     def notes(self):
@@ -94,15 +106,16 @@ def read_task(options):
         counts = np.array([(y == label).sum() for label in classes])
     _refuse_few(classes, counts, options)
     if drops_auto(options, source.names):
-        found = _of_identity(table, y, of_rows.get("groups"), options)
+        found = _of_identity(table, options)
         said.append(_left_out(found))
         dropped = [*dropped, *found]
         table = table.drop(columns=list(found))
     X, columns = learn_features(table, codes, options.dates == "expand")
     check_columns(X, options.folds)
     about = {"columns": columns, "dropped": dropped, "n_rows": n_rows, "n_labelled": n_labelled}
-    findings = [one for one in _audited(X, y, of_rows.get("groups")) if one.severity != "note"]
-    return Task(X, y, pos_label, source.said + said, findings=findings, **about, **of_rows)
+    said += _of_budget(getattr(options, "decision", None), n_rows)
+    audited = _audited(X, y, of_rows.get("groups"))
+    return Task(X, y, pos_label, source.said + said, audited=audited, **about, **of_rows)
 
 
 def open_columns(options):
@@ -135,19 +148,33 @@ def _dropped(options, columns):
     return named(filter(None, texts), columns, options.file)
 
 
-def _of_identity(table, y, groups, options):
-    """Return the identifiers, row numbers and dates that the audit finds, and which of these each is."""
-    kinds = ("identifier", "row number") if options.dates == "expand" else ("identifier", "row number", "date")
-    found = {one.column: one.kind for one in _audited(table, y, groups) if one.kind in kinds}
+def _of_budget(rule, n_rows):
+    """Return notes on a budget in rows; refuse one of all rows of the file."""
+    if not is_number_of_rows(rule):
+        return []
+    n, share = rule[1], rule[1] / n_rows
+    if share >= 1:
+        raise Refusal(
+            f"--decision top={n} takes {n:,} rows of a file, and this one has {n_rows:,}: every row. Give fewer, or "
+            "the share that it is of the files to be scored, such as top=0.01."
+        )
+    return [f"The rule top={n} takes {n:,} of the {n_rows:,} rows of the file, {share:.2%}: held-out rows likewise."]
+
+
+def _of_identity(table, options):
+    """Return the identifiers, row numbers and dates of a table, and which of these each is."""
+    found = find_identities(table)
+    if options.dates == "expand":
+        found = {name: kind for name, kind in found.items() if not (kind == "date" and holds_dates(name, table[name]))}
     if len(found) == table.shape[1]:
         raise Refusal(f"--drop auto would leave no column of {options.file}: all are identifiers or dates.")
     return found
 
 
 def _audited(X, y, groups):
-    """Return the findings of the audit."""
+    """Return the audit of a table."""
     try:
-        return audit(X, y, groups=groups, cv=None).findings
+        return audit(X, y, groups=groups, cv=None)
     except (TypeError, ValueError) as error:  # such as labels that are measured numbers
         raise Refusal(f"No classifier can be fitted: {error}") from None
 

@@ -12,9 +12,10 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, say_task, show, typed
 from skimbalance._cli.files import check_page
 from skimbalance._cli.model_file import check_place, results, write_model
-from skimbalance._cli.recommendation import Recommendation, held_out
+from skimbalance._cli.recommendation import Recommendation
 from skimbalance._cli.task import read_task
-from skimbalance._cli.words import SCORES
+from skimbalance.evaluation.report.held_out import held_out
+from skimbalance.evaluation.report.words import SCORES
 
 #: What the process ends with where the page could not be written.
 FAILED = 1
@@ -35,11 +36,11 @@ def run(options):
 
     decision = options.costs if options.decision is None else options.decision
     classifier = ImbalancedKerasClassifier(
-        options.model, strategy=options.strategy, decision=decision, pos_label=task.pos_label,
+        options.model, strategy=options.strategy, decision=task.rule_of_fits(decision), pos_label=task.pos_label,
         random_state=options.seed,
     )  # fmt: skip
     found = _compared(classifier, task, options)
-    notes = task.notes + _fit(classifier, task)
+    notes = task.notes + _fit(classifier.set_params(decision=decision), task)
     about = _about(classifier, task, options, notes) | {"held_out": _held_out(found, task, options)}
     write_model(options.out, classifier.set_params(verbose=0), about, task.X)
     show("\n".join(results(about)))
@@ -62,7 +63,8 @@ def _compared(classifier, task, options):
         cv = [next(folds.split(task.X, task.y, task.groups))]
     found = compare_strategies(
         classifier, task.X, task.y, strategies={"model": {}}, cv=cv, pos_label=task.pos_label, costs=options.costs,
-        sample_weight=task.sample_weight, groups=task.groups, random_state=options.seed,
+        sample_weight=task.sample_weight, groups=task.groups, audit=task.audited,
+        random_state=options.seed,
     )  # fmt: skip
     if found.interrupted_:
         raise KeyboardInterrupt
@@ -74,19 +76,17 @@ def _compared(classifier, task, options):
 def _held_out(found, task, options):
     """Return scores and counts of held-out rows in plain values."""
     scores = {name: _plain(found.interval("model", name)) for name in found.scores_["model"] if name in SCORES}
-    held = held_out(found, "model", task, options.costs, by_costs=False)
+    held = held_out(found, "model", task.rule_of_fits(options.decision))
     return {"rows": held.n_rows, "folds": options.folds, "scores": scores, "counts": held.counts}
 
 
 def _write_page(found, task, options):
     """Write the page, and return whether that was possible."""
-    from skimbalance._cli.importance import importances
-    from skimbalance._cli.page import Asked, page, write_page
+    from skimbalance._cli.page import page, write_page
 
     chosen = Recommendation("model", options.strategy, options.decision)
-    columns = importances(found, chosen, task, options)
-    asked = Asked(task, options, chosen, ("model",), ("To score a new file", _next(options)), columns)
-    return write_page(options.out_page, page(found, f"{options.target} in {Path(options.file).name}", asked=asked))
+    step = "To score a new file", _next(options)
+    return write_page(options.out_page, page(found, task, options, chosen, step, ("model",)))
 
 
 def _plain(numbers):

@@ -27,6 +27,11 @@ def costs(text):
     return found
 
 
+def written_costs(of, between=","):
+    """Return costs as `costs` reads them."""
+    return between.join(f"{name}={value:g}" for name, value in of.items())
+
+
 def decision(text):
     """Return a decision rule as the parameter `decision` of the classifier takes it."""
     from skimbalance.probability.rules import parse
@@ -53,16 +58,6 @@ def _number(text):
         except ValueError:
             continue
     return text
-
-
-def written(rule):
-    """Return a decision rule as `decision` reads it."""
-    if not isinstance(rule, tuple):
-        return str(rule)
-    name, *numbers = rule
-    if name in ("precision", "recall"):
-        return f"{name}>={'@'.join(map(str, numbers))}"
-    return f"{name}={numbers[0]}"
 
 
 def at_least(least):

@@ -2,6 +2,7 @@
 
 from skimbalance.evaluation.compare import compare_strategies
 from skimbalance.evaluation.comparison import StrategyComparison
+from skimbalance.evaluation.report import ComparisonReport
 from skimbalance.evaluation.table_audit import TableAudit, audit
 
-__all__ = ["StrategyComparison", "TableAudit", "audit", "compare_strategies"]
+__all__ = ["ComparisonReport", "StrategyComparison", "TableAudit", "audit", "compare_strategies"]

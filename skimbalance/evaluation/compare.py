@@ -19,7 +19,7 @@ from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import Scoring, Table, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.summary import INTERRUPTED
-from skimbalance.evaluation.table_audit import audit
+from skimbalance.evaluation.table_audit import audit as audit_table
 from skimbalance.probability.decision import cost_matrix
 from skimbalance.probability.positive import known_positive
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from skimbalance._typing import ColumnLike, CostsLike, RandomState, Splits, Splitter, TableLike
+    from skimbalance.evaluation.table_audit import TableAudit
 
 #: Strategies compared by default.
 USUAL = ("none", "auto", "class_weight", "focal", "balanced_batches", "random_undersample", "smote")
@@ -49,6 +50,7 @@ def compare_strategies(
     sample_weight: ArrayLike | None = None,
     groups: ColumnLike | None = None,
     params: Mapping[str, Any] | None = None,
+    audit: TableAudit | None = None,
     n_jobs: int | None = None,
     random_state: RandomState | None = None,
     verbose: int = 1,
@@ -91,12 +93,14 @@ def compare_strategies(
     params : dict, default=None
         Further arguments of `fit` of `estimator`, such as callbacks; those with one value per row are split with the
         folds. They are not passed to other classifiers.
+    audit : TableAudit, default=None
+        What `skimbalance.audit` has found in this table; None audits it where `verbose` is 1.
     n_jobs : int, default=None
         Number of parallel processes, each of which starts TensorFlow; one process is usually faster.
     random_state : int, RandomState instance or None, default=None
         Source of folds, and of the seeds of models that have none.
     verbose : int, default=1
-        1 prints severe findings of `audit`, how many fits are done, and the time left.
+        1 prints severe findings of the audit, how many fits are done, and the time left.
 
     Returns
     -------
@@ -149,13 +153,16 @@ def compare_strategies(
         for fit in fits
         for split in splits
     ]
-    _say_severe(X, y, groups, verbose)
+    audit = _audited(X, y, groups) if audit is None and verbose else audit
+    if verbose and audit is not None:
+        for one in audit.severe:
+            print(one, file=sys.stderr, flush=True)
     outcomes = _run(calls, n_jobs, verbose)
     n_done = len(outcomes)
     undone = [fit for fit in fits for _ in splits][n_done:]
     outcomes += [{label: {"error": INTERRUPTED} for label in fit.rules} for fit in undone]
     folds = {label: [of[label] for of in outcomes if label in of] for label in candidates}
-    found = StrategyComparison(folds, splits, classes, codes, positive, matrix, sample_weight)
+    found = StrategyComparison(folds, splits, table, matrix, fits, audit)
     if n_done < len(calls):
         found.interrupted_ = f"Interrupted: {n_done} of {len(calls)} fits were finished; all scores are of these."
     return found
@@ -180,16 +187,12 @@ def _positive(codes, classes, pos_label):
     return int(np.bincount(codes).argmin()) if known is None else known
 
 
-def _say_severe(X, y, groups, verbose):
-    """Print what an audit finds that makes scores mislead, or fits fail; nothing of rows that are no table."""
-    if not verbose:
-        return
+def _audited(X, y, groups):
+    """Return the audit of a table; None of rows that are no table."""
     try:
-        severe = audit(X, y, groups=groups, cv=None).severe
+        return audit_table(X, y, groups=groups, cv=None)
     except (TypeError, ValueError):  # such as a list of texts, which a pipeline turns into a table
-        return
-    for one in severe:
-        print(one, file=sys.stderr, flush=True)
+        return None
 
 
 def _run(calls, n_jobs, verbose):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from skimbalance.data.groups import group_keys
 from skimbalance.data.numeric_input import check_size
+from skimbalance.evaluation.report import report_of
 from skimbalance.evaluation.scores import LESS_IS_BETTER
 from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.evaluation.summary import as_html, as_text, notes, sentences, short_labels
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from skimbalance._typing import TableLike
+    from skimbalance.evaluation.candidates import Fit
+    from skimbalance.evaluation.folds import Table
+    from skimbalance.evaluation.report import ComparisonReport
+    from skimbalance.evaluation.table_audit import TableAudit
 
 #: Attributes that hold something by the labels of candidates.
 _BY_LABEL = (
@@ -65,6 +73,8 @@ class StrategyComparison:
         Positive label of two.
     costs_ : ndarray of shape (n_classes, n_classes) or None
         Costs of mistakes, [true class, predicted class].
+    audit_ : TableAudit or None
+        What is wrong with the table, if it was audited.
     interrupted_ : str or None
         If the user interrupted the comparison, how many fits were finished; the other folds count as failed.
 
@@ -95,6 +105,7 @@ class StrategyComparison:
     classes_: np.ndarray
     pos_label_: Any
     costs_: np.ndarray | None
+    audit_: TableAudit | None
     interrupted_: str | None
 
     #: Scores for which smaller is better.
@@ -104,16 +115,20 @@ class StrategyComparison:
         self,
         folds: dict[str, list[dict[str, Any]]],
         splits: list[tuple[np.ndarray, np.ndarray]],
-        classes: np.ndarray,
-        codes: np.ndarray,
-        positive: int | None,
-        costs: np.ndarray | None = None,
-        sample_weight: np.ndarray | None = None,
+        table: Table,
+        costs: np.ndarray | None,
+        fits: Sequence[Fit],
+        audited: TableAudit | None,
     ) -> None:
-        self.classes_, self._codes, self._positive = classes, codes, positive
-        self.costs_, self._weight = costs, sample_weight
-        self.pos_label_ = None if positive is None else classes.tolist()[positive]
+        self.classes_, self._codes, self._positive = table.classes, table.codes, table.positive
+        self.costs_, self._weight, self.audit_ = costs, table.sample_weight, audited
+        self._groups = None
+        if table.groups is not None:
+            self._groups = np.unique(group_keys(table.groups, len(table.codes)), return_inverse=True)[1]
+        self.pos_label_ = None if table.positive is None else table.classes.tolist()[table.positive]
         self._splits = splits
+        self._fits = {label: fit for fit in fits for label in fit.rules}
+        self._rules = {label: rule for fit in fits for label, rule in fit.rules.items()}
         self._test_shares = np.array([len(test) / (len(train) + len(test)) for train, test in splits])
         self.scores_, self.oof_proba_, self.decisions_, self.errors_, self.failed_folds_ = {}, {}, {}, {}, {}
         self.warnings_, self.seconds_, self.histories_, self.thresholds_ = {}, {}, {}, {}
@@ -350,6 +365,7 @@ class StrategyComparison:
         found = copy.copy(self)
         for name in _BY_LABEL:
             setattr(found, name, {label: of for label, of in getattr(self, name).items() if label in labels})
+        found._fits = self._fits
         return found
 
     def short_labels(self) -> dict[str, str]:
@@ -387,6 +403,31 @@ class StrategyComparison:
         if not self.scores_:
             self.best(score)
         return " ".join([*sentences(self, score), *notes(self)])
+
+    def report(self, title: str = "Comparison of strategies", *, X: TableLike | None = None) -> ComparisonReport:
+        """Return a page on the best candidate, to show in a notebook or to hand on as a file; needs matplotlib.
+
+        It is the page of ``skimbalance compare --out``: what the labels of the best candidate do to 1,000 held-out rows
+        and what its mistakes cost, the candidates, pictures, and what the audit of the table found.
+
+        Parameters
+        ----------
+        title : str, default="Comparison of strategies"
+            Title.
+        X : {ndarray, pandas.DataFrame} of shape (n_samples, n_features), default=None
+            The rows that were compared, for the importance of their columns: the best candidate is fitted once more in
+            five folds at most, and the page says how much worse it predicts held-out rows where one column is shuffled.
+
+        Returns
+        -------
+        ComparisonReport
+            Candidates are ordered by "cost" where there are costs, and by average precision otherwise.
+        """
+        return report_of(self, title, X)
+
+    def __getstate__(self):
+        """Return what is pickled: all but the models, which may hold functions that cannot be."""
+        return self.__dict__ | {"_fits": {}}
 
     def __repr__(self):
         """Return the table and a summary."""

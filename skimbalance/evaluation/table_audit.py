@@ -108,6 +108,18 @@ def audit(
     return TableAudit(found, n_rows, len(columns), dict(zip(classes, np.bincount(codes[codes >= 0]), strict=True)))
 
 
+def find_identities(X):
+    """Return the columns of a table that are a row number, an identifier or a date, and which; a part of its audit."""
+    found = {}
+    for column in read_columns(X):
+        if find_constant(column) is None:
+            find_numbers_as_text(column)  # which reads them as numbers
+            one = find_identity(column)
+            if one is not None:
+                found[column.name] = one.kind
+    return found
+
+
 def _read(X, codes, samples):
     """Return the columns of a table; a hash of each row, and the columns it is of; and what is found in columns.
 

@@ -93,6 +93,7 @@ REFUSED = {
     "no rule": (GOOD, "--decision precision=0.8", "is not a decision rule; it takes f1"),
     "a floor above one": (GOOD, "--decision precision>=8", "is not a decision rule"),
     "a rule of two labels": (with_target(lambda i: i % 3), "--decision 0.3", "rule for two labels"),
+    "a budget of all rows": (GOOD, "--decision top=60", "this one has 60: every row"),
     "endless costs": (GOOD, "--costs fp=1,fn=inf", "fn=inf is not a cost"),
     "one number": (GOOD, "--costs 25", "are not costs; write them as fp=1,fn=25"),
     "costs twice": (GOOD, "--costs fp=1,fn=2,fn=3", "are not costs"),
@@ -321,7 +322,7 @@ def test_the_page_is_there_where_the_reader_has_left(answers, tmp_path, capfd):
         def fileno(self):
             return os.dup(1)
 
-    answers.setattr("skimbalance._cli.pictures._svg", lambda found, kind: "")
+    answers.setattr("skimbalance.evaluation.report.pictures._svg", lambda found, kind: "")
     answers.setattr(sys, "stdout", Gone())
     answers.setattr(os, "dup2", lambda *args: None)
     assert run(hostile(tmp_path)) == 0
@@ -335,7 +336,7 @@ def test_a_page_that_can_no_longer_be_written_leaves_what_is_printed_and_the_ear
         raise OSError(28, "No space left on device")
 
     arguments = hostile(tmp_path)
-    answers.setattr("skimbalance._cli.pictures._svg", lambda found, kind: "")
+    answers.setattr("skimbalance.evaluation.report.pictures._svg", lambda found, kind: "")
     (tmp_path / "page.html").write_text("earlier", encoding="utf-8")
     answers.setattr(Path, "write_bytes", full)
     assert run(arguments) == 1
@@ -361,7 +362,7 @@ def test_a_comparison_in_which_all_fail_prints_the_reason(answers, tmp_path, cap
 def test_a_picture_that_fails_leaves_the_page(answers):
     from types import SimpleNamespace
 
-    from skimbalance._cli.pictures import figures
+    from skimbalance.evaluation.report.pictures import figures
 
     def fails(kind, ax):
         raise RuntimeError(f"no <{kind}>")
@@ -398,10 +399,9 @@ def test_the_command_compares_a_file_and_writes_a_page(rare, tmp_path, capsys, f
 
 def test_rules_share_the_fits_of_a_strategy(monkeypatch, rare):
     """Each model is fitted once a fold, however many rules."""
-    from types import SimpleNamespace
-
     import skimbalance
     from skimbalance._cli import compare
+    from skimbalance._cli.task import Task
     from skimbalance.evaluation.candidates import plan_fits
 
     def planned(classifier, X, y, *, strategies, **how):
@@ -409,11 +409,14 @@ def test_rules_share_the_fits_of_a_strategy(monkeypatch, rare):
 
     monkeypatch.setattr(skimbalance, "compare_strategies", planned)
     X, y = rare
-    task = SimpleNamespace(X=pd.DataFrame(X), y=y, pos_label=1, sample_weight=None, groups=None)
+    task = Task(pd.DataFrame(X), y, 1, [], n_rows=400)
     for rule, n_rules in (([], [1, 2, 1, 1, 1, 1]), (["--costs", "fp=1,fn=9"], [1, 2, 1, 1, 1, 1]),
-                          (["--decision", "precision>=0.5"], [1] * 6)):  # fmt: skip
+                          (["--decision", "precision>=0.5"], [1] * 6),
+                          (["--decision", "top=100"], [1] * 6)):  # fmt: skip
         options = parser().parse_args(["compare", "t", "--target", "y", *rule, "--no-baselines"])
-        assert [len(fit.rules) for fit in compare._compared(task, options)] == n_rules
+        fits = compare._compared(task, options)
+        assert [len(fit.rules) for fit in fits] == n_rules
+    assert fits[0].model.decision == ("top", 0.25)  # of each fold, as 100 of the 400 rows of the file
 
 
 def test_the_next_command_has_all_that_was_given(tmp_path, capsys, answers):

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from written_tables import GOOD, N_ROWS, ZEROS, archive, parquet, with_column, with_target
 
+from skimbalance import audit
 from skimbalance._cli import Refusal, drawing
 from skimbalance._cli.checks import draw
-from skimbalance._cli.features import read_features
+from skimbalance._cli.features import learn_features, read_features
 from skimbalance._cli.options import parser
 from skimbalance._cli.reading import labels_of, open_table
 from skimbalance._cli.task import read_task
-from skimbalance._cli.values import decision, written
+from skimbalance._cli.values import decision
+from skimbalance.evaluation.report.words import written
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
@@ -153,6 +155,23 @@ def test_a_file_of_another_country_is_the_same_table(tmp_path):
     table = open_table(str(tmp_path / "other")).table()
     with pytest.raises(Refusal, match="holds '2024-13-13', which cannot be read as %d.%m.%Y %H:%M"):
         read_features(table.rename(columns={"size": "size, net"}), task.columns)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d-%m-%y", "%Y-%m", "%d %b %Y", "%d-%B-%Y", "%b %d, %Y", "%B %Y",
+     "%d. %b %Y", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%b-%y", "%m/%d/%Y %I:%M %p"],
+)  # fmt: skip
+def test_dates_that_the_audit_finds_are_expanded(written):
+    days = pd.date_range("2022-01-03", periods=400, freq="61h", name="when")
+    column = pd.Series(days.strftime(written), name="when")
+    (found,) = audit(column.to_frame(), np.arange(400) % 3 == 0).columns("date")
+    assert found == "when"
+    X, (described,) = learn_features(column.to_frame(), [], True)
+    assert described["kind"] == "date"
+    np.testing.assert_array_equal(X["when month"], days.month)
+    if "d" in written:
+        np.testing.assert_array_equal(X["when day"], days.day)
 
 
 @pytest.mark.parametrize("column", [pd.date_range("2024-02-01", periods=N_ROWS, tz="CET"),

@@ -8,7 +8,6 @@ from sklearn.metrics import average_precision_score, f1_score, make_scorer, reca
 from sklearn.model_selection import TimeSeriesSplit
 
 from skimbalance import ImbalancedKerasClassifier, compare_strategies
-from skimbalance._cli.page import page as _page
 from skimbalance.evaluation.scores import score_fold
 
 NEED_BOTH_CLASSES = {"ROC AUC", "refinement", "calibration", "balanced accuracy"}
@@ -222,7 +221,7 @@ def test_no_fold_has_the_score(tmp_path):
         found.plot("reliability")
     with pytest.raises(ValueError, match="The candidate 'unknown' is unknown"):
         found.subset(["unknown"])
-    page = _page(found, "table")
+    page = found.report("table").html
     assert page.count("<svg") == 1
     assert "precision_recall: 0 of the 80 rows" in page
     pyplot.close("all")

@@ -12,8 +12,8 @@ import pytest
 
 from skimbalance import __main__ as command
 from skimbalance._cli import model_file, predict, scoring
-from skimbalance._cli.recommendation import held_out, missed_floor, sentences_of_two
-from skimbalance._cli.words import counted, counts_in_words
+from skimbalance.evaluation.report.held_out import held_out, missed_floor, sentences_of_two
+from skimbalance.evaluation.report.words import counted, counts_in_words
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
@@ -273,14 +273,14 @@ def test_counts_and_costs_of_a_rule_are_those_of_hand():
 
 
 def test_a_recommendation_has_the_numbers_of_hand():
+    """Also where the positive label is the first, and of a budget, which is of all rows held out."""
     is_positive, is_called = np.arange(100) < 10, (np.arange(100) >= 4) & (np.arange(100) < 20)
-    labels, costs = np.array(["no", "yes"]), {"fp": 1, "fn": 25}
+    labels, costs = np.array(["no", "yes"]), np.array([[0, 1], [25, 0]])
     found = SimpleNamespace(
-        classes_=labels, pos_label_="yes", oof_proba_={"a": np.full((100, 2), 0.5)},
-        decisions_={"a": labels[is_called.astype(int)]},
+        classes_=labels, pos_label_="yes", oof_proba_={"a": np.full((100, 2), 0.5)}, _positive=1, _weight=None,
+        decisions_={"a": labels[is_called.astype(int)]}, costs_=costs, _groups=None, _codes=is_positive.astype(int),
     )  # fmt: skip
-    task = SimpleNamespace(y=labels[is_positive.astype(int)], sample_weight=None, groups=None)
-    held = held_out(found, "a", task, costs, by_costs=False)
+    held = held_out(found, "a", "f1")
     np.testing.assert_allclose(held.matrix, [[0.8, 0.1], [0.04, 0.06]])
     assert sentences_of_two(held, "yes", "a") == [
         "Of 1,000 rows, 100 are 'yes'.",
@@ -288,8 +288,13 @@ def test_a_recommendation_has_the_numbers_of_hand():
         "Mistakes cost 1,100 per 1,000 rows instead of 2,500 for predicting 'yes' for none: 1,400 less (95 % interval "
         "±1,200); predicting it for every row would cost only 900.",
     ]
-    assert held_out(found, "a", task, costs, by_costs=True).counts["called"] == pytest.approx(1)
+    assert held_out(found, "a").counts["called"] == pytest.approx(1)
+    assert held_out(found, "a", ("top", 7)).counts["called"] == pytest.approx(0.07)
     assert missed_floor(held, ("recall", 0.6)) is None
     assert missed_floor(held, ("precision", 0.5)).endswith("precision that the rule asks for: 37.5%, not 50.0%.")
-    said = sentences_of_two(held_out(found, "a", task, None, by_costs=False), "yes", "a")
+    swapped = SimpleNamespace(**vars(found) | {"pos_label_": "no", "_positive": 0})
+    assert held_out(swapped, "a", "f1").counts["cost"] == pytest.approx(held.counts["cost"])
+    assert held_out(swapped, "a", "f1").counts["never"] == pytest.approx(0.9)
+    found.costs_ = None
+    said = sentences_of_two(held_out(found, "a"), "yes", "a")
     assert said[2].startswith("The 95 % interval of the share of 'yes' that is found is 30% to 90%")

@@ -24,14 +24,14 @@ def find_identity(column):
     Dates as text are turned into numbers in the order of dates.
     """
     if column.kind == "date" or column.levels is not None:
-        return _date(column) or _text(column)
+        return find_date(column) or _text(column)
     if not column.holds_whole_numbers or column.n_there < 10:
         return None
     return _number_of_date(column) or _row_number(column) or _identifier(column)
 
 
-def _date(column):
-    """Return the finding of a column of dates."""
+def find_date(column):
+    """Return the finding of a column of dates, by its type or as text, or None."""
     spread = "Spread it into numbers (month, weekday, days since a date), for example with skrub.DatetimeEncoder, or "
     if column.kind == "date":
         return Finding(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from skimbalance._cli.values import written
-
 #: Scores of a model that are shown.
 SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
+# Scores that are never negative, and those that lie between 0 and 1.
+_FROM_ZERO = {"log-loss", "refinement", "calibration"}
+_SHARES = {"average precision", "ROC AUC", "Brier", "F1", "balanced accuracy", "accuracy"}
 
 
 def counted(is_positive, is_called, weight=None, groups=None, costs=None):
@@ -19,8 +20,8 @@ def counted(is_positive, is_called, weight=None, groups=None, costs=None):
         Weights of the rows.
     groups : ndarray of int, shape (n_rows,) or None
         Groups, as wholes of which the standard error of the cost is computed.
-    costs : dict or None
-        "fp" and "fn", what mistakes cost.
+    costs : dict, ndarray of shape (2, 2), or None
+        "fp" and "fn", what mistakes cost, or the costs [is positive, is called].
 
     Returns
     -------
@@ -36,13 +37,15 @@ def counted(is_positive, is_called, weight=None, groups=None, costs=None):
         "called": float(weight[is_called].sum()),
         "hit": float(weight[is_positive & is_called].sum()),
     }
-    if costs:
-        of_row = costs["fp"] * (is_called & ~is_positive) + costs["fn"] * (is_positive & ~is_called)
+    if costs is not None:
+        costs = np.array([[0.0, costs["fp"]], [costs["fn"], 0.0]]) if isinstance(costs, dict) else costs
+        of_row = costs[is_positive.astype(np.intp), is_called.astype(np.intp)]
+        never, always = np.array([1 - found["positive"], found["positive"]]) @ costs
         found |= {
             "cost": float(weight @ of_row),
             "cost_error": standard_error(of_row, weight, groups),
-            "never": costs["fn"] * found["positive"],
-            "always": costs["fp"] * (1 - found["positive"]),
+            "never": float(never),
+            "always": float(always),
         }
     return found
 
@@ -85,11 +88,21 @@ def per_thousand(share, positive):
     return f"{1000 * share:,.{digits}f}"
 
 
+def written(rule):
+    """Return a decision rule as the command line reads it."""
+    if not isinstance(rule, tuple):
+        return str(rule)
+    name, *numbers = rule
+    if name in ("precision", "recall"):
+        return f"{name}>={'@'.join(map(str, numbers))}"
+    return f"{name}={numbers[0]}"
+
+
 def rule_in_words(decision, threshold, label):
     """Return by which rule a classifier predicts the positive label of two."""
     if decision is None:
         rule = "no rule is asked for, so that both labels count as equally frequent (--costs or --decision change it)"
-    elif isinstance(decision, dict):
+    elif isinstance(decision, dict) and set(decision) == {"fp", "fn"}:
         rule = f"least expected cost, {', '.join(f'{name}={value:g}' for name, value in decision.items())}"
     else:
         rule = written(decision)
@@ -111,8 +124,10 @@ def scores_in_words(scores):
 
 def interval_in_words(name, low, high):
     """Return the interval of a score, within the values that it can take; nothing where it is not known."""
-    if low is None:
+    if low is None or np.isnan(low):
         return ""
-    if name not in ("log-loss", "cost", "calibration"):
-        low, high = max(low, 0.0), min(high, 1.0)
+    if name in _FROM_ZERO | _SHARES:
+        low = max(low, 0.0)
+    if name in _SHARES:
+        high = min(high, 1.0)
     return f"({low:.3f} to {high:.3f})"
