@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
+from skimbalance._progress import show
 from skimbalance._scikeras import SciKerasClassifier
 from skimbalance.assembly import is_auto
 from skimbalance.call import CHUNK, Before, Call
@@ -196,8 +197,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         kind of CPU, whatever else runs in the process; no global generator or switch is read or changed.
     verbose : int, default=0
         0 is silent, 1 says how the columns were read and shows a progress bar over the epochs with the scores and the
-        time left, 2 prints a line for each. Both end with a line on epochs, held-out scores, the share of rows
-        predicted positive, and the rule by which they are.
+        time left (in a file, a line every half minute), 2 prints a line for each. Both end with lines on which epochs
+        were kept, on held-out scores, the share of rows predicted positive, and the rule by which they are.
     run_eagerly : bool, default=False
         Whether to train operation by operation, for debugging.
     **routed : dict
@@ -567,7 +568,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         if given is not None:
             held_out = check_validation_data(self, given)
         if self.verbose:
-            print(f"Growing {' and '.join(kinds)} on {len(rows):,} rows")
+            show(f"Growing {' and '.join(kinds)} on {len(rows):,} rows")
         rng = spawn_generators(self.random_state, 6)[4]
         fitted = replace(self._fitted, target=self._target(positive), chosen=None, rows=None)
         fitted = replace(fitted, decision=self._rule(positive, self.decision))
@@ -671,7 +672,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             check_independent(sample_weight, keys, rule.needs_positive)
         chosen = decide_by_labels(fitted.at(self._target(positive)), rule, X, y, sample_weight)
         if self.verbose and rule.is_guaranteed:
-            print(certificate_in_words(chosen))
+            show(certificate_in_words(chosen))
         self.decision, self._fitted = decision, replace(fitted, chosen=chosen.decision)
         return self
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance._progress import show
 from skimbalance.assembly import (
     TrainingState,
     compile_network,
@@ -47,13 +48,14 @@ from skimbalance.strategies import LogitsLoss, Strategy, apply_strategy, needs_c
 from skimbalance.strategies.applied import AppliedStrategy
 from skimbalance.training import (
     EpochEvaluation,
-    EpochProgress,
     EpochSelection,
     Training,
     TrainingRows,
     check_converged,
     choose_batch_size,
+    end_progress,
     join_histories,
+    new_progress,
     train,
 )
 from skimbalance.training.state import read
@@ -204,7 +206,7 @@ def _read(draft, call):
     if call.before is None or call.extent.settles(draft.columns_):
         draft.columns_.settle(rows.X, rows.index, rows.weight)
     if settings["verbose"] and call.before is None:
-        print(draft.columns_.summary())
+        show(draft.columns_.summary())
     given = None if validation_data is None else check_validation_data(draft, validation_data)
     return Task(settings, rng, positive, target, decision, strategy, recipe, kinds, rows, given, apart)
 
@@ -305,6 +307,7 @@ def _train(draft, call, task, parts):
     history, optimizer_state = train(network, parts.loss, shown, training, state.optimizer_state)
     n_epochs = len(history["loss"])
     kept = training.kept_epochs(n_epochs)
+    end_progress(training.callbacks, kept - training.initial_epoch + 1)
     n_steps = state.n_steps + n_epochs * -(-len(shown) // training.batch_size)
     train_prior = np.array([parts.applied.train_prior(training.progress(epoch)) for epoch in kept])
     return Trained(
@@ -322,8 +325,7 @@ def _training(draft, call, task, parts, n_rows, evaluate, selection):
     if epochs == "auto":
         epochs = task.recipe.choose_epochs(-(-n_rows // batch_size))
     callbacks = draft._new_callbacks("fit", settings["callbacks"])
-    if settings["verbose"]:
-        callbacks.append(EpochProgress(settings["verbose"]))
+    callbacks += new_progress(settings["verbose"], epochs, selection, callbacks)
     return Training(
         batch_size, epochs, call.extent.first_epoch(draft, settings), callbacks,
         posterior_at=lambda progress: Posterior(parts.loss, applied.train_prior(progress), prior),
@@ -367,9 +369,9 @@ def _finish(draft, task, parts, trained, posterior):
         fitted = certify_decision(fitted, *task.apart)
     fitted.check_decision()
     if verbose and task.apart is not None:
-        print(certificate_in_words(fitted))
+        show(certificate_in_words(fitted))
     if verbose:
-        print(in_words(fitted, predictions, selection, trained.best_epoch, len(trained.history["loss"])))
+        show(in_words(fitted, predictions, selection))
     return fitted
 
 
@@ -378,7 +380,7 @@ def _grow(draft, task, parts, shown):
     if not task.kinds:
         return None, None
     if task.settings["verbose"]:
-        print(f"Growing {' and '.join(task.kinds)}")
+        show(f"Growing {' and '.join(task.kinds)}")
     applied, rng = parts.applied, task.rng.ensemble
     sets, unknown = rows_of_base_models(applied, parts.plan, shown, parts.network.members, rng)
     columns, prior = draft.columns_, draft.prior_

@@ -352,10 +352,8 @@ def _warn_of_other_shares(classes, prior, population):
     )
 
 
-def in_words(fitted, predictions, selection, best_epoch, n_epochs):
-    """Return in one line which epochs were kept, how good rows are told apart, and what is predicted by which rule."""
-    kept = np.unique(best_epoch)
-    kept = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
+def in_words(fitted, predictions, selection):
+    """Return in one line how good rows are told apart, and what is predicted by which rule."""
     y, weight = predictions.y, predictions.weight
     proba = fitted.posterior.joined(predictions.proba[0], predictions.proba[1:])
     scores, positive = "No rows were held out", fitted.decision.positive
@@ -366,7 +364,7 @@ def in_words(fitted, predictions, selection, best_epoch, n_epochs):
     rows = "held-out rows" if predictions.is_unseen else "training rows"
     labels = _labels_in_words(fitted, proba, weight, rows)
     by_all = ", as estimated on all rows" if looks_at_all(fitted, selection) and predictions.is_unseen else ""
-    return f"Kept {kept} of {n_epochs}. {scores}. {labels}{by_all}."
+    return f"{scores}. {labels}{by_all}."
 
 
 def _labels_in_words(fitted, proba, weight, rows):

@@ -1,6 +1,9 @@
 """Tests of training against Keras' own."""
 
+import io
 import pickle
+import sys
+from types import ModuleType, SimpleNamespace
 
 import keras
 import numpy as np
@@ -10,6 +13,7 @@ from sklearn.metrics import log_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from skimbalance import ImbalancedKerasClassifier
+from skimbalance._progress import Progress, show_aside
 from skimbalance.data.rows import Rows, positions_of
 from skimbalance.networks.network import Network
 from skimbalance.networks.outputs import LossOnOutputs
@@ -258,3 +262,76 @@ def test_swapped_weights_are_trained_on_from():
 
     clf = fit_with([Zero()], epochs=3)
     np.testing.assert_allclose(clf.history_["loss"], clf.history_["loss"][0], rtol=0.1)
+
+
+# --- progress ---
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test moves on."""
+    found = SimpleNamespace(now=0.0, monotonic=lambda: found.now)
+    monkeypatch.setattr("skimbalance._progress.time", found)
+    return found
+
+
+class Terminal(io.StringIO):
+    """A file that is drawn over, as a terminal is."""
+
+    def isatty(self):
+        return True
+
+
+def test_time_left_is_estimated_from_what_follows_compilation(clock):
+    bar = Progress("epochs", 10, file=Terminal(), ends_early=True)
+    clock.now = 60.0
+    bar.restart(1)
+    bar.move(1, "loss 0.5")
+    clock.now = 60.5
+    bar.move(2)
+    assert str(bar) == "2/10 epochs |##        | loss 0.5", "half a second is no evidence"
+    clock.now = 64.0
+    bar.move(3.5)
+    bar.say("scoring")
+    assert str(bar) == "3/10 epochs |###5      | at most 10 s left, loss 0.5, scoring"
+    bar.end("Stopped.")
+    assert bar.fp.getvalue().endswith("\rStopped.\n")
+
+
+def test_a_file_gets_a_line_every_half_minute(clock):
+    file = io.StringIO()
+    bar = Progress("rows", file=file)
+    for clock.now in (10.0, 31.0, 50.0):
+        bar.say("writing")
+        bar.move(bar.n + 1000)
+    bar.end(str(bar))
+    assert file.getvalue() == "2,000 rows, 65 rows/s\n3,000 rows, 60 rows/s\n"
+
+
+def test_a_notebook_replaces_one_output_and_nothing_is_red(clock, monkeypatch, capsys):
+    shown = []
+
+    def display(of, raw, display_id):
+        shown.append(of["text/plain"])
+        return SimpleNamespace(update=lambda of, raw: shown.append(of["text/plain"]))
+
+    ipython, of_display = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.get_ipython, of_display.display = lambda: SimpleNamespace(kernel=None), display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", of_display)
+    bar = Progress("fits", 4, file=sys.stderr)
+    bar.move(2)
+    bar.end("4 fits in 1 s")
+    show_aside("severe")
+    assert [text.split(" |")[0] for text in shown] == ["0/4 fits", "2/4 fits", "4 fits in 1 s"]
+    assert capsys.readouterr() == ("severe\n", "")
+
+
+def test_a_fit_that_fails_leaves_no_bar_behind(rare):
+    def fail(epoch, logs):
+        raise OSError
+
+    clf = ImbalancedKerasClassifier("mlp", callbacks=keras.callbacks.LambdaCallback(on_epoch_end=fail), verbose=1)
+    with pytest.raises(OSError):
+        clf.fit(*rare)
+    assert not [bar for bar in Progress._instances if isinstance(bar, Progress)]

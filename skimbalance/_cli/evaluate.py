@@ -1,5 +1,6 @@
 """``skimbalance evaluate``: what a trained model does on a new file, and whether its probabilities still hold there."""
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
 from skimbalance._cli.model_file import check_place, decision_of, need_skops, version_notes, write_model
 from skimbalance._cli.reading import MISSING
-from skimbalance._cli.scoring import Model, Progress, batches_of, labels_at_once
+from skimbalance._cli.scoring import Model, batches_of, labels_at_once
 from skimbalance._cli.task import is_written, listed, weights_of
+from skimbalance._progress import Progress
 from skimbalance.evaluation.report.words import (
     SCORES,
     counted,
@@ -87,7 +89,7 @@ class _Rows:
 
 def _scored(source, model, options, target):
     """Return the rows of a file, scored."""
-    rows, progress = _Rows(), Progress()
+    rows, progress = _Rows(), Progress("rows", file=sys.stderr)
     for frame, _, first_row in batches_of(source, model, target, options.weights):
         X, proba, predicted = model.score(frame, first_row)
         labels, there = np.empty(0, dtype=object), np.zeros(len(frame), dtype=bool)
@@ -97,8 +99,8 @@ def _scored(source, model, options, target):
         rows.add(there, proba, predicted, labels, weights)
         if options.choose is not None:
             rows.X.append(X[there])
-        progress.add(len(frame))
-    progress.end()
+        progress.move(progress.n + len(frame))
+    progress.end(str(progress))
     at_once = labels_at_once(model, rows.proba)
     if at_once is not None:
         rows.predicted = at_once

@@ -1,5 +1,6 @@
 """``skimbalance predict``: add the probability and the decision to the rows of a file, however long it is."""
 
+import sys
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,8 @@ from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
 from skimbalance._cli.files import check_file
 from skimbalance._cli.model_file import need_skops, version_notes
-from skimbalance._cli.scoring import BATCH, Model, Progress, batches_of, labels_at_once, takes_top
+from skimbalance._cli.scoring import BATCH, Model, batches_of, labels_at_once, takes_top
+from skimbalance._progress import Progress
 from skimbalance.evaluation.report.files import whole_file
 
 #: What is added: a probability (of more than two labels, one of each), and a label.
@@ -30,7 +32,7 @@ def run(options):
         raise Refusal(f"{options.file} has a column named {taken[0]!r} already, which would be added; rename it.")
     say(source.said + version_notes(model.about))
     model.load()
-    decided, progress = _decided_at_once(source, model), Progress()
+    decided, progress = _decided_at_once(source, model), Progress("rows", file=sys.stderr)
     with whole_file(options.out) as draft:
         digest, n_called = _write(source, model, kind(draft, source, model.about), progress, decided)
         if _digest_of(draft, kind, source, model.about, added) != digest:
@@ -93,7 +95,7 @@ def _write(source, model, writer, progress, decided=None):
             writer.write(batch, columns)
             digest.add(columns)
             n_called += int((labels == model.about["pos_label"]).sum())
-            progress.add(len(frame))
+            progress.move(progress.n + len(frame))
     return digest.value, n_called
 
 

@@ -1,7 +1,5 @@
 """Probabilities and labels of a file, batch by batch, as a model of the command line gives them."""
 
-import sys
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,30 +97,3 @@ def batches_of(source, model, target=None, weights=None):
             frame = batch.select(wanted).to_pandas()
         yield frame, batch, first_row
         first_row += len(frame)
-
-
-class Progress:
-    """A line on the rows done so far, and rows per second."""
-
-    def __init__(self):
-        self.n, self._began, self._shown = 0, time.perf_counter(), 0.0
-
-    def add(self, n):
-        """Count rows, and show the line once a second."""
-        self.n += n
-        if time.perf_counter() - self._shown > 1:
-            self._shown = time.perf_counter()
-            self._show()
-
-    def _show(self, end=""):
-        """Show the line."""
-        if sys.stderr is not None:
-            print(f"\r{self}{end}", end="", file=sys.stderr, flush=True)
-
-    def __str__(self):
-        """Return the rows done, and rows per second."""
-        return f"{self.n:,} rows, {self.n / max(time.perf_counter() - self._began, 1e-9):,.0f} rows/s"
-
-    def end(self):
-        """Show the line for the last time."""
-        self._show("          \n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils import indexable
 
 from skimbalance._nesting import prefix_of_classifier, renumbers_labels
+from skimbalance._progress import Progress, in_time, show_aside
 from skimbalance.data.numeric_input import check_share, check_weights
 from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
@@ -156,7 +156,7 @@ def compare_strategies(
     audit = _audited(X, y, groups) if audit is None and verbose else audit
     if verbose and audit is not None:
         for one in audit.severe:
-            print(one, file=sys.stderr, flush=True)
+            show_aside(str(one))
     outcomes = _run(calls, n_jobs, verbose)
     n_done = len(outcomes)
     undone = [fit for fit in fits for _ in splits][n_done:]
@@ -196,22 +196,23 @@ def _audited(X, y, groups):
 
 
 def _run(calls, n_jobs, verbose):
-    """Run the fits and print their progress; return the finished ones if the user interrupts the others."""
-    began, results = time.perf_counter(), []
+    """Run the fits and show their progress; return the finished ones if the user interrupts the others."""
+    bar, results = Progress("fits", len(calls), file=sys.stderr) if verbose else None, []
     try:
         for result in _parallel(n_jobs)(calls):
             results.append(result)
             if verbose:
-                left = (time.perf_counter() - began) / len(results) * (len(calls) - len(results))
-                said = f"\r{len(results)} of {len(calls)} fits, about {left:.0f} s left "
-                print(said, end="", file=sys.stderr, flush=True)
+                bar.move(len(results))
+            if verbose and len(results) == 1:  # it has started workers and TensorFlow
+                bar.restart(1)
     except KeyboardInterrupt:
         if not results:
             raise
-    if verbose and len(results) < len(calls):
-        print(f"\rInterrupted after {len(results)} of {len(calls)} fits" + " " * 20, file=sys.stderr, flush=True)
-    elif verbose:
-        print(f"\r{len(calls)} fits in {time.perf_counter() - began:.0f} s" + " " * 20, file=sys.stderr, flush=True)
+    finally:
+        if verbose:
+            n, total = len(results), len(calls)
+            done = f"{n} fits" if n == total else f"Interrupted after {n} of {total} fits,"
+            bar.end(f"{done} in {in_time(bar.seconds)}")
     return results
 
 

@@ -1,6 +1,6 @@
 """Train a network by compiled programs, each member until its best epoch on held-out rows."""
 
-from skimbalance.training.callbacks import EpochProgress
+from skimbalance.training.callbacks import end_progress, new_progress
 from skimbalance.training.divergence import check_converged
 from skimbalance.training.evaluation import EpochEvaluation
 from skimbalance.training.loop import Training, join_histories, train
@@ -9,12 +9,13 @@ from skimbalance.training.selection import EpochSelection
 
 __all__ = [
     "EpochEvaluation",
-    "EpochProgress",
     "EpochSelection",
     "Training",
     "TrainingRows",
     "check_converged",
     "choose_batch_size",
+    "end_progress",
     "join_histories",
+    "new_progress",
     "train",
 ]

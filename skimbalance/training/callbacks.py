@@ -1,15 +1,10 @@
 """Call Keras callbacks and report progress while training runs."""
 
-import sys
-import time
-
 import numpy as np
 
 from skimbalance._keras.startup import keras
+from skimbalance._progress import Progress, in_time
 from skimbalance.networks.metrics import AVERAGE_PRECISION, ScoreInLogs
-
-#: Seconds between two sights of a bar within an epoch; where each is a line of its own, as in a file, more of them.
-_EVERY, _EVERY_LINE = 0.2, 30.0
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -18,78 +13,79 @@ class EpochProgress(keras.callbacks.Callback):
     Parameters
     ----------
     verbose : int
-        1 shows one progress bar over the epochs, with what is being done, the scores and, from the first steps on, the
+        1 shows one progress bar over the epochs, with what is being done, the scores and, after the first steps, the
         time left; above, a line an epoch.
+    epochs : int
+        How many there are at most.
+    ends_early : bool
+        Whether there may be fewer.
     """
 
-    def __init__(self, verbose):
+    def __init__(self, verbose, epochs, ends_early):
         super().__init__()
-        self._verbose, self._done, self._said = verbose, 0, ""
-
-    def on_train_begin(self, logs=None):
-        """Show the bar, and start the clock."""
-        self._epochs = self.params["epochs"]
-        if self._verbose == 1:
-            self._start()
-            self._bar.update(0)
-
-    def _start(self):
-        """Start a bar, and with it its clock."""
-        self._bar, self._shown = keras.utils.Progbar(self._epochs, unit_name="epoch"), time.monotonic()
-        self._is_compiled = False
+        self._epochs, self._done, self._is_compiled = epochs, 0, False
+        self._bar = Progress("epochs", epochs, ends_early=ends_early, in_lines=verbose != 1)
 
     def say(self, what):
-        """Print the current activity after the bar, until the next one; only in a terminal, where it can be erased."""
-        if self._verbose == 1 and _is_redrawn():
-            said = f" {what}" if what else ""
-            print("\b \b" * len(self._said) + said, end="", flush=True)
-            self._said = said
+        """Show what is being done."""
+        self._bar.say(what)
 
     def show(self, n_epochs):
-        """Show how much is done, in epochs and parts of one, and the time left; the first steps compile, and count not.
+        """Show how much is done, in epochs and parts of one.
 
         Parameters
         ----------
         n_epochs : float
             Epochs that are done; a whole number is left to the end of the epoch.
         """
-        if self._verbose != 1 or n_epochs == int(n_epochs):
+        if n_epochs == int(n_epochs):
             return
-        self.say("")
         if not self._is_compiled:
-            self._start()
+            self._bar.restart(n_epochs)
             self._is_compiled = True
-            return
-        every = _EVERY if _is_redrawn() else _EVERY_LINE
-        if time.monotonic() - self._shown > every:
-            self._bar.update(n_epochs, [])
-            self._shown = time.monotonic()
+        self._bar.move(n_epochs)
 
     def on_epoch_end(self, epoch, logs=None):
         """Show an epoch's scores."""
         self._done += 1
-        logs = dict(logs or {})
-        self.say("")
-        if self._verbose == 1:
-            self._bar.stateful_metrics = set(logs)  # shown as they are, where Keras would average over the epochs
-            self._bar.update(self._done, list(logs.items()))
-        else:
-            scores = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
-            print(f"Epoch {self._done}/{self._epochs} - {scores}")
+        if self._done == 1:  # its scores were the first ones, and had to be compiled
+            self._bar.restart(1)
+        scores = [f"{name} {value:.3g}" for name, value in (logs or {}).items()]
+        self._bar.move(self._done, ", ".join(scores))
 
-    def on_train_end(self, logs=None):
-        """End the progress bar's line where training stopped early."""
-        if self._verbose == 1 and 0 < self._done < self._epochs:
-            print()
+    def end(self, kept):
+        """Put in the place of the bar how many epochs there were, and which of them were kept.
+
+        Parameters
+        ----------
+        kept : ndarray of int
+            Numbers of these epochs, from 1.
+        """
+        n, total, least, most = self._done, self._epochs, kept.min(), kept.max()
+        said = f"Stopped after {n} of {total} epochs" if n < total else f"Trained {n} epoch{'s' * (n > 1)}"
+        which = f", kept epoch {most}" if least == most else f", kept epochs {least} to {most}"
+        self._bar.end(f"{said}{'' if least == total else which} ({in_time(self._bar.seconds)}).")
+
+    def close(self):
+        """Leave the bar, after an error."""
+        self._bar.close()
 
 
-def _is_redrawn():
-    """Whether a bar is drawn anew in its place, and not a line below."""
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+def new_progress(verbose, epochs, selection, callbacks):
+    """Return what shows the epochs of a fit, as a list: empty for a silent fit."""
+    ends_early = selection is not None or any(isinstance(of, keras.callbacks.EarlyStopping) for of in callbacks)
+    return [EpochProgress(verbose, epochs, ends_early)] if verbose else []
+
+
+def end_progress(callbacks, kept):
+    """End the progress bar with the epochs that were kept, by their numbers from 1."""
+    for callback in callbacks:
+        if isinstance(callback, EpochProgress):
+            callback.end(kept)
 
 
 def say(callbacks, what):
-    """Let the progress bar print the current activity."""
+    """Let the progress bar show the current activity."""
     for callback in callbacks:
         if isinstance(callback, EpochProgress):
             callback.say(what)

@@ -121,6 +121,8 @@ def train(network, loss, rows, training, optimizer_state=None):
     finally:
         for callback in training.callbacks:
             detach(callback)
+            if isinstance(callback, EpochProgress):
+                callback.close()
 
 
 def _train(network, loss, rows, training, optimizer_state):
@@ -189,7 +191,8 @@ def _run_program(program, network, rows, training, log, rates):
         callback.set_model(program.model)
         callback.set_params({"epochs": training.epoch_numbers.stop, "steps": steps, "verbose": 0})
     _call(callbacks, "on_train_begin")
-    say(callbacks, "" if program.is_compiled else "compiling")
+    if not program.is_compiled:
+        say(callbacks, "compiling")
     logs = {}
     for epoch, mean_loss in _train_epochs(program, rows, training, log, rates):
         say(callbacks, "scoring")
