@@ -17,6 +17,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder
 
+from skimbalance._callbacks import SupportsCallbacks
 from skimbalance._documentation import LinkedToDocumentation
 from skimbalance._keras.startup import keras
 from skimbalance._routing import PREFIXES, class_of_name, flatten, is_routed, named_metrics, reachable, reaches_nothing
@@ -86,7 +87,7 @@ def _is_for_users(name):
     return not name.startswith("_") and name not in _UNUSED
 
 
-class SciKerasClassifier(LinkedToDocumentation, KerasClassifier, metaclass=_ClassifierMixinFirst):
+class SciKerasClassifier(LinkedToDocumentation, SupportsCallbacks, KerasClassifier, metaclass=_ClassifierMixinFirst):
     """SciKeras' ``KerasClassifier`` with the parts corrected that no longer fit scikit-learn and Keras.
 
     It holds parameters and turns them into Keras objects; fitting and predicting are the subclass'.

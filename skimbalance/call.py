@@ -1,9 +1,10 @@
 """What is one call of fit given? A whole table, or one chunk of many, and what an earlier call left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, NamedTuple
 
+from skimbalance._callbacks import FitTask, NoFitTask
 from skimbalance.assembly import TrainingState, is_auto, new_selection, plan_chunk, plan_rows
 from skimbalance.data.growing import GrowingColumns
 from skimbalance.data.holdout import plan_hold_out
@@ -192,6 +193,8 @@ class Call:
         Group of each row.
     validation_data : tuple or None
         Held-out rows of the caller's own.
+    task : FitTask or NoFitTask
+        What tells callbacks of scikit-learn how far the fit is.
     """
 
     X: Any
@@ -203,3 +206,4 @@ class Call:
     classes: Any = None
     groups: Any = None
     validation_data: Any = None
+    task: FitTask | NoFitTask = field(default_factory=NoFitTask)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._callbacks import with_callbacks
 from skimbalance._keras.packing import OfPickle, packed, unpacked
 from skimbalance._keras.startup import is_forked, start
 from skimbalance._keras.vetting import check_loaded
@@ -30,7 +31,7 @@ from skimbalance.data.validation import (
     validation_rows,
 )
 from skimbalance.ensemble import resolve_ensemble
-from skimbalance.fitting import fit, initialize
+from skimbalance.fitting import fit, found_by_fit, initialize
 from skimbalance.networks.copying import pack_network, unpack_network
 from skimbalance.networks.metrics import metrics_on
 from skimbalance.networks.network import Network
@@ -189,7 +190,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         grows those that are named. Every ``random_state`` in them that is None, nested ones included, is given a seed
         that follows from `random_state`.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
-        Callbacks: instances, which are used as they are, or classes, of which each fit makes its own.
+        Callbacks of Keras: instances, which are used as they are, or classes, of which each fit makes its own. Those of
+        scikit-learn (1.9 and later) are set by ``set_callbacks``.
     warm_start : bool, default=False
         Whether a second call of ``fit`` goes on from the weights of the first.
     random_state : int, numpy.random.RandomState, numpy.random.Generator or None, default=None
@@ -317,12 +319,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         "gamma": [None, Interval(Real, 0, None, closed="left")],
         "alpha": [None, Interval(Real, 0, 1, closed="neither"), StrOptions({"balanced"}), "array-like"],
         "categorical_features": [None, StrOptions({"auto"}), "array-like"],
-        "target_prior": [
-            StrOptions({"fit", "train"}),
-            Interval(Real, 0, 1, closed="neither"),
-            dict,
-            "array-like",
-        ],
+        "target_prior": [StrOptions({"fit", "train"}), Interval(Real, 0, 1, closed="neither"), dict, "array-like"],
         "calibration": [None, StrOptions({"holdout"})],
         "optimizer": [None, str, callable, HasMethods("get_config")],
         "loss": [None, str, callable],
@@ -383,6 +380,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ) -> None:
         self._assign(locals(), routed)
 
+    @with_callbacks
     def fit(
         self,
         X: TableLike,
@@ -442,8 +440,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             In a process forked after TensorFlow had run, or in the scope of a ``tf.distribute`` strategy.
         """
         before = self._before() if self.warm_start else None
-        given = validation_rows(X_val, y_val, sample_weight_val, validation_data)
-        call = Call(X, y, sample_weight, fit_params, before=before, groups=groups, validation_data=given)
+        given, task = validation_rows(X_val, y_val, sample_weight_val, validation_data), self._task(X, y, sample_weight)
+        call = Call(X, y, sample_weight, fit_params, before=before, groups=groups, validation_data=given, task=task)
         return self._run(fit, call)
 
     def partial_fit(
@@ -858,6 +856,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
             draft._keep(step(draft, call))
         vars(self).clear()
         vars(self).update(vars(draft))
+        call.task.end(lambda: found_by_fit(self))
         return self
 
     def _unfitted(self):

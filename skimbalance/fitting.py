@@ -1,10 +1,13 @@
 """What is the way of a fit? From a table, labels and parameters to a `Fitted`, a function a step."""
 
+import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance._callbacks import found_so_far, without_task
 from skimbalance._progress import show
 from skimbalance.assembly import (
     TrainingState,
@@ -24,8 +27,9 @@ from skimbalance.data.independence import check_independent, set_apart
 from skimbalance.data.near_copies import refuse_near_copies, warn_of_near_copies
 from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.data.validation import check_rows, check_validation_data, check_values, spawn_generators
-from skimbalance.ensemble import grow_ensemble
+from skimbalance.ensemble import Ensemble
 from skimbalance.fitted import Fitted
+from skimbalance.networks.copying import copy_network, copy_optimizer
 from skimbalance.networks.network import Network
 from skimbalance.networks.prepare import adapt_network, check_missing
 from skimbalance.networks.recipe import Recipe
@@ -49,6 +53,7 @@ from skimbalance.strategies.applied import AppliedStrategy
 from skimbalance.training import (
     EpochEvaluation,
     EpochSelection,
+    EpochTasks,
     Training,
     TrainingRows,
     check_converged,
@@ -58,7 +63,7 @@ from skimbalance.training import (
     new_progress,
     train,
 )
-from skimbalance.training.state import read
+from skimbalance.training.state import read, state_of, values, write
 
 
 class Generators(NamedTuple):
@@ -171,7 +176,7 @@ def fit(draft, call):
         warn_of_near_copies(task.rows, draft.columns_, call.extent.method)
     trained = _train(draft, call, task, parts)
     posterior = _calibrate(draft, parts, trained)
-    fitted = _finish(draft, task, parts, trained, posterior)
+    fitted = _finish(draft, call, task, parts, trained, posterior)
     return Outcome(fitted, trained.state, parts.applied.strategy, trained.history, trained.best_epoch)
 
 
@@ -187,8 +192,8 @@ def initialize(draft, call):
 def _read(draft, call):
     """Check parameters and table; tell the draft the facts of the table."""
     settings = draft._fit_settings(call.fit_params)
-    for values in (draft.get_params(deep=False), settings):
-        check_values(draft, values)
+    for given in (draft.get_params(deep=False), settings):
+        check_values(draft, given)
     draft._check_routing()
     rng = Generators(*spawn_generators(draft.random_state, 6))
     table, apart = _read_rows(draft, call), None
@@ -304,6 +309,9 @@ def _train(draft, call, task, parts):
     held_out, n_before = parts.plan.held_out(), draft.current_epoch
     evaluate = EpochEvaluation(state.metrics, shown, held_out, draft.classes_, task.positive.index)
     training = _training(draft, call, task, parts, len(shown), evaluate, selection)
+    if call.task:
+        found = partial(_found_by_epoch, draft, task, parts, training, network.model.optimizer)
+        training.callbacks.append(EpochTasks(call.task, training.epochs, found))
     history, optimizer_state = train(network, parts.loss, shown, training, state.optimizer_state)
     n_epochs = len(history["loss"])
     kept = training.kept_epochs(n_epochs)
@@ -338,22 +346,65 @@ def _training(draft, call, task, parts, n_rows, evaluate, selection):
     )  # fmt: skip
 
 
+def _found_by_epoch(draft, task, parts, training, optimizer, /, model, history):
+    """Return the attributes that the estimator would have, had training ended with this epoch, without base models."""
+    network, state = _copy(draft, parts.network, optimizer, parts.loss, task.positive, parts.state)
+    write(state_of(network.model), values(state_of(model)))
+    progress = training.progress(training.initial_epoch + len(history["loss"]) - 1)
+    posterior, held_out = training.posterior_at(progress), parts.plan.held_out()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit warns, once
+        posterior = _calibrated(draft, parts, posterior, held_out, network)
+        fitted = Fitted(draft.columns_, network, None, posterior, task.decision, task.target)
+        if task.decision.needs_rows:
+            predictions = predict_held_out(fitted, task.rows, held_out, None, None)
+            fitted = choose_decision(fitted, predictions, task.rows, None)
+        if task.apart is not None:
+            fitted = certify_decision(fitted, *task.apart)
+    history = join_histories(getattr(draft, "history_", {"loss": []}), history)
+    return found_so_far(
+        draft, Outcome(fitted, state, parts.applied.strategy, history, np.array([len(history["loss"])]))
+    )
+
+
+def found_by_fit(estimator):
+    """Return the attributes of a fitted estimator, its network copied: a later fit does not change it."""
+    fitted, state = estimator._fitted, estimator._training
+    optimizer, positive = fitted.network.model.optimizer, estimator._positive_now()
+    network, state = _copy(estimator, fitted.network, optimizer, fitted.posterior.loss, positive, state)
+    return {
+        **without_task(vars(estimator)),
+        "_fitted": replace(fitted, network=network),
+        "_training": state,
+        "model_": network.model,
+    }
+
+
+def _copy(draft, network, optimizer, loss, positive, state):
+    """Return a copy of a network, compiled as it is, and the state of training that belongs to it."""
+    copied = Network(copy_network(network.model), network.returns_proba)
+    return copied, compile_network(draft, copied, copy_optimizer(optimizer), loss, positive, state)
+
+
 def _calibrate(draft, parts, trained):
     """Return what logits mean in the epochs that were kept; refuse a network that has diverged."""
     model = parts.network.model
-    posterior = calibrate(
-        Posterior(parts.loss, trained.train_prior, draft.prior_),
-        trained.held_out, parts.network, draft.classes_,
-        is_asked=bool(draft.calibration), is_rough=needs_calibration(parts.strategy),
-    )  # fmt: skip
+    posterior = Posterior(parts.loss, trained.train_prior, draft.prior_)
+    posterior = _calibrated(draft, parts, posterior, trained.held_out, parts.network)
     n_epochs = len(trained.history["loss"])
     check_converged(read(model.trainable_weights), read(model.non_trainable_weights), posterior, n_epochs)
     return posterior
 
 
-def _finish(draft, task, parts, trained, posterior):
+def _calibrated(draft, parts, posterior, held_out, network):
+    """Return the posterior with a calibrator, where the user, the strategy or the loss asks for one."""
+    is_asked, is_rough = bool(draft.calibration), needs_calibration(parts.strategy)
+    return calibrate(posterior, held_out, network, draft.classes_, is_asked=is_asked, is_rough=is_rough)
+
+
+def _finish(draft, call, task, parts, trained, posterior):
     """Grow base models, blend them with the network, and give the decision rule the rows that it looks at."""
-    ensemble, unknown = _grow(draft, task, parts, trained.shown)
+    ensemble, unknown = _grow(draft, call, task, parts, trained.shown)
     fitted = Fitted(
         draft.columns_, parts.network, ensemble, blend_evenly(posterior, ensemble), task.decision, task.target
     )
@@ -375,7 +426,7 @@ def _finish(draft, task, parts, trained, posterior):
     return fitted
 
 
-def _grow(draft, task, parts, shown):
+def _grow(draft, call, task, parts, shown):
     """Return base models, or None, and rows of training that each does not know: see `rows_of_base_models`."""
     if not task.kinds:
         return None, None
@@ -383,5 +434,7 @@ def _grow(draft, task, parts, shown):
         show(f"Growing {' and '.join(task.kinds)}")
     applied, rng = parts.applied, task.rng.ensemble
     sets, unknown = rows_of_base_models(applied, parts.plan, shown, parts.network.members, rng)
-    columns, prior = draft.columns_, draft.prior_
-    return grow_ensemble(task.kinds, applied.rows, applied.kept, sets, columns, prior, rng), unknown
+    told = call.task.begin("grow", len(task.kinds) * sets.shape[1])
+    ensemble = Ensemble(draft.columns_, draft.prior_).grow(task.kinds, applied.rows, applied.kept, sets, rng, told)
+    told.end()
+    return ensemble, unknown

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skimbalance._callbacks import NoFitTask
 from skimbalance._warnings import warn
 from skimbalance.data.holdout import at_prior, prior_of
 from skimbalance.data.independence import share_of_copies
 from skimbalance.data.rows import Rows, positions_of
 from skimbalance.data.splits import ENOUGH, SingleRows, weight_of
-from skimbalance.ensemble import grow_ensemble
+from skimbalance.ensemble import Ensemble
 from skimbalance.probability.blend import even_blend, fit_blend
 from skimbalance.probability.calibration import fit_calibrator
 from skimbalance.probability.prior import shift_prior
@@ -256,7 +257,7 @@ def grow_on_sample(fitted, rows, held_out, kinds, rng):
         raise ValueError(f"All rows so far are of class {label!r}; base models need rows of two classes at least.")
     sets, unknown = _quarters(SingleRows(rows.classes), rng)
     prior = fitted.posterior.data_prior
-    ensemble = grow_ensemble(kinds, rows, positions_of(rows.y), sets, fitted.columns, prior, rng)
+    ensemble = Ensemble(fitted.columns, prior).grow(kinds, rows, positions_of(rows.y), sets, rng, NoFitTask())
     posterior = blend_evenly(fitted.posterior, ensemble)
     fitted = replace(fitted, ensemble=ensemble, posterior=posterior)
     if held_out is not None or fitted.decision.needs_rows:

@@ -1,6 +1,5 @@
 """Fit the base models beside the network, and learn their blending weights from held-out rows."""
 
-from functools import partial
 from itertools import chain, compress
 
 import numpy as np
@@ -30,8 +29,6 @@ class Ensemble:
     ----------
     columns : Columns
         Columns of the table. Rare categories share one code ("other") for all base models.
-    middle : ndarray of shape (n_features,)
-        Median that replaces missing values in columns that had none in training.
     data_prior : ndarray of shape (n_classes,)
         Class prior of the data.
 
@@ -41,25 +38,59 @@ class Ensemble:
         Name of each kind.
     grown : list of list of tuple (classifier, ndarray of shape (n_classes,))
         For each kind, the classifier of each set of rows, and the class shares of the set.
-    middle : ndarray of shape (n_features,)
-        As above.
+    middle : ndarray of float32, shape (n_features,)
+        Median that replaces missing values in columns that had none in training.
     """
 
-    def __init__(self, columns, middle, data_prior):
-        self.names, self.grown = [], []
-        self.middle, self._columns, self._data_prior = middle, columns, data_prior
+    def __init__(self, columns, data_prior):
+        self.names, self.grown, self.middle = [], [], None
+        self._columns, self._data_prior = columns, data_prior
 
     def __repr__(self):
         """Return the names."""
         return f"<Ensemble of {', '.join(self.names)}>"
 
-    def grow(self, kinds, rows, sets, rng):
-        """Fit a classifier of each kind on each set of rows; see `grow_ensemble`."""
+    def grow(self, kinds, rows, kept, sets, rng, task):
+        """Fit a classifier of each kind on each set of rows.
+
+        Parameters
+        ----------
+        kinds : dict of str to classifier
+            Result of `resolve_ensemble`.
+        rows : Rows
+            Rows of the table.
+        kept : ndarray of int, shape (n_kept,)
+            Which of its distinct rows are trained on.
+        sets : ndarray of int, shape (n_rows, n_sets)
+            Which of them are in each set.
+        rng : numpy.random.Generator
+            Source of seeds and samples.
+        task : FitTask or NoFitTask
+            Task of a fit within which each classifier is a task.
+
+        Returns
+        -------
+        Ensemble
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a classifier takes no weights although rows have different ones, or does not predict probabilities.
+        """
+
+        def grow_one(classifier, positions, name):
+            with task.running(name):
+                return self._grow(rows, classifier, positions, name)
+
+        middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
+        self.middle = np.array(middle, dtype=np.float32)
         drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
         n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
         self.names = list(kinds)
         tasks = [[(*one, name) for one in of_kind] for name, of_kind in zip(kinds, drawn, strict=True)]
-        self.grown = _of_each(partial(self._grow, rows), tasks, n_rows * rows.X.shape[1])
+        self.grown = _of_each(grow_one, tasks, n_rows * rows.X.shape[1])
+        return self
 
     def _grow(self, rows, classifier, positions, name):
         """Return a classifier fitted on some distinct rows, and the class shares of these rows."""
@@ -139,42 +170,6 @@ class Ensemble:
                 answer = classifier.predict_proba(X)
                 proba[:, classifier.classes_] = checked_answer(answer, len(X), len(classifier.classes_), name)
         return shifted(proba, prior, self._data_prior)
-
-
-def grow_ensemble(kinds, rows, kept, sets, columns, data_prior, rng):
-    """Fit base models on the training rows.
-
-    Parameters
-    ----------
-    kinds : dict of str to classifier
-        Result of `resolve_ensemble`.
-    rows : Rows
-        Rows of the table.
-    kept : ndarray of int, shape (n_kept,)
-        Which of its distinct rows are trained on.
-    sets : ndarray of int, shape (n_rows, n_sets)
-        Which of them are in each set.
-    columns : Columns
-        Columns of the table.
-    data_prior : ndarray of shape (n_classes,)
-        Class prior of the data.
-    rng : numpy.random.Generator
-        Source of seeds and samples.
-
-    Returns
-    -------
-    Ensemble
-        The fitted base models.
-
-    Raises
-    ------
-    ValueError
-        If a classifier takes no weights although rows have different ones, or does not predict probabilities.
-    """
-    middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
-    ensemble = Ensemble(columns, np.array(middle, dtype=np.float32), data_prior)
-    ensemble.grow(kinds, rows, sets, rng)
-    return ensemble
 
 
 def _draw(kind, rows, positions, rng):

@@ -71,6 +71,44 @@ class EpochProgress(keras.callbacks.Callback):
         self._bar.close()
 
 
+class EpochTasks(keras.callbacks.Callback):
+    """Tell callbacks of scikit-learn of each epoch, and stop where one of them asks for it.
+
+    Parameters
+    ----------
+    task : FitTask
+        Task of the fit, within which the network is trained.
+    n_epochs : int
+        Epochs to train for.
+    found : callable
+        ``found(model, history)`` returns the attributes of the estimator after an epoch, where a callback asks for
+        them.
+    """
+
+    def __init__(self, task, n_epochs, found):
+        super().__init__()
+        self._fit, self._n_epochs, self._found, self._history = task, n_epochs, found, {}
+
+    def on_train_begin(self, logs=None):
+        """Begin the task of training."""
+        self._train = self._fit.begin("train", self._n_epochs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Begin the task of an epoch."""
+        self._epoch = self._train.begin("epoch")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """End the task of an epoch."""
+        for name, value in logs.items():
+            self._history.setdefault(name, []).append(value)
+        if self._epoch.end(lambda: self._found(self.model, self._history)):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        """End the task of training."""
+        self._train.end()
+
+
 def new_progress(verbose, epochs, selection, callbacks):
     """Return what shows the epochs of a fit, as a list: empty for a silent fit."""
     ends_early = selection is not None or any(isinstance(of, keras.callbacks.EarlyStopping) for of in callbacks)
