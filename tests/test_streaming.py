@@ -1,6 +1,8 @@
 """Does a pass over chunks learn what a fit does, and what do rows say that it has never seen?"""
 
 import pickle
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -221,3 +223,25 @@ def test_base_models_need_a_sample_of_two_classes(rare):
     with pytest.raises(ValueError, match="All rows so far are of class 0; base models need rows of two"):
         clf.grow_ensemble()
     np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_a_folder_is_streamed_in_random_order_as_the_page_shows(tmp_path, monkeypatch, two_small_members):
+    """Three epochs over the row groups of all files, and base models after them."""
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow", reason="the folder is one of parquet files")
+    X, logit, luck = stream(900)
+    table = pd.DataFrame(X, columns=list("abcde")).assign(fraud=(luck < 1 / (1 + np.exp(-logit))).astype(int))
+    (tmp_path / "payments").mkdir()
+    for i in range(3):
+        part = table.iloc[300 * i : 300 * (i + 1)]
+        part.to_parquet(tmp_path / "payments" / f"{i}.parquet", row_group_size=150, index=False)
+    page = (Path(__file__).parents[1] / "docs" / "how_to" / "large_data.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "split_by_row_group" in block)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "large_data.md", "exec"), names)
+    assert sorted(len(group.to_table()) for group in names["groups"]) == [150] * 6
+    clf = names["clf"]
+    np.testing.assert_array_equal(clf.class_count_, 3 * np.bincount(table["fraud"]))
+    assert len(clf.history_["val_loss"]) == 3 * 6
+    assert set(clf.ensemble_weights_) == {"network", "forest", "boosting"}

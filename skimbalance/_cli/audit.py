@@ -12,7 +12,7 @@ def run(options):
     source, dropped, codes = open_columns(options)
     if drops_auto(options, source.names):
         raise Refusal("--drop auto leaves out what the audit finds; audit the table without it.")
-    source = opened_rows(source, options.rows, 0)
+    source = opened_rows(source, options.rows, 0, options.target)
     say(source.said)
     table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
     table = table.drop(columns=dropped)

@@ -97,7 +97,9 @@ def _add_train(commands):
         "--folds", type=at_least(2), default=5,
         help="folds by which held-out rows are predicted (default: 5; of more than 50,000 rows, one of them)",
     )  # fmt: skip
-    train.add_argument("--rows", type=at_least(4), help="rows to draw from a larger table (default: all)")
+    train.add_argument(
+        "--rows", type=at_least(4), help="rows to draw from a larger table (default: all that fit into memory)"
+    )
     train.add_argument("--out", required=True, help="file to write, such as model.skb")
     train.add_argument("--out-page", help="file for a page in HTML, as compare --out writes")
 

@@ -92,12 +92,15 @@ def read_task(options):
         If the file cannot be read, or classifiers cannot be fitted on it.
     """
     source, dropped, codes = open_columns(options)
-    source = opened_rows(source, options.rows, options.seed)
+    takes_top = isinstance(options.decision, tuple) and options.decision[0] == "top"  # of rows, whatever their weights
+    by_label = not takes_top and getattr(options, "strategy", None) != "smote"
+    source = opened_rows(source, options.rows, options.seed, options.target, by_label)
     table = source.table(options.target, [*codes, *([options.groups] if options.groups else [])])
     n_rows = getattr(source, "n_rows", None) or len(table)
-    table, of_rows, y, said = _labelled(table.drop(columns=dropped), options)
+    table, of_rows, y, said = _labelled(table.drop(columns=dropped), options, source)
     classes, counts = count_labels(y, options)
-    pos_label, n_labelled, most = _positive(classes, counts, options), len(y), options.rows
+    pos_label, most = _positive(classes, counts, options), options.rows
+    n_labelled = getattr(source, "n_labelled", None) or len(y)
     if most and len(y) > most:
         said.append(f"{most:,} of {len(y):,} rows are drawn (--rows).")
         rows = draw(y, most)
@@ -201,16 +204,21 @@ def _refuse_two_uses(options, dropped, codes):
                 raise Refusal(f"{seen[name]} and {option} both name {name!r}; a column has one use.")
 
 
-def _labelled(table, options):
+def _labelled(table, options, source):
     """Return the features of the rows with a label, what else there is of each row, labels, and notes."""
     labels, there = labels_there(table.pop(options.target), options)
-    of_rows, said, n_missing = {}, [], int((~there).sum())
+    of_rows, said, n_rows = {}, [], getattr(source, "n_rows", len(there))
+    n_missing = n_rows - getattr(source, "n_labelled", int(there.sum()))
     if n_missing:
-        said.append(f"{n_missing:,} of {len(there):,} rows have no {options.target!r} and are left out.")
+        said.append(f"{n_missing:,} of {n_rows:,} rows have no {options.target!r} and are left out.")
     if options.groups:
         of_rows["groups"] = _groups(table.pop(options.groups)[there], options.groups)
+    weights = getattr(source, "weights", None)
+    if weights is not None:
+        of_rows["sample_weight"] = weights[there]
     if options.weights:
-        of_rows["sample_weight"] = weights_of(table.pop(options.weights)[there], options.weights)
+        found = weights_of(table.pop(options.weights)[there], options.weights)
+        of_rows["sample_weight"] = found * of_rows.get("sample_weight", 1.0)
     return table[there].reset_index(drop=True), of_rows, labels, said
 
 

@@ -50,20 +50,20 @@ class TrainingSample:
         X, y, weight, keys = (np.concatenate(of) for of in zip(*parts, strict=True))
         first, weight = merged(keys, weight)
         y, keys = y[first], keys[first]
-        self._thresholds = self._thresholds | _lowered(y, keys)
+        self._thresholds = self._thresholds | lowered(y, keys, MOST_IN_SAMPLE)
         stays = np.ones(len(y), dtype=bool)
         for c, threshold in self._thresholds.items():
             stays &= (y != c) | (keys < threshold)
         self._rows, self._waiting = (X[first[stays]], y[stays], weight[stays], keys[stays]), ()
 
 
-def _lowered(y, keys):
-    """Return the threshold of each class that has more rows than there is room for."""
-    lowered, room = {}, MOST_IN_SAMPLE
+def lowered(y, keys, room):
+    """Return the threshold of each class that has more rows than there is room for, rare classes being kept whole."""
+    thresholds = {}
     present, counts = np.unique(y, return_counts=True)
     for n_left, c in zip(range(len(present), 0, -1), present[np.argsort(counts)].tolist(), strict=True):
         of_class, most = keys[y == c], room // n_left
         if len(of_class) > most:
-            lowered[c] = np.partition(of_class, most)[most]
+            thresholds[c] = np.partition(of_class, most)[most]
         room -= min(len(of_class), most)
-    return lowered
+    return thresholds

@@ -278,7 +278,32 @@ def test_rows_of_a_large_file_are_drawn_in_batches(form, tmp_path, monkeypatch):
     assert set(task.X["kind"].dropna()) == {"late"}
     assert task.n_rows == N_ROWS
     assert "40 of 60 rows are drawn from the file, which is large (--rows)." in said
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_train_draws_rows_by_label_where_the_file_does_not_fit_into_memory(form, tmp_path, monkeypatch):
+    """Rare rows are kept, weights undo it, and rows without a label are counted in the whole file."""
     monkeypatch.setattr(drawing.os, "sysconf", lambda name: 10)
-    options = parser().parse_args(["train", str(tmp_path / "table"), "--target", "y", "--out", "m"])
-    with pytest.raises(Refusal, match="may take 0 GB of 0 in memory. Draw rows: --rows 1000000"):
-        read_task(options)
+    monkeypatch.setattr(drawing, "_BATCH", 30)
+    monkeypatch.setattr(drawing, "MOST", 60)
+    labels = np.where(np.arange(400) % 20 == 0, "yes", np.where(np.arange(400) % 50 == 1, "", "no"))
+    table = pd.DataFrame({"size": np.arange(400) % 37, "n": 2.0, "y": labels})
+    if form == "csv":
+        table.to_csv(tmp_path / "table", index=False)
+    else:
+        table.assign(y=table["y"].replace("", None)).to_parquet(tmp_path / "table")
+
+    def read(*more):
+        return read_task(parser().parse_args(["train", str(tmp_path / "table"), "--target", "y", "--out", "m", *more]))
+
+    task = read()
+    assert (task.n_rows, task.n_labelled) == (400, 392)
+    assert (task.y == "yes").sum() == 20
+    assert len(task.y) <= 60
+    assert task.sample_weight[task.y == "yes"].sum() / task.sample_weight.sum() == pytest.approx(20 / 392)
+    assert any(one.startswith("60 of 400 rows are drawn") and one.endswith("and weighted.") for one in task.said)
+    assert "8 of 400 rows have no 'y' and are left out." in task.said
+    twice = read("--weights", "n").sample_weight
+    np.testing.assert_allclose(twice, 2 * task.sample_weight)
+    for more in (["--decision", "top=5"], ["--strategy", "smote"]):  # which take rows as they are
+        assert read(*more, "--folds", "2").sample_weight is None
