@@ -13,7 +13,7 @@ import pytest
 from skimbalance import __main__ as command
 from skimbalance._cli import model_file, predict, scoring
 from skimbalance.evaluation.report.held_out import held_out, missed_floor, sentences_of_two
-from skimbalance.evaluation.report.words import counted, counts_in_words
+from skimbalance.evaluation.report.words import counted, counts_in_words, interval_in_words
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
 pytest.importorskip("pyarrow", reason="pandas reads parquet by pyarrow")
@@ -270,6 +270,15 @@ def test_counts_and_costs_of_a_rule_are_those_of_hand():
     doubled = counted(np.repeat(is_positive, 2), np.repeat(is_called, 2), groups=np.repeat(np.arange(100), 2),
                       costs={"fp": 1, "fn": 25})  # fmt: skip
     assert doubled["cost_error"] == pytest.approx(found["cost_error"])
+
+
+def test_intervals_are_shown_within_the_values_of_a_score():
+    said = {
+        ("ROC AUC", -0.1, 1.2): "(0.000 to 1.000)", ("log-loss", -0.1, 1.2): "(0.000 to 1.200)",
+        ("cost", -0.1, 1.2): "(0.000 to 1.200)", ("cost", -0.1, 1.2, True): "(-0.100 to 1.200)",
+        ("my own", -0.1, 1.2): "(-0.100 to 1.200)", ("F1", None, None): "", ("F1", np.nan, np.nan): "",
+    }  # fmt: skip
+    assert {given: interval_in_words(*given) for given in said} == said
 
 
 def test_a_recommendation_has_the_numbers_of_hand():

@@ -159,11 +159,12 @@ def _candidates(found, label):
     score, shown = asked_score(found), found.short_labels()
     others = [name for name in _SCORES if name != score and name in found._names()]
     order = found.ordered(score)
+    has_gains = found.costs_ is not None and bool((found.costs_ < 0).any())
     listed = order[:_SHOWN] + [one for one in order[_SHOWN:] if one == label]
     rows = [
         [
             shown[one],
-            _interval(score, *found.interval(one, score)),
+            _interval(score, *found.interval(one, score), has_gains),
             *(_number(found.interval(one, name)[0]) for name in others),
             f"{found.seconds_[one]['fit']:.1f}",
         ]
@@ -256,9 +257,9 @@ def _number(value):
     return f"{value:.3f}"
 
 
-def _interval(name, mean, low, high):
+def _interval(name, mean, low, high, has_gains):
     """Return the mean of a score with its confidence interval, where it has one."""
-    return f"{mean:.3f} {interval_in_words(name, low, high)}".rstrip()
+    return f"{mean:.3f} {interval_in_words(name, low, high, has_gains)}".rstrip()
 
 
 def _drop(mean, low, high):

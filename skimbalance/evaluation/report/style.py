@@ -2,7 +2,7 @@
 
 #: Of a page that holds nothing else; the report in it sets its own colours.
 PAGE = """
-html { color-scheme: light dark; background: #fff; } body { margin: 0; }
+html { color-scheme: light dark; background: #fff; } body { margin: 0; } @page { margin: 15mm; }
 @media screen and (prefers-color-scheme: dark) { html { background: #17181a; } }
 """
 
@@ -44,7 +44,13 @@ STYLE = """
 § svg { width: 100%; height: auto; }
 § summary { cursor: pointer; margin: .5rem 0; }
 @media print {
-  § { font-size: 11pt; } § h2 { break-after: avoid; } § table { break-inside: avoid; }
+  § { font-size: 10pt; color-scheme: light; } § main { max-width: none; padding: 0; } § p, § li { max-width: none; }
+  § .top { font-size: 12pt; max-width: none; } § h2 { margin-top: 1.5rem; }
+  § h2, § h3, § summary { break-after: avoid; } § p { orphans: 3; widows: 3; }
+  § tr, § pre, § .top { break-inside: avoid; } § .wide { overflow: visible; }
+  § table, § pre, § figcaption { font-size: 8.5pt; }
+  § td, § th { padding: .15rem .4rem; white-space: normal; }
+  § .figures { grid-template-columns: 1fr 1fr; gap: 1rem; }
   § details::details-content { content-visibility: visible; display: block; height: auto; }
 }
 """.replace("§", ".skimbalance-report")

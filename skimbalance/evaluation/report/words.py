@@ -5,7 +5,7 @@ import numpy as np
 #: Scores of a model that are shown.
 SCORES = ("average precision", "ROC AUC", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "cost")
 # Scores that are never negative, and those that lie between 0 and 1.
-_FROM_ZERO = {"log-loss", "refinement", "calibration"}
+_FROM_ZERO = {"log-loss", "refinement", "calibration", "cost"}
 _SHARES = {"average precision", "ROC AUC", "Brier", "F1", "balanced accuracy", "accuracy"}
 
 
@@ -122,11 +122,14 @@ def scores_in_words(scores):
             for name, (mean, low, high) in scores.items()]  # fmt: skip
 
 
-def interval_in_words(name, low, high):
-    """Return the interval of a score, within the values that it can take; nothing where it is not known."""
+def interval_in_words(name, low, high, has_gains=False):
+    """Return the interval of a score, within the values that it can take; nothing where it is not known.
+
+    With costs below zero (`has_gains`), the score "cost" can be negative.
+    """
     if low is None or np.isnan(low):
         return ""
-    if name in _FROM_ZERO | _SHARES:
+    if name in _FROM_ZERO | _SHARES and not (name == "cost" and has_gains):
         low = max(low, 0.0)
     if name in _SHARES:
         high = min(high, 1.0)
