@@ -1,10 +1,10 @@
 """
-Fraud: what accuracy hides
-==========================
+Class weights, oversampling, focal loss: what they change
+=========================================================
 
-Ten thousand card transactions, one in a hundred a fraud. A network that never cries fraud is right 99 times in 100.
-Here are class weights, oversampling and focal loss side by side, judged by precision, recall, F1 and average
-precision.
+Do you need a strategy against imbalance? Five of them on ten thousand made-up payments, one in a hundred a fraud,
+judged by accuracy, precision, recall, F1 and average precision. They change which rows are called fraud, and hardly
+the order of the rows.
 """
 
 import matplotlib.pyplot as plt
@@ -23,12 +23,12 @@ from sklearn.model_selection import train_test_split
 from skimbalance import GainDisplay, ImbalancedKerasClassifier
 
 # %%
-# Made-up transactions with a signal to find: frauds come more often at night, far from home, shortly after another
+# Made-up payments: frauds come more often at night, far from home, shortly after another
 # payment, and for larger amounts. None of these tells by itself.
 
 
-def make_transactions(n_samples=10_000, n_frauds=100, seed=0):
-    """Draw transactions: a frame of features and an array that is 1 for a fraud."""
+def make_payments(n_samples=10_000, n_frauds=100, seed=0):
+    """Draw payments: a frame of features and an array that is 1 for a fraud."""
     rng = np.random.default_rng(seed)
     fraud = (np.arange(n_samples) < n_frauds).astype(int)
     rng.shuffle(fraud)
@@ -45,12 +45,12 @@ def make_transactions(n_samples=10_000, n_frauds=100, seed=0):
     ), fraud
 
 
-X, y = make_transactions()
+X, y = make_payments()
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
-print(f"{len(y)} transactions, {y.sum()} frauds; {y_test.sum()} of them among the {len(y_test)} held out.\n")
+print(f"{len(y)} payments, {y.sum()} frauds; {y_test.sum()} of them among the {len(y_test)} held out.\n")
 
 # %%
-# The same network five times, with one word changed.
+# The same classifier five times, with one word changed.
 
 strategies = {
     "none": {"strategy": "none"},
@@ -86,21 +86,20 @@ table = pd.DataFrame(
 print(table.to_string(float_format="{:.3f}".format))
 
 # %%
-# The remedies move the decision: weights and oversampling find more frauds, at the price of more false alarms. They
-# rank the transactions about as well as the plain network, which average precision shows; and what they call
-# P(fraud) is the probability in a population in which half of all transactions are frauds, so that its mean is far
-# above the one in a hundred there are.
+# Class weights and oversampling move the decision: they find more frauds, at the price of more false alarms. They rank
+# the payments about as well as the plain network, which average precision shows. Probabilities refer to the payments as
+# they are under every strategy: their mean is about one in a hundred.
 
 plt.style.use("tableau-colorblind10")
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for name, model in models.items():
     PrecisionRecallDisplay.from_estimator(model, X_test, y_test, name=name, ax=ax)
-ax.set(title="4,000 transactions held out, 1 % frauds", xlabel="Recall", ylabel="Precision")
+ax.set(title="4,000 payments held out, 1 % frauds", xlabel="Recall", ylabel="Precision")
 ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize="small")
 
 # %%
-# A desk that can look at one transaction in fifty asks for the gain of its budget: which share of the frauds are among
-# the two per cent that look most like one. Remedies that rank alike find alike.
+# A desk that can look at one payment in fifty asks for the gain of its budget: which share of the frauds is among the
+# two per cent of the highest probability. Strategies that rank alike find alike.
 
 display = GainDisplay.from_estimator(models["none"], X_test, y_test, budget=0.02, name="none")
 GainDisplay.from_estimator(models["class weights"], X_test, y_test, budget=0.02, name="class weights", ax=display.ax_)

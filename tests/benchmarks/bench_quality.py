@@ -62,6 +62,8 @@ SCORES = {"average precision": -1, "log-loss": 1, "Brier": 1, "ROC AUC": -1, "F1
 TIMES = ["seconds", "CPU seconds", "predict 1000, ms"]
 #: The model that the others are compared with.
 OURS = "skimbalance"
+#: Added to the name of a picture -> colours of this model, of the others, of text, and of the page, none where dark.
+THEMES = {"": ("#0072b2", "#5f6368", "#222832", "white"), "_dark": ("#5ab4f0", "#b4bac2", "#ced6dd", "none")}
 
 
 def models(n_classes, autogluon=None, time_limit=300):
@@ -274,48 +276,58 @@ def plot(ranks, n_tables, path):
     figure.savefig(path, dpi=150)
 
 
-def plot_time(of_table, ranks, path):
-    """Draw the mean rank of every model over its seconds, and a line along those that no faster one surpasses."""
+def plot_time(of_table, score, path):
+    """Draw the mean score of every model over its seconds, for light pages, and beside it for dark ones."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
-    seconds = of_table["seconds"].groupby("model").median().sort_values()
-    figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), sharex=True, sharey=True, layout="constrained")
-    for ax, score in zip(axes, ["average precision", "log-loss"], strict=True):
-        rank = ranks.loc[seconds.index, score]
-        ax.step(seconds, rank.cummin(), where="post", color="#dddddd", zorder=1)
-        colors = ["#0072b2" if model.startswith("skimbalance") else "#666666" for model in seconds.index]
-        ax.scatter(seconds, rank, c=colors, zorder=3)
-        ax.set(title=score, xscale="log", xlim=(seconds.min() / 2, seconds.max() * 2))
-        ax.set_ylim(len(ranks) + 0.5, 0.5)
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.spines[["top", "right"]].set_visible(False)
-        label(ax, seconds, rank, colors)
+    seconds, mean = of_table["seconds"].groupby("model").median(), of_table[score].groupby("model").mean()
     n_tables = of_table.index.get_level_values("table").nunique()
-    axes[0].set_ylabel(f"mean rank over {n_tables} tables (1 is best)")
-    figure.supxlabel("seconds of a fit, median over the tables")
-    figure.savefig(path, dpi=150)
+    better = "higher is better" if SCORES[score] < 0 else "lower is better"
+    for name, (own, other, ink, page) in THEMES.items():
+        with plt.rc_context({"text.color": ink, "axes.edgecolor": ink, "xtick.color": ink, "ytick.color": ink}):
+            figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained", facecolor=page)
+            colors = [own if model.startswith(OURS) else other for model in mean.index]
+            ax.scatter(seconds, mean, s=90, c=colors, zorder=3)
+            ax.set(xscale="log", xlim=(seconds.min() / 3, seconds.max() * 3), facecolor="none")
+            ax.margins(y=0.25)
+            if SCORES[score] > 0:
+                ax.yaxis.set_inverted(True)
+            ax.xaxis.set_major_formatter("{x:g} s")
+            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.yaxis.set_major_locator(MaxNLocator(5))
+            ax.tick_params(labelsize=12)
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.grid(axis="y", color=other, alpha=0.25, linewidth=0.8)
+            title = f"{score.capitalize()}, mean over {n_tables} tables ({better})"
+            figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+            figure.supxlabel("Time of a fit, median over the tables", fontsize=12, color=ink)
+            label(ax, seconds, mean, colors)
+            figure.savefig(path.with_stem(path.stem + name), dpi=200)
+            plt.close(figure)
 
 
 def label(ax, x, y, colors):
-    """Write the name of each point beside it, the nearest place where no other name or point is."""
+    """Write the name and the score of each point beside it, the nearest place where no other name or point is."""
     from matplotlib.transforms import Bbox
 
     ax.figure.draw_without_rendering()
-    taken = [Bbox.from_bounds(*(dot - 7), 14, 14) for dot in ax.transData.transform(np.column_stack([x, y]))]
+    reach = ax.figure.dpi / 8
+    taken = [Bbox.from_bounds(*(dot - reach / 2), reach, reach) for dot in ax.transData.transform(np.c_[x, y])]
     for name, dot, color in zip(x.index, zip(x, y, strict=True), colors, strict=True):
-        for reach, angle in product(range(8, 200, 6), (0, 180, 90, 270, 45, 315, 135, 225)):
+        for away, angle in product(range(9, 200, 6), (0, 180, 90, 270, 45, 315, 135, 225)):
             right, up = np.cos(np.deg2rad(angle)).round(2), np.sin(np.deg2rad(angle)).round(2)
             text = ax.annotate(
-                name,
+                described(name, *dot) if len(x) <= 6 else name,
                 dot,
-                (reach * right, reach * up),
+                (away * right, away * up),
                 textcoords="offset points",
                 ha={-1: "right", 0: "center", 1: "left"}[np.sign(right)],
                 va={-1: "top", 0: "center", 1: "bottom"}[np.sign(up)],
-                arrowprops={"arrowstyle": "-", "color": "#aaaaaa", "lw": 0.6, "shrinkB": 4} if reach > 8 else None,
-                fontsize=8,
+                arrowprops={"arrowstyle": "-", "color": color, "lw": 0.6, "shrinkB": 4} if away > 9 else None,
+                fontsize=12 if len(x) <= 6 else 8,
+                fontweight="bold" if name == OURS else "normal",
                 color=color,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
                 in_layout=False,
             )
             box = text.get_window_extent()
@@ -325,6 +337,11 @@ def label(ax, x, y, colors):
             text.remove()
         else:
             raise RuntimeError(f"There is no room for the name of {name!r} in the picture")
+
+
+def described(name, seconds, score):
+    """Return the name of a model with its score and, in two digits, its seconds."""
+    return f"{name}\n{score:.3f} in {float(f'{seconds:.2g}'):g} s"
 
 
 def show(results, options):
@@ -347,7 +364,7 @@ def show(results, options):
     if options.plot:
         plot(ranks, n_tables, options.plot)
     if options.plot_time:
-        plot_time(of_table, ranks, options.plot_time)
+        plot_time(of_table, options.time_score, options.plot_time)
 
 
 def main(arguments=None):
@@ -356,7 +373,8 @@ def main(arguments=None):
     parser.add_argument("folder", nargs="?", help="folder of tables with a load.py")
     parser.add_argument("--results", type=Path, default=Path("bench_quality.csv"), help="CSV to append results to")
     parser.add_argument("--plot", type=Path, help="PNG of the mean ranks to write")
-    parser.add_argument("--plot-time", type=Path, help="PNG of the mean ranks over seconds to write")
+    parser.add_argument("--plot-time", type=Path, help="PNG of a mean score over seconds to write, and ..._dark.png")
+    parser.add_argument("--time-score", choices=SCORES, default="average precision", help="score of that picture")
     parser.add_argument("--models", nargs="+", help="only these models")
     parser.add_argument("--untuned", action="store_true", help='leave out "F1, tuned"')
     parser.add_argument("--tables", nargs="+", help="only these tables")
