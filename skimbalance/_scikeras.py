@@ -63,6 +63,11 @@ _UNUSED = {
     "target_encoder": "encode y before fit, where labels of any kind are taken as they are",
     "scorer": "override score, or name a score where it is asked for (scoring=)",
 }
+#: Attributes that networks' builders are told, and bookkeeping: users do not call or read them.
+_OF_BUILDERS = {
+    "X_dtype_", "X_shape_", "current_epoch", "feature_encoder_", "initialized_", "n_outputs_", "n_outputs_expected_",
+    "target_encoder_", "target_type_", "y_dtype_", "y_ndim_",
+}  # fmt: skip
 
 
 class _ClassifierMixinFirst(type):
@@ -84,7 +89,7 @@ def _is_for_users(name):
     """Whether users call or read an attribute: what is private, or upstream's and unused, fills pages of ``help``."""
     if name.startswith("set_") and name.endswith("_request"):
         return get_config()["enable_metadata_routing"]  # without it, scikit-learn's methods raise an error
-    return not name.startswith("_") and name not in _UNUSED
+    return not name.startswith("_") and name not in _UNUSED and name not in _OF_BUILDERS
 
 
 class SciKerasClassifier(LinkedToDocumentation, SupportsCallbacks, KerasClassifier, metaclass=_ClassifierMixinFirst):

@@ -212,27 +212,23 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
-    n_classes_ : int
-        Their number.
-    n_features_in_ : int
-        Number of features seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where X had string names.
+    pos_label_ : label
+        Positive label of two in ``fit``; the rarer one, where `pos_label` is None and the labels do not say.
+    threshold_ : float
+        Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive: 0 for a
+        rule that always does, infinity for one that never does. For two classes, but not for a budget, nor for costs
+        under which both mistakes are better than right labels. It follows `decision` and `target_prior` as they are
+        now.
+    prior_ : ndarray of shape (n_classes,)
+        Class shares of y, weighted.
+    train_prior_ : ndarray of shape (n_classes,)
+        Class shares that training showed the network, through resampling, batches, weights and the loss. Where they
+        change in the course of training, those of the epoch that was kept (the mean over members that keep different
+        ones).
+    class_count_ : ndarray of shape (n_classes,)
+        Weighted number of rows of each class in y.
     columns_ : Columns
         What each column was read as; printed, a small table.
-    answers_ : Fitted
-        What ``predict_proba`` and ``predict`` compute with, by the parameters as they are now; for `export`.
-    model_ : keras.Model
-        Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
-        nothing of the base models beside it.
-    ensemble_ : Ensemble or None
-        Other classifiers, grown.
-    ensemble_weights_ : dict of str to float
-        How much the network and each base model count in the blend; they sum to one.
-    loss_ : LogitsLoss
-        Loss on logits, whose ``predict_proba`` turns them into probabilities.
-    strategy_ : Strategy
-        Remedy as it was applied.
     history_ : dict of str to list
         What was logged, one value an epoch; NaN where nothing was scored.
     n_iter_ : int
@@ -240,23 +236,27 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     best_epoch_ : int or ndarray of shape (n_members,)
         Epoch, counted from 1, whose weights were kept: the last one, unless early stopping chose another; of each
         member, where they have epochs of their own.
-    class_count_ : ndarray of shape (n_classes,)
-        Weighted number of rows of each class in y.
-    prior_ : ndarray of shape (n_classes,)
-        Class shares of y, weighted.
-    pos_label_ : label
-        Positive label of two in ``fit``; the rarer one, where `pos_label` is None and the labels do not say.
-    train_prior_ : ndarray of shape (n_classes,)
-        Class shares that training showed the network, through resampling, batches, weights and the loss. Where they
-        change in the course of training, those of the epoch that was kept (the mean over members that keep different
-        ones).
-    threshold_ : float
-        Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive: 0 for a
-        rule that always does, infinity for one that never does. For two classes, but not for a budget, nor for costs
-        under which both mistakes are better than right labels. It follows `decision` and `target_prior` as they are
-        now.
+    model_ : keras.Model
+        Trained network, compiled. It returns what it was built to return, logits for the default network, and knows
+        nothing of the base models beside it.
+    ensemble_ : Ensemble or None
+        Other classifiers, grown.
+    ensemble_weights_ : dict of str to float
+        How much the network and each base model count in the blend; they sum to one.
+    strategy_ : Strategy
+        Remedy as it was applied.
+    loss_ : LogitsLoss
+        Loss on logits, whose ``predict_proba`` turns them into probabilities.
     calibrator_ : LogisticRegression
         Model from logits to labels. With ``calibration="holdout"`` only.
+    answers_ : Fitted
+        What ``predict_proba`` and ``predict`` compute with, by the parameters as they are now; for `export`.
+    n_classes_ : int
+        Number of labels.
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X had string names.
     target_type_, X_shape_, X_dtype_, y_dtype_, y_ndim_, n_outputs_, n_outputs_expected_ : object
         Facts of the data, as SciKeras tells them to a network's builder.
     target_encoder_, feature_encoder_ : transformer

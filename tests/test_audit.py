@@ -175,7 +175,7 @@ def test_the_result_reads_as_text_html_and_a_frame():
     assert text.startswith(f"600 rows, {Y.mean():.1%} of them 1, 5 columns: 1 severe, ")
     assert "severe" in text
     assert max(map(len, text.splitlines())) <= 110
-    assert "<td>&lt;id&gt;</td>" in found._repr_html_()
+    assert ">&lt;id&gt;</td>" in found._repr_html_()
     assert found.to_frame().columns.tolist() == ["severity", "kind", "column", "evidence", "advice"]
     assert str(found.severe[0]).startswith("severe: column '<id>', leak: It alone predicts the target")
     with pytest.raises(ValueError, match="'leaks' is not a kind of finding; these are 'missing target'"):

@@ -226,6 +226,10 @@ def test_summary_in_words(rare):
     summary = found.summary()
     assert list(summary.index) == ["good", "blind"]
     assert summary["difference"]["good"] == 0
+    shown, html = " ".join(repr(summary).split()), summary[["F1", "log-loss"]]._repr_html_()
+    assert "..." not in shown
+    assert f"good {summary['average precision']['good']:.3f} " in shown
+    assert f"<td>{summary['F1']['good']:.3f}</td>" in html
     assert set(found.seconds_["good"]) == {"fit", "compilation", "predict"}
     assert len(found.histories_["good"]) == 3
 

@@ -92,6 +92,18 @@ def test_html_links_each_parameter_to_its_page(monkeypatch):
             assert [one for one in estimator.get_params() if f"{link}#:~:text={one},-" not in html] == []
 
 
+def test_fitted_attributes_come_in_the_order_of_the_documentation(rare):
+    from skimbalance import ImbalancedKerasClassifier
+
+    clf = ImbalancedKerasClassifier("mlp", epochs=1).fit(*rare)
+    assert {"classes_", "threshold_", "columns_"} < set(dir(clf))
+    assert not {"X_dtype_", "target_encoder_", "initialized_"} & set(dir(clf))
+    if hasattr(clf, "_get_fitted_attr_html"):  # scikit-learn 1.9
+        found = list(clf._get_fitted_attr_html())
+        assert found[:4] == ["classes_", "pos_label_", "threshold_", "prior_"]
+        assert found[-2:] == ["n_classes_", "n_features_in_"]
+
+
 def test_unknown_attribute_names_the_known_ones():
     import skimbalance
 

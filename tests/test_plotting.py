@@ -1,6 +1,8 @@
 """Tests of the displays."""
 
+import sys
 import warnings
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -309,3 +311,22 @@ def test_labels_are_not_drawn_as_formulas(display):
     drawn = display.from_predictions(y, proba, pos_label="$\\frac$")
     drawn.figure_.canvas.draw()
     assert any("frac" in label for ax in drawn.figure_.axes for label in (ax.get_xlabel(), ax.get_ylabel()))
+
+
+def test_a_notebook_shows_the_picture_alone_and_once(monkeypatch):
+    shown = []
+    ipython, of_display = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.version_info, ipython.get_ipython, of_display.display = (9, 0), lambda: None, shown.append
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", of_display)
+    display = HistoryDisplay({"loss": [2.0, 1.0]})
+    with pytest.raises(NotImplementedError):  # then IPython shows the text
+        display._ipython_display_()
+    display.plot()
+    display._ipython_display_()
+    assert shown == [], "the notebook shows open figures at the end of the cell"
+    pyplot.close("all")
+    another = pyplot.figure(display.figure_.number)
+    display._ipython_display_()
+    assert shown == [display.figure_]
+    assert pyplot.gcf() is another

@@ -2,7 +2,9 @@
 
 import datetime
 import decimal
+import html
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -468,3 +470,14 @@ def test_verbose_prints_a_summary_of_the_columns(capsys):
     assert capsys.readouterr().out.count(said) == 1
     assert clf.columns_.summary() == said
     assert repr(clf.columns_).splitlines()[1].split(maxsplit=2)[2] == "4: blue, green, mauve, red; 1 rare"
+    shown = html.unescape(re.sub("<[^>]*>", "|", clf.columns_._repr_html_()))
+    assert shown.startswith(f"|{said}.|")
+    assert "|colour||category||4: blue, green, mauve, red; 1 rare||" in shown
+
+
+def test_tables_of_notebooks_escape_what_columns_hold():
+    columns, _ = Columns.learn(pd.DataFrame({"<a>": ["<b>", "&"], "n": [1.0, 2.0]}))
+    columns.kept[0] = np.arange(2)
+    shown = columns._repr_html_()
+    assert ">&lt;a&gt;</td>" in shown
+    assert ">2: &amp;, &lt;b&gt;</td>" in shown

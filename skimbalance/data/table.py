@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skimbalance._html import paragraph, table
 from skimbalance.data.reading import Levels, columns_of, offsets_of, read_column
 
 #: Categories of fewer distinct rows are rare: they share the code of "other".
@@ -12,6 +13,8 @@ MOST_LEVELS = 255
 MOST_ONE_HOT = 8
 # Least size of numbers that float32 still represents with most of its bits; it ends at 1e-38.
 _LEAST = 2.0**-109
+# Longest cell of the small table that is shown.
+_WIDTH = 60
 # Rows from which the typical values of a column are computed.
 _SAMPLE = 1000
 
@@ -250,8 +253,8 @@ class Columns:
         ]
         return f"{len(self.names)} column{'s' if len(self.names) > 1 else ''}: {', '.join(filter(None, parts))}"
 
-    def __repr__(self):
-        """Return a small table, one line for each column."""
+    def _told(self):
+        """Return the lines of a small table: its header, and one for each column."""
         rows = [("column", "kind", "categories", "missing values")]
         for j, kind in enumerate(self.kinds):
             levels = self.levels[j]
@@ -263,10 +266,20 @@ class Columns:
                     told += f"; {self.n_rare(j)} rare"
             has_missing = self.missing[j] or (levels is not None and None in levels)
             rows.append((str(self.names[j]), kind, told, "yes" if has_missing else ""))
-        widths = [min(max(len(row[i]) for row in rows), 60) for i in range(4)]
+        return [[cell if len(cell) <= _WIDTH else f"{cell[: _WIDTH - 3]}..." for cell in row] for row in rows]
+
+    def __repr__(self):
+        """Return a small table, one line for each column."""
+        rows = self._told()
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
         return "\n".join(
-            "  ".join(f"{cell[:60]:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
+
+    def _repr_html_(self):
+        """Return the summary and the small table as HTML, for notebooks."""
+        head, *rows = self._told()
+        return paragraph(f"{self.summary()}.") + table(head, rows)
 
     def _refuse_tiny(self, matrix, numbers):
         """Refuse columns of numbers so small that float32 rounds them to 0."""

@@ -276,7 +276,8 @@ class StrategyComparison:
         pandas.DataFrame or dict of str to list
             One line per candidate: means; "low" and "high" of the score; its difference from the best, and the
             probabilities that it is "worse", "equivalent" or "better"; seconds; the number of folds in which it did not
-            fail, and its first error. A dict of columns if pandas is not installed.
+            fail, and its first error. It is shown to three decimals, with all columns, and holds all digits. A dict of
+            columns if pandas is not installed.
         """
         lines, names = [], self._names()
         for label in self.ordered(score):
@@ -294,10 +295,10 @@ class StrategyComparison:
         lines += [{"strategy": label, "folds": 0, "error": error} for label, error in self.errors_.items()]
         columns = {name: [line.get(name, np.nan) for line in lines] for name in (lines[0] if lines else {})}
         try:
-            import pandas as pd
+            from skimbalance.evaluation.frame import ScoreFrame
         except ImportError:
             return columns
-        return pd.DataFrame(columns).set_index("strategy")
+        return ScoreFrame(columns).set_index("strategy")
 
     def _versus_best(self, label, score, region=0.0):
         """Return how a candidate compares to the best one, NaN if none is best."""

@@ -1,9 +1,10 @@
 """Describe a comparison in words: the table, its sentences, and which folds and scores are missing."""
 
-import html
 import textwrap
 
 import numpy as np
+
+from skimbalance._html import paragraph, table
 
 _SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
 # Longest label in a table or a picture.
@@ -193,19 +194,13 @@ def as_html(found):
     """Return a comparison as HTML, for notebooks."""
     words = " ".join(sentences(found)) if found.scores_ else "Every candidate failed."
     paragraphs = [f"{_about(found)} {words}", *notes(found)]
-    return table_as_html(found) + "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
+    return table_as_html(found) + "".join(map(paragraph, paragraphs))
 
 
 def table_as_html(found):
     """Return the table of all candidates and their scores as HTML."""
-    rows, failed = _table(found)
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
-    body += "".join(
-        f'<tr><td>{html.escape(label)}</td><td colspan="{len(rows[0]) - 1}">{html.escape(error)}</td></tr>'
-        for label, error in failed
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    (head, *rows), failed = _table(found)
+    return table(head, [*rows, *failed], n_text=1)
 
 
 def _table(found):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skimbalance._html import paragraph, table
 from skimbalance.data.groups import group_keys
 from skimbalance.data.numeric_input import check_count
 from skimbalance.data.validation import refuse_other_tables, spawn_generators
@@ -260,13 +260,9 @@ class TableAudit:
 
     def _repr_html_(self):
         """Return the findings as HTML, for notebooks."""
-        head = "".join(f"<th>{name}</th>" for name in ("severity", "kind", "column", "evidence", "what to do"))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_cell(getattr(one, field)))}</td>" for field in _FIELDS) + "</tr>"
-            for one in self.findings
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.findings else ""
-        return f"<p>{html.escape(self._summary())}</p>{table}"
+        rows = [[_cell(getattr(one, field)) for field in _FIELDS] for one in self.findings]
+        head = ("severity", "kind", "column", "evidence", "what to do")
+        return paragraph(self._summary()) + (table(head, rows) if rows else "")
 
     def _summary(self):
         """Return the size of the table and the number of findings in a line."""

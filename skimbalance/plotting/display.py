@@ -33,7 +33,32 @@ _OTHER_ODDS = 1.5
 RARE = 0.1
 
 
-class ProbabilityDisplay:
+class ShownAsPicture:
+    """Mixin of displays: a notebook shows the picture alone, and once."""
+
+    def _ipython_display_(self):
+        """Show the figure, unless the notebook does so by itself at the end of the cell that drew it."""
+        if not hasattr(self, "figure_"):
+            raise NotImplementedError  # by which IPython is told to show the text
+        figure = self.figure_.figure  # of a figure inside another, that one
+        if not _is_open(figure):
+            from IPython.display import display
+
+            display(figure)
+
+
+def _is_open(figure):
+    """Whether pyplot has a figure, and not another one of its number, which is given anew after a cell."""
+    plt, number = import_pyplot(), getattr(figure, "number", -1)
+    if not plt.fignum_exists(number):
+        return False
+    current = plt.gcf().number
+    found = plt.figure(number)
+    plt.figure(current)
+    return found is figure
+
+
+class ProbabilityDisplay(ShownAsPicture):
     """Base class of displays of the probabilities of one label against the others."""
 
     ax_: Axes

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._nesting import inner_classifier
-from skimbalance.plotting.display import COLORS, GREY, finish, new_axes, one_legend
+from skimbalance.plotting.display import COLORS, GREY, ShownAsPicture, finish, new_axes, one_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
-class HistoryDisplay:
+class HistoryDisplay(ShownAsPicture):
     """Losses and scores over the epochs, each kind on axes of its own, with the epochs that members kept.
 
     Use `from_estimator`.
