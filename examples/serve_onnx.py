@@ -53,7 +53,10 @@ def serve(path, port):
             self.end_headers()
             self.wfile.write(json.dumps(content).encode())
 
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 1024  # connections that wait; beyond Python's 5, the system would reset them
+
+    Server(("127.0.0.1", port), Handler).serve_forever()
 
 
 if __name__ == "__main__":

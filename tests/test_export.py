@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -394,6 +395,8 @@ def test_the_example_serves_a_file_without_tensorflow_and_this_package(tmp_path)
         status, answers = ask(port, rows)
         assert status == 200
         check(clf, X[:20], [one["proba"] for one in answers], [one["label"] for one in answers])
+        with ThreadPoolExecutor(100) as clients:  # at once
+            assert {status for status, _ in clients.map(lambda _: ask(port, rows), range(100))} == {200}
         status, answers = ask(port, [{"amount": 1.0}])
         assert status == 400
         assert "'amount'" in answers["error"]

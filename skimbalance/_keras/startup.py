@@ -56,8 +56,8 @@ def _redirected():
         yield
         return
     with written:
-        os.dup2(written.fileno(), 2)
         try:
+            os.dup2(written.fileno(), 2)
             yield
         finally:
             os.dup2(original, 2)
