@@ -41,7 +41,7 @@ def _layers_in(value):
 def logits_behind(outputs):
     """Return the logits that Keras notes on the probabilities of a softmax or sigmoid, or None.
 
-    Keras 3.10 to 3.15: ``_keras_logits``, which its own losses read; exact where log(softmax) would be rounded to
+    Keras 3.11 to 3.15: ``_keras_logits``, which its own losses read; exact where log(softmax) would be rounded to
     0 or 1 already. Without it, probabilities are read as those of a network that notes none.
     """
     return getattr(outputs, "_keras_logits", None)
@@ -50,7 +50,7 @@ def logits_behind(outputs):
 def last_operation(model):
     """Return the layer or operation that a network's only output comes from, or None where Keras does not record it.
 
-    Keras 3.10 to 3.15: ``_keras_history``. Without it, the last layer.
+    Keras 3.11 to 3.15: ``_keras_history``. Without it, the last layer.
     """
     outputs = getattr(model, "outputs", None)
     history = getattr(outputs[0], "_keras_history", None) if outputs else None
@@ -65,7 +65,7 @@ def takes_training(model):
 def read_statistics_when_called(model):
     """Let layers that keep statistics beside their variables derive them from the variables at every call.
 
-    Keras 3.10 to 3.15: ``Normalization.finalize_state`` copies ``adapt_mean`` and ``adapt_variance`` into constants,
+    Keras 3.11 to 3.15: ``Normalization.finalize_state`` copies ``adapt_mean`` and ``adapt_variance`` into constants,
     which a compiled program would keep. Without it: do not share programs of networks with such a layer.
     """
     for layer in layers_of(model):
@@ -108,7 +108,7 @@ def unseeded_generators(layer):
 def metrics_of(model):
     """Return the metrics that a network was compiled with, as they were given.
 
-    Keras 3.10 to 3.15: ``_compile_metrics._user_metrics``. Without it, metrics compiled by a builder are not logged.
+    Keras 3.11 to 3.15: ``_compile_metrics._user_metrics``. Without it, metrics compiled by a builder are not logged.
     """
     return getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None) or []
 
@@ -116,7 +116,7 @@ def metrics_of(model):
 def point(metric, direction):
     """Set for callbacks whether greater ("up") or smaller ("down") values of a metric are better; None sets nothing.
 
-    Keras 3.10 to 3.15: ``MonitorCallback`` reads ``_direction`` of the metrics that a network is compiled with, where
+    Keras 3.11 to 3.15: ``MonitorCallback`` reads ``_direction`` of the metrics that a network is compiled with, where
     ``mode="auto"``. Without it, a callback needs its ``mode``.
     """
     if direction is not None:
@@ -134,7 +134,7 @@ def direction_of(metric):
 def decays_of(optimizer, variables):
     """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
 
-    An optimizer's configuration leaves out ``exclude_from_weight_decay``. Keras 3.10 to 3.15:
+    An optimizer's configuration leaves out ``exclude_from_weight_decay``. Keras 3.11 to 3.15:
     ``_use_weight_decay``. Without it, nothing is spared from weight decay.
     """
     uses = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_use_weight_decay", lambda _: True)
@@ -144,7 +144,7 @@ def decays_of(optimizer, variables):
 def copy_exclusions(optimizer, copied):
     """Let a copy spare the same variables from weight decay.
 
-    Keras 3.10 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without them, as for
+    Keras 3.11 to 3.15: ``_exclude_from_weight_decay`` and ``_exclude_from_weight_decay_pattern``. Without them, as for
     `decays_of`.
     """
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
@@ -159,7 +159,7 @@ def copy_exclusions(optimizer, copied):
 def detach(callback):
     """Take from a callback the network that it was used with, and files and writers that it has closed.
 
-    So it keeps, copies and pickles none. Keras 3.10 to 3.15: ``_model``, and of TensorBoard the writers and the module
+    So it keeps, copies and pickles none. Keras 3.11 to 3.15: ``_model``, and of TensorBoard the writers and the module
     that makes them, all set anew by the next training. Without it, callbacks keep their network, and one of TensorBoard
     that has been used can be neither copied nor pickled.
     """
@@ -174,7 +174,7 @@ def detach(callback):
 def is_epoch_only(callback):
     """Whether one of Keras' callbacks that has batch hooks needs none of them.
 
-    Keras 3.10 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it, TensorBoard is told of
+    Keras 3.11 to 3.15: ``TensorBoard._start_batch`` is 0 where no batch is profiled. Without it, TensorBoard is told of
     every batch.
     """
     callbacks = keras.callbacks

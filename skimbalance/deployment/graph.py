@@ -120,9 +120,18 @@ def trace(function, inputs):
 
 
 def save(graph, network, lookup, folder):
-    """Save a graph, the variables of its network and the tables of its look-ups as a SavedModel."""
-    with quiet():
-        tf.saved_model.save(_holder(network, lookup.tables), folder, signatures=graph)
+    """Save a graph, the variables of its network and the tables of its look-ups as a SavedModel.
+
+    Raises
+    ------
+    OSError
+        If TensorFlow cannot write, as where the disk is full.
+    """
+    try:
+        with quiet():
+            tf.saved_model.save(_holder(network, lookup.tables), folder, signatures=graph)
+    except tf.errors.OpError as error:
+        raise OSError(f"TensorFlow could not write the SavedModel: {error.message.rpartition('; ')[2]}") from error
 
 
 def to_litert(graph, network):

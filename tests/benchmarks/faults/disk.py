@@ -27,6 +27,11 @@ def size(path):
     return sum(map(len, held.values())) if isinstance(held, dict) else len(held)
 
 
+def n_files(path):
+    """Return how many files there are, each of which takes whole pages."""
+    return 1 + sum(1 for _ in path.rglob("*")) if path.is_dir() else 1
+
+
 @contextlib.contextmanager
 def small_disk(n_bytes):
     """Give a folder on a disk of its own with so many bytes."""
@@ -53,13 +58,16 @@ def writers(folder):
     """Return how each kind of file is written: name -> (name of the file, function of its path)."""
     from skimbalance import export
 
-    X, y = table(300)
+    X, y = table(3000)
+    rows, few, model = folder / "rows.csv", folder / "few.csv", folder / "model.skb"
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=y)
+    frame.to_csv(rows, index=False)
+    frame[::10].to_csv(few, index=False)
+    X, y = X[::10], y[::10]
     clf = small(None, epochs=2, model__n_members=2, ensemble=["forest"]).fit(X, y)
-    rows, model = folder / "rows.csv", folder / "model.skb"
-    pd.DataFrame(X, columns=list("abcd")).assign(y=y).to_csv(rows, index=False)
-    train = ("train", rows, "--target", "y", "--model", "mlp", "--folds", 2)
+    train = ("train", few, "--target", "y", "--model", "mlp", "--folds", 2)
     command(*train, "--out", model)
-    compare = ("compare", rows, "--target", "y", "--model", "mlp", "--folds", 2, "--strategies", "none")
+    compare = ("compare", few, "--target", "y", "--model", "mlp", "--folds", 2, "--strategies", "none")
     return {
         "export to ONNX": ("a.onnx", lambda path: export(clf, path, format="onnx")),
         "export to LiteRT": ("a.tflite", lambda path: export(clf, path, format="litert")),
@@ -89,7 +97,7 @@ def disk(times):
             write(first)
             needs, ends = size(first), []
             for i in range(times):
-                with small_disk(needs + 65_536 + needs * i // times) as there:
+                with small_disk(needs + 8192 * n_files(first) + needs * i // times) as there:
                     ends.append(_write(write, there / name, first))
             bad = [end for end in ends if end.startswith("LOST")]
             lost += len(bad)
