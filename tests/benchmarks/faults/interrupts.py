@@ -66,7 +66,7 @@ def stream(times):
             whole.partial_fit(X[chunk], y[chunk], classes=[0, 1])
             seconds.append(time.monotonic() - began)
         expected = whole.predict_proba(X)
-        for _ in range(max(times // 10, 1)):
+        for _ in range(max(times // 6, 1)):  # two of three chunks are hit
             clf = small(model, epochs=1)
             for i, chunk in enumerate(chunks):
                 fit = partial(clf.partial_fit, X[chunk], y[chunk], classes=[0, 1])
