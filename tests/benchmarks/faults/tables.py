@@ -46,7 +46,8 @@ def any_labels(rng, n):
     ]  # fmt: skip
     odd = [
         lambda: np.where(rng.random(n) < 0.1, np.nan, positive), lambda: rng.normal(size=n),
-        lambda: positive[: n // 2], lambda: np.where(positive, None, "no"), lambda: np.array([1, "a"], object)[positive.astype(int)],
+        lambda: positive[: n // 2], lambda: np.where(positive, None, "no"),
+        lambda: np.array([1, "a"], object)[positive.astype(int)],
         lambda: np.eye(2)[positive.astype(int)], list, lambda: None, lambda: [[1]] * n,
     ]  # fmt: skip
     kinds = odd if rng.random() < 0.2 else usual
