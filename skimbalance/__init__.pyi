@@ -3,6 +3,7 @@
 # "as" says that a name is public, also to jedi, which does not read __all__.
 from skimbalance import deployment as deployment
 from skimbalance import ensemble as ensemble
+from skimbalance import importance as importance
 from skimbalance import networks as networks
 from skimbalance import strategies as strategies
 from skimbalance.classifier import ImbalancedKerasClassifier as ImbalancedKerasClassifier
@@ -43,6 +44,7 @@ __all__ = [
     "ensemble",
     "estimate_prior",
     "export",
+    "importance",
     "mlp",
     "networks",
     "realmlp",
