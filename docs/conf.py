@@ -47,7 +47,7 @@ html_static_path = ["_static"]
 html_math_renderer = "mathml"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {"index": [], "get_started": [], "guide/index": [], "strategies": []}
+html_sidebars = {"index": [], "get_started": [], "strategies": []}
 html_theme_options = {
     "logo": {"text": "skimbalance"},
     "navbar_align": "left",
@@ -77,6 +77,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skimbalance",),
     "reference_url": {"skimbalance": None},
+    "subsection_order": [f"../examples/{name}" for name in ("probabilities", "decisions", "tuning", "data", "extend")],
     "within_subsection_order": "FileNameSortKey",
     "reset_modules": ("matplotlib",),
     "capture_repr": ("_repr_html_",),
@@ -113,10 +114,12 @@ METHODS = {
 
 def examples_of_strategies():
     """Return, for each strategy's class, the examples that take it by its name, which sphinx-gallery does not see."""
-    examples = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("plot_*.py"))}
+    examples = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").rglob("plot_*.py"))}
     return {
         f"skimbalance.strategies.{strategy.__name__}": [
-            f"../examples/{path.name}" for path, text in examples.items() if re.search(rf'"{name}\b', text)
+            f"../{path.relative_to(ROOT).as_posix()}"
+            for path, text in examples.items()
+            if re.search(rf'"{name}\b', text)
         ]
         for name, strategy in STRATEGIES.items()
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").rglob("plot_*.py"), key=lambda path: path.name)
 mpl.use("Agg")
 
 
