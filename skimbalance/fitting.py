@@ -43,7 +43,7 @@ from skimbalance.post_training import (
     has_unseen_rows,
     in_words,
     predict_held_out,
-    rows_of_base_models,
+    sets_of_base_models,
 )
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.positive import Positive
@@ -331,7 +331,7 @@ def _training(draft, call, task, parts, n_rows, evaluate, selection):
     settings, applied, prior = task.settings, parts.applied, draft.prior_
     batch_size, epochs = choose_batch_size(settings["batch_size"], n_rows), settings["epochs"]
     if epochs == "auto":
-        epochs = task.recipe.choose_epochs(-(-n_rows // batch_size))
+        epochs = task.recipe.choose_epochs(n_rows, batch_size)
     callbacks = draft._new_callbacks("fit", settings["callbacks"])
     callbacks += new_progress(settings["verbose"], epochs, selection, callbacks)
     return Training(
@@ -404,7 +404,7 @@ def _calibrated(draft, parts, posterior, held_out, network):
 
 def _finish(draft, call, task, parts, trained, posterior):
     """Grow base models, blend them with the network, and give the decision rule the rows that it looks at."""
-    ensemble, unknown = _grow(draft, call, task, parts, trained.shown)
+    ensemble, unseen = _grow(draft, call, task, parts, trained)
     fitted = Fitted(
         draft.columns_, parts.network, ensemble, blend_evenly(posterior, ensemble), task.decision, task.target
     )
@@ -412,8 +412,7 @@ def _finish(draft, call, task, parts, trained, posterior):
     blends = ensemble is not None and has_unseen_rows(posterior, held_out, selection)
     if not (blends or verbose or task.decision.needs_rows):
         return fitted
-    unknown = unknown if parts.applied.rows is task.rows else None  # a sampler's rows are known to all
-    predictions = predict_held_out(fitted, task.rows, held_out, selection, unknown)
+    predictions = predict_held_out(fitted, task.rows, held_out, selection, unseen)
     posterior = blend(fitted.posterior, predictions) if blends else fitted.posterior
     fitted = choose_decision(replace(fitted, posterior=posterior), predictions, task.rows, selection)
     if task.apart is not None:
@@ -426,15 +425,16 @@ def _finish(draft, call, task, parts, trained, posterior):
     return fitted
 
 
-def _grow(draft, call, task, parts, shown):
-    """Return base models, or None, and rows of training that each does not know: see `rows_of_base_models`."""
+def _grow(draft, call, task, parts, trained):
+    """Return base models, or None, and rows of training that each does not know: see `RowSets`."""
     if not task.kinds:
         return None, None
     if task.settings["verbose"]:
         show(f"Growing {' and '.join(task.kinds)}")
-    applied, rng = parts.applied, task.rng.ensemble
-    sets, unknown = rows_of_base_models(applied, parts.plan, shown, parts.network.members, rng)
-    told = call.task.begin("grow", len(task.kinds) * sets.shape[1])
+    applied, rng, selection = parts.applied, task.rng.ensemble, trained.selection
+    trained_on = trained.shown, None if selection is None else selection.held_out
+    sets = sets_of_base_models(applied, parts.plan, trained_on, parts.network.members, rng)
+    told = call.task.begin("grow", len(task.kinds) * sets.train.shape[1])
     ensemble = Ensemble(draft.columns_, draft.prior_).grow(task.kinds, applied.rows, applied.kept, sets, rng, told)
     told.end()
-    return ensemble, unknown
+    return ensemble, sets.unseen

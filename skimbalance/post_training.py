@@ -6,11 +6,11 @@ import numpy as np
 
 from skimbalance._callbacks import NoFitTask
 from skimbalance._warnings import warn
-from skimbalance.data.holdout import at_prior, prior_of
+from skimbalance.data.holdout import HeldOut, at_prior, prior_of
 from skimbalance.data.independence import share_of_copies
 from skimbalance.data.rows import Rows, positions_of
 from skimbalance.data.splits import ENOUGH, SingleRows, weight_of
-from skimbalance.ensemble import Ensemble
+from skimbalance.ensemble import Ensemble, RowSets
 from skimbalance.probability.blend import even_blend, fit_blend
 from skimbalance.probability.calibration import fit_calibrator
 from skimbalance.probability.prior import shift_prior
@@ -80,28 +80,42 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
     return replace(posterior, calibrator=fit_calibrator(logits, y, weight, by_link))
 
 
-def rows_of_base_models(applied, plan, shown, members, rng):
-    """Choose the distinct rows that each base model of a kind is grown on: those of a pair of members.
+def sets_of_base_models(applied, plan, trained_on, members, rng):
+    """Choose the distinct rows that each base model of a kind is fitted on: those of a pair of members.
 
-    Where all members see the same rows, each is grown on three of four quarters.
+    Where all members see the same rows, each is fitted on three of four quarters.
+
+    Parameters
+    ----------
+    applied : AppliedStrategy
+        Rows that training shows.
+    plan : HoldOutPlan
+        Which rows are held out.
+    trained_on : tuple (TrainingRows, HeldOut or None)
+        Rows of each member, and the held-out rows by which its epoch was chosen.
+    members : Members
+        Members of the network.
+    rng : numpy.random.Generator
+        Source of the quarters.
 
     Returns
     -------
-    sets : ndarray of int, shape (n_rows, n_sets)
-        Rows of each.
-    unknown : ndarray of int, shape (n_others, n_sets), or None
-        Rows of training that each does not know, -1 where a set has fewer than another; None where they are those held
-        out from a pair.
+    RowSets
+        Rows of each, and others.
     """
     if plan.own_share:
-        return shown.of_pairs(members), None
-    train, unknown = _quarters(applied.units, rng)
-    return applied.kept[train], np.where(unknown < 0, -1, applied.kept[unknown])
+        shown, scored = trained_on
+        return RowSets(shown.of_pairs(members), scored and scored.of_each_pair(members.in_pair))
+    sets = _quarters(applied.rows, applied.kept, applied.units, plan.prior, rng)
+    return sets if applied.rows is plan.rows else RowSets(sets.train, None)  # rows of a sampler resemble each other
 
 
-def _quarters(units, rng):
-    """Return four sets of three quarters of the rows, and the quarter that each lacks; see `SingleRows.sets`."""
-    return units.sets(4, 0.25, rng)
+def _quarters(rows, kept, units, prior, rng):
+    """Return four sets of three quarters of some distinct rows, and the quarter that each lacks."""
+    train, others = units.sets(4, 0.25, rng)
+    others = np.where(others < 0, -1, kept[others])  # -1 where a set has fewer of them than another
+    index = rows.index[others]
+    return RowSets(kept[train], HeldOut(rows.X, rows.y[index], weight_of(rows, others), prior, index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +140,7 @@ class Predictions:
     is_unseen: bool
 
 
-def predict_held_out(fitted, rows, held_out, selection, unknown):
+def predict_held_out(fitted, rows, held_out, selection, unseen):
     """Return what a network and its base models say of held-out rows; where there are none, of rows of training.
 
     Parameters
@@ -139,9 +153,8 @@ def predict_held_out(fitted, rows, held_out, selection, unknown):
         Rows held out from all of training.
     selection : EpochSelection or None
         What chose the epoch that each member keeps.
-    unknown : ndarray of int, shape (n_others, n_sets), or None
-        Distinct rows that each base model does not know, as `rows_of_base_models` returned them; None where there are
-        none.
+    unseen : HeldOut or None
+        Rows of training that are not in the set of each base model (`RowSets`); None where there are none.
 
     Returns
     -------
@@ -156,7 +169,7 @@ def predict_held_out(fitted, rows, held_out, selection, unknown):
         proba = np.stack([_of_network(fitted, held_out.X), *others])
         y, weight = held_out.y, held_out.sample_weight
     else:
-        proba, y, weight = _predict_training(fitted, rows, unknown)
+        proba, y, weight = _predict_training(fitted, rows, unseen)
     is_unseen = has_unseen_rows(posterior, held_out, selection)
     return Predictions(proba, y, at_prior(y, weight, posterior.data_prior), is_unseen)
 
@@ -171,18 +184,19 @@ def _uses_pairs(posterior, selection):
     return selection is not None and selection.held_out.is_own and posterior.calibrator is None
 
 
-def _predict_training(fitted, rows, unknown):
+def _predict_training(fitted, rows, unseen):
     """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
 
     Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
     """
-    if fitted.ensemble is None or unknown is None or not (unknown >= 0).any():
+    if fitted.ensemble is None or unseen is None or not len(unseen.index):
         network = _of_network(fitted, rows.X)
         return np.stack([network] * len(fitted.posterior.blend.weights)), rows.y, rows.sample_weight
-    index = rows.index[unknown.T]
-    network = _of_network(fitted, rows.X[index.ravel()])
-    proba = np.stack([network, *fitted.ensemble.proba_of_sets(rows.X, index)])
-    return proba, rows.y[index.ravel()], weight_of(rows, unknown.T.ravel())
+    index = unseen.index.T
+    network = _of_network(fitted, unseen.X[index.ravel()])
+    proba = np.stack([network, *fitted.ensemble.proba_of_sets(unseen.X, index)])
+    weight = unseen.sample_weight
+    return proba, unseen.y.T.ravel(), None if weight is None else weight.T.ravel()
 
 
 def _of_network(fitted, X):
@@ -255,13 +269,13 @@ def grow_on_sample(fitted, rows, held_out, kinds, rng):
     if np.ptp(rows.classes) == 0:
         label = fitted.classes.tolist()[rows.classes[0]]
         raise ValueError(f"All rows so far are of class {label!r}; base models need rows of two classes at least.")
-    sets, unknown = _quarters(SingleRows(rows.classes), rng)
     prior = fitted.posterior.data_prior
+    sets = _quarters(rows, positions_of(rows.y), SingleRows(rows.classes), prior, rng)
     ensemble = Ensemble(fitted.columns, prior).grow(kinds, rows, positions_of(rows.y), sets, rng, NoFitTask())
     posterior = blend_evenly(fitted.posterior, ensemble)
     fitted = replace(fitted, ensemble=ensemble, posterior=posterior)
     if held_out is not None or fitted.decision.needs_rows:
-        predictions = predict_held_out(fitted, rows, held_out, None, unknown)
+        predictions = predict_held_out(fitted, rows, held_out, None, sets.unseen)
         posterior = posterior if held_out is None else blend(posterior, predictions)
         fitted = choose_decision(replace(fitted, posterior=posterior), predictions, rows, None)
     fitted.check_decision()

@@ -9,7 +9,7 @@ from scipy import special
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -73,6 +73,34 @@ def test_boosting_equals_scikit_learn_if_bins_are_values():
     np.testing.assert_allclose(
         Boosting(random_state=0).fit(X, y).predict_proba(X), theirs.fit(X, y).predict_proba(X), atol=1e-7
     )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_boosting_goes_on_while_validation_loss_falls(n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6000, 3))
+    y = np.digitize(X.sum(axis=1), [0, 1][: n_classes - 1])
+    X_val, y_val, weight = X[3000:], y[3000:], rng.integers(0, 3, 3000)
+    grown = Boosting(random_state=0).fit(X[:3000], y[:3000], X_val=X_val, y_val=y_val, sample_weight_val=weight)
+
+    def fitted(n_iter):
+        return Boosting(max_iter=n_iter, random_state=0).fit(X[:3000], y[:3000])
+
+    def loss(of):
+        return log_loss(y_val, of.predict_proba(X_val), sample_weight=weight)
+
+    assert 40 < grown.n_iter_ < 320
+    np.testing.assert_allclose(grown.predict_proba(X), fitted(grown.n_iter_).predict_proba(X), atol=1e-6)
+    assert loss(grown) <= min(loss(fitted(grown.n_iter_ + steps)) for steps in (-20, -1, 1, 20)) + 1e-7
+    assert fitted("auto").n_iter_ == 40
+
+
+def test_validation_rows_of_a_class_without_training_rows_do_not_count():
+    X, y = islands(600, 0)
+    val = {"X_val": X[300:], "y_val": y[300:], "sample_weight_val": np.ones(300)}
+    other = {"X_val": np.r_[X[300:], X[:9]], "y_val": np.r_[y[300:], np.full(9, 5)], "sample_weight_val": None}
+    first, second = (Boosting(random_state=0).fit(X[:300], y[:300], **rows) for rows in (val, other))
+    assert first.n_iter_ == second.n_iter_
 
 
 @pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
@@ -291,6 +319,16 @@ def test_chunks_use_the_network_alone_and_a_warm_start_refits_base_models(larger
     assert clf.ensemble_ is None
     assert clf.ensemble_weights_ == {"network": 1.0}
     np.testing.assert_allclose(clf.predict_proba(X), clf.answers_.posterior.at(clf.prior_, clf.answers_.logits(X)))
+
+
+@pytest.mark.parametrize("size", [2, 7])
+def test_equal_sample_weights_do_not_change_base_models(size, larger, few_epochs):
+    X, y = larger
+    none, weighted = (
+        quick(model="mlp", ensemble=["forest", "boosting"]).fit(X, y, sample_weight=weight)
+        for weight in (None, np.full(len(y), size))
+    )
+    np.testing.assert_allclose(weighted.predict_proba(X), none.predict_proba(X), rtol=1e-12)
 
 
 def test_base_models_of_large_tables_are_fitted_on_a_sample(larger, monkeypatch):

@@ -361,13 +361,14 @@ def test_callbacks_that_set_the_rate_need_a_named_optimizer(rare):
 
 
 @pytest.mark.parametrize(
-    ("steps", "epochs"),
-    [(1, 256), (4, 64), (8, 32), (85, 32), (100, 28), (384, 16), (1000, 12), (20_000, 1)],
+    ("n_rows", "batch_size", "epochs"),
+    [(32, 32, 256), (200, 32, 37), (5_440, 64, 32), (10_000, 128, 20), (25_000, 128, 8), (300_000, 512, 6),
+     (10_000_000, 1024, 1)],
     ids=str,
-)
-def test_small_tables_take_more_epochs_and_large_ones_fewer(steps, epochs):
-    assert realmlp.recipe.choose_epochs(steps) == epochs
-    assert mlp.recipe.choose_epochs(steps) == Recipe().choose_epochs(steps) == 100
+)  # fmt: skip
+def test_small_tables_take_more_epochs_and_large_ones_fewer(n_rows, batch_size, epochs):
+    assert realmlp.recipe.choose_epochs(n_rows, batch_size) == epochs
+    assert mlp.recipe.choose_epochs(n_rows, batch_size) == Recipe().choose_epochs(n_rows, batch_size) == 100
 
 
 def test_the_network_is_chosen_by_name(rare):

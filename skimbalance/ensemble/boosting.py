@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils.validation import validate_data
 
 from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble.threads import on_one_thread
@@ -13,11 +15,20 @@ from skimbalance.ensemble.trees import TreeClassifier, Trees
 from skimbalance.probability.links import NUMPY
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from skimbalance._typing import RandomState
 
 # Most and least bins of a column, and the most of all columns together: they take 20 bytes for each leaf. In tables of
 # 1,000 columns, 63 bins were as good as 255, in half the time.
 _N_BINS, _FEW_BINS, _ALL_BINS = 255, 63, 32_768
+
+# Most rows that are learned at the first learning rate, and the second, for more. On 150,000 rows the second is better
+# by .003 of average precision (docs/quality.md).
+_FEW_ROWS, _RATE_OF_FEW, _RATE = 16_384, 0.2, 0.1
+
+# Least sum of the learning rates of all iterations, and how many times as many there may be.
+_LEAST_LEARNED, _MOST = 8, 8
 
 # Position of a bound between two values: about half, but an irrational share. Values of new rows may be exactly halfway
 # between integers, or amounts of cents, where a rounding error would decide on the side.
@@ -25,17 +36,19 @@ _SHARE_OF_WAY = 5**0.5 - 1.7
 
 
 class Boosting(TreeClassifier):
-    """scikit-learn's histogram gradient boosting, with few iterations.
+    """scikit-learn's histogram gradient boosting, for as many iterations as validation rows say.
 
     It is fitted on the bin number of each value. Bins are bounded by weighted quantiles, so that a weight of 2 equals
     repeating the row; scikit-learn's own bins are slow with weights or ignore them.
 
     Parameters
     ----------
-    learning_rate : float, default=0.2
-        Shrinkage of each iteration.
-    max_iter : int, default=40
-        Iterations.
+    learning_rate : float or "auto", default="auto"
+        Shrinkage of each iteration. "auto" is 0.2 for at most 16,384 rows, and 0.1 for more.
+    max_iter : int or "auto", default="auto"
+        Iterations. "auto" goes on as long as the log-loss of the validation rows passed to `fit` falls, and keeps those
+        up to its minimum: at least ``8 / learning_rate`` and at most eight times as many. Without validation rows it is
+        the least.
     max_leaf_nodes : int, default=15
         Most leaves of a tree.
     random_state : int, RandomState instance or None, default=None
@@ -69,33 +82,76 @@ class Boosting(TreeClassifier):
 
     def __init__(
         self,
-        learning_rate: float = 0.2,
-        max_iter: int = 40,
+        learning_rate: float | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
         max_leaf_nodes: int = 15,
         random_state: RandomState | None = None,
     ) -> None:
         self.learning_rate, self.max_iter, self.max_leaf_nodes = learning_rate, max_iter, max_leaf_nodes
         self.random_state = random_state
 
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Grow the trees.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; missing values are NaN.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of rows.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Validation rows, by which the number of iterations is chosen; see `max_iter`.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : Boosting
+            Fitted estimator.
+        """
+        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        n_bins, edges, X = self._prepared(X, sample_weight)  # rebinds X, so that a wide table is freed
+        validation = None
+        if X_val is not None:
+            X_val = validate_data(self, X_val, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+            validation = _bins(X_val, edges), y_val, sample_weight_val
+        rate = self.learning_rate
+        if rate == "auto":
+            rate = _RATE_OF_FEW if len(X) <= _FEW_ROWS else _RATE
+        is_auto = self.max_iter == "auto"
+        boosting = HistGradientBoostingClassifier(
+            learning_rate=rate, max_iter=round(_LEAST_LEARNED / rate) if is_auto else self.max_iter,
+            max_leaf_nodes=self.max_leaf_nodes, max_bins=n_bins, early_stopping=False, warm_start=True,
+            random_state=self.random_state,
+        )  # fmt: skip
+        with on_one_thread():
+            boosting.fit(X, y, sample_weight)
+            grows_on = is_auto and validation is not None
+            self.n_iter_ = _grow_on(boosting, (X, y, sample_weight), validation) if grows_on else boosting.n_iter_
+        self.classes_ = boosting.classes_
+        # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
+        self.baseline_, grown = boosting._baseline_prediction.ravel(), boosting._predictors[: self.n_iter_]
+        self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in grown for tree in of_iter])
+        return self
+
     def _prepared(self, X, sample_weight):
         """Return the number of bins, their edges in each column, and the rows by their bins."""
         n_bins = int(np.clip(_ALL_BINS // X.shape[1], _FEW_BINS, _N_BINS))
         edges = [_edges(column, sample_weight, n_bins) for column in X.T]
         return n_bins, edges, _bins(X, edges)
-
-    def _grow(self, prepared, y, sample_weight):
-        """Grow the trees and store them as arrays."""
-        n_bins, edges, bins = prepared
-        boosting = HistGradientBoostingClassifier(
-            learning_rate=self.learning_rate, max_iter=self.max_iter, max_leaf_nodes=self.max_leaf_nodes,
-            max_bins=n_bins, early_stopping=False, random_state=self.random_state,
-        )  # fmt: skip
-        with on_one_thread():
-            boosting.fit(bins, y, sample_weight)
-        self.classes_, self.n_iter_ = boosting.classes_, boosting.n_iter_
-        # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
-        self.baseline_ = boosting._baseline_prediction.ravel()
-        self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in boosting._predictors for tree in of_iter])
 
     @property
     def n_outputs(self) -> int:
@@ -108,6 +164,35 @@ class Boosting(TreeClassifier):
         if self.n_outputs > 1:
             return ops.softmax(logits)
         return ops.stack([ops.sigmoid(-logits[:, 0]), ops.sigmoid(logits[:, 0])], axis=1)
+
+
+def _grow_on(boosting, training, validation):
+    """Grow boosted trees while validation loss falls; return the number of iterations to keep.
+
+    The number is doubled until the loss has its minimum in the first three quarters.
+    """
+    least = n_iter = boosting.max_iter
+    while True:
+        best = int(_losses(boosting, *validation).argmin()) + 1
+        if best <= 0.75 * n_iter or n_iter >= _MOST * least:
+            return max(best, least)
+        n_iter *= 2
+        boosting.set_params(max_iter=n_iter).fit(*training)
+
+
+def _losses(boosting, X, y, sample_weight):
+    """Return the log-loss of rows after each iteration; rows of classes without training rows do not count."""
+    classes = boosting.classes_
+    weight = np.isin(y, classes) * (np.ones(len(y)) if sample_weight is None else sample_weight)
+    truth = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    losses = []
+    for logits in boosting.staged_decision_function(X):
+        if logits.ndim == 1:
+            loss = np.logaddexp(0, np.where(truth, -logits, logits))
+        else:
+            loss = logsumexp(logits, axis=1) - logits[np.arange(len(y)), truth]
+        losses.append(weight @ loss)
+    return np.array(losses)
 
 
 def _edges(column, sample_weight, n_bins):

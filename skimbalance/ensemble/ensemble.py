@@ -1,11 +1,13 @@
 """Fit the base models beside the network, and learn their blending weights from held-out rows."""
 
 from itertools import chain, compress
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils.validation import has_fit_parameter
 
+from skimbalance.data.holdout import HeldOut, at_prior
 from skimbalance.data.rows import weighted_counts, weighted_quantiles
 from skimbalance.data.seeding import seed_nested
 from skimbalance.ensemble.boosting import Boosting
@@ -20,6 +22,21 @@ BASE_MODELS = {"forest": Forest(), "boosting": Boosting()}
 
 # Rows from which trees predict in several threads: fewer are predicted faster than threads start.
 _MANY_ROWS = 4000
+
+
+class RowSets(NamedTuple):
+    """The sets of rows on which classifiers of a kind are fitted.
+
+    Attributes
+    ----------
+    train : ndarray of int, shape (n_rows, n_sets)
+        Distinct rows of each set.
+    unseen : HeldOut or None
+        For each set rows that are not in it, with an `index` of shape (n_unseen, n_sets); None if none are known.
+    """
+
+    train: np.ndarray
+    unseen: HeldOut | None
 
 
 class Ensemble:
@@ -61,7 +78,7 @@ class Ensemble:
             Rows of the table.
         kept : ndarray of int, shape (n_kept,)
             Which of its distinct rows are trained on.
-        sets : ndarray of int, shape (n_rows, n_sets)
+        sets : RowSets
             Which of them are in each set.
         rng : numpy.random.Generator
             Source of seeds and samples.
@@ -79,24 +96,32 @@ class Ensemble:
             If a classifier takes no weights although rows have different ones, or does not predict probabilities.
         """
 
-        def grow_one(classifier, positions, name):
+        def grow_one(classifier, positions, name, n_set):
             with task.running(name):
-                return self._grow(rows, classifier, positions, name)
+                return self._grow(rows, sets.unseen, classifier, positions, name, n_set)
 
         middle = [_median(rows.X[rows.index[kept], j], rows.weight[kept]) for j in range(rows.X.shape[1])]
         self.middle = np.array(middle, dtype=np.float32)
-        drawn = [[_draw(kind, rows, own, rng) for own in sets.T] for kind in kinds.values()]
+        drawn = [[_draw(kind, rows, own, rng) for own in sets.train.T] for kind in kinds.values()]
         n_rows = max(len(positions) for of_kind in drawn for _, positions in of_kind)
         self.names = list(kinds)
-        tasks = [[(*one, name) for one in of_kind] for name, of_kind in zip(kinds, drawn, strict=True)]
+        tasks = [[(*one, name, n) for n, one in enumerate(of_kind)] for name, of_kind in zip(kinds, drawn, strict=True)]
         self.grown = _of_each(grow_one, tasks, n_rows * rows.X.shape[1])
         return self
 
-    def _grow(self, rows, classifier, positions, name):
+    def _grow(self, rows, unseen, classifier, positions, name, n_set):
         """Return a classifier fitted on some distinct rows, and the class shares of these rows."""
         index, y, weight = rows.index[positions], rows.classes[positions], rows.weight[positions]
+        counts = weighted_counts(y, weight, len(self._data_prior))
+        counts = np.maximum(counts, counts == 0)
+        prior = counts / counts.sum()
+        # Trees look at the size of weights, which is to mean nothing.
+        weight = np.ones(len(weight)) if np.ptp(weight) == 0 else weight / weight.mean()
         if has_fit_parameter(classifier, "sample_weight"):
-            classifier.fit(self._read(rows.X[index]), y, sample_weight=weight)
+            validation = {}
+            if isinstance(classifier, Boosting) and unseen is not None:
+                validation = self._validation(unseen, n_set, prior)
+            classifier.fit(self._read(rows.X[index]), y, sample_weight=weight, **validation)
         elif np.ptp(weight) == 0:
             classifier.fit(self._read(rows.X[index]), y)
         else:
@@ -106,9 +131,13 @@ class Ensemble:
                 "whose fit takes sample_weight, or remove it."
             )
         checked_classifier(classifier, y, name)
-        counts = weighted_counts(y, weight, len(self._data_prior))
-        counts = np.maximum(counts, counts == 0)
-        return classifier, counts / counts.sum()
+        return classifier, prior
+
+    def _validation(self, unseen, n_set, prior):
+        """Return rows that are not in a set, with weights under which each class has its share of the set."""
+        y, weight = unseen.y[:, n_set], None if unseen.sample_weight is None else unseen.sample_weight[:, n_set]
+        X = self._read(unseen.X[unseen.index[:, n_set]])
+        return {"X_val": X, "y_val": y, "sample_weight_val": at_prior(y, weight, prior)}
 
     def proba(self, X):
         """Return P(y | x) under the class prior of the data: the mean over the sets of rows.

@@ -30,10 +30,10 @@ class Recipe:
         Least gradient steps: small tables are trained for more epochs.
     max_epochs : int, default=100
         Most epochs that `min_steps` may lead to.
-    enough_steps : int or None, default=None
-        Gradient steps from which on tables are trained for fewer epochs, down to `few_epochs`.
+    enough_rows : int or None, default=None
+        Rows shown, over all epochs, from which on tables are trained for fewer epochs, down to `few_epochs`.
     few_epochs : int, default=1
-        Fewest epochs that `enough_steps` may lead to.
+        Fewest epochs that `enough_rows` may lead to.
     max_steps : int or None, default=None
         Most gradient steps: very large tables are trained for fewer epochs still, but at least one.
     ensemble : tuple of str, default=()
@@ -58,18 +58,19 @@ class Recipe:
     epochs: int = 100
     min_steps: int = 0
     max_epochs: int = 100
-    enough_steps: int | None = None
+    enough_rows: int | None = None
     few_epochs: int = 1
     max_steps: int | None = None
     ensemble: tuple = ()
     optimizer: dict = field(default_factory=dict)
     schedule: Callable | None = None
 
-    def choose_epochs(self, n_steps):
-        """Return the number of epochs, for a number of steps an epoch."""
+    def choose_epochs(self, n_rows, batch_size):
+        """Return the number of epochs, for a number of training rows and of those in a step."""
+        n_steps = -(-n_rows // batch_size)
         epochs = max(self.epochs, min(-(-self.min_steps // n_steps), self.max_epochs))
-        if self.enough_steps is not None:
-            epochs = min(epochs, max(-(-self.enough_steps // n_steps), self.few_epochs))
+        if self.enough_rows is not None:
+            epochs = min(epochs, max(-(-self.enough_rows // n_rows), self.few_epochs))
         return epochs if self.max_steps is None else min(epochs, max(self.max_steps // n_steps, 1))
 
     def new_optimizer(self, optimizer_class, settings):
