@@ -365,3 +365,25 @@ def test_a_base_model_that_fails_leaves_the_estimator_as_it_was(larger):
     with pytest.raises(ValueError, match="max_depth"):
         clf.fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+DAMAGE = {
+    "a child that is not there": lambda trees: trees.children.__setitem__(1, len(trees.feature)),
+    "a child above, and so forever": lambda trees: trees.children.__setitem__(2 * trees.children[1], 0),
+    "a root that is not there": lambda trees: trees.roots.__setitem__(0, -1),
+    "fewer values than nodes": lambda trees: setattr(trees, "value", trees.value[:-1]),
+    "a column that is not there": lambda trees: trees.feature.__setitem__(0, 4),
+    "nodes that are no whole numbers": lambda trees: setattr(trees, "children", trees.children.astype(float)),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+@pytest.mark.parametrize("kind", [Forest, Boosting])
+def test_damaged_trees_are_refused_when_they_are_loaded(kind, what, small_table):
+    X, y = small_table
+    model = kind(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
+    DAMAGE[what](model.trees_)
+    damaged = pickle.dumps(model)
+    with pytest.raises(ValueError, match="trees of a base model"):
+        pickle.loads(damaged)

@@ -2,13 +2,12 @@
 
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show
-from skimbalance._cli.model_file import check_place, decision_of, need_skops, version_notes, write_model
+from skimbalance._cli.model_file import check_place, decision_of, name_of, need_skops, version_notes, write_model
 from skimbalance._cli.reading import MISSING
 from skimbalance._cli.scoring import Model, batches_of, labels_at_once
 from skimbalance._cli.task import is_written, listed, weights_of
@@ -252,7 +251,7 @@ def _choose(model, rows, options):
         show(f"\n{rule_in_words(options.choose, threshold, about['pos_label'])}\n{chosen}")
         show("These are the rows by which the rule is chosen; on new ones it may do a little worse.")
     new = about | {"decision": options.choose, "threshold": threshold}
-    new["chosen"] = f"The rule is chosen on {len(X):,} rows of {Path(options.file).name}, of which: {chosen}".strip()
+    new["chosen"] = f"The rule is chosen on {len(X):,} rows of {name_of(options.file)}, of which: {chosen}".strip()
     new["held_out"] = about["held_out"] | {"counts": None}
     write_model(options.out, classifier, new, X)
     show(f"Written to {options.out}")

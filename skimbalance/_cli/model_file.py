@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,6 +86,11 @@ def read_about(path):
     if about.get("form") != 1:
         raise Refusal(f"{path} is of a later version of this package; update skimbalance.")
     return about
+
+
+def name_of(path):
+    """Return the name of a file as text: on some systems it holds bytes that are none."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def version_notes(about):

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, say_task, show, typed
 from skimbalance._cli.files import check_page
-from skimbalance._cli.model_file import check_place, results, write_model
+from skimbalance._cli.model_file import check_place, name_of, results, write_model
 from skimbalance._cli.recommendation import Recommendation
 from skimbalance._cli.task import read_task
 from skimbalance.evaluation.report.held_out import held_out
@@ -113,7 +113,7 @@ def _fit(classifier, task):
 def _about(classifier, task, options, notes):
     """Return what a model is, in plain values."""
     return {
-        "file": Path(options.file).name, "target": options.target, "rows": task.n_rows, "labelled": task.n_labelled,
+        "file": name_of(options.file), "target": options.target, "rows": task.n_rows, "labelled": task.n_labelled,
         "classes": classifier.classes_.tolist(), "prior": classifier.prior_.tolist(), "pos_label": task.pos_label,
         "columns": task.columns, "notes": notes, "model": options.model, "strategy": options.strategy,
         "seed": options.seed, "decision": classifier.decision, "costs": options.costs,

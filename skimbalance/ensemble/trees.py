@@ -59,6 +59,16 @@ class Trees:
         self.missing_left = np.concatenate(missing_left).astype(bool)
         self.value = np.concatenate(values).astype(np.float32)
 
+    def __setstate__(self, state):
+        """Take what a file holds; refuse nodes that lead to none, or back, where rows would descend forever."""
+        vars(self).update(state)
+        n = len(self.feature)
+        parts = (self.threshold, self.missing_left, self.value)
+        is_whole = len(self.children) == 2 * n and all(len(part) == n for part in parts)
+        leads_down = is_whole and _lie_within(self.children, np.repeat(np.arange(n), 2), n)
+        if not (leads_down and _lie_within(self.roots, 0, n) and _lie_within(self.feature, 0, np.inf)):
+            raise ValueError("The trees of a base model are damaged in this file; take another copy of it.")
+
     def values(self, X):
         """Yield the values of the leaves that rows reach, (n_trees, n_rows, n_outputs), some rows at a time.
 
@@ -133,6 +143,12 @@ class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
         self._grow(X, y, sample_weight)
         return self
 
+    def __setstate__(self, state):
+        """Take what a file holds; refuse trees that look at columns which are not there."""
+        super().__setstate__(state)
+        if hasattr(self, "trees_") and not _lie_within(self.trees_.feature, 0, self.n_features_in_):
+            raise ValueError("The trees of a base model split columns that the table of this file does not have.")
+
     def _prepared(self, X, sample_weight):
         """Return the rows in the form that `_grow` takes."""
         return X
@@ -202,6 +218,11 @@ def between_values(nodes, X):
         is_between = (threshold[of_column] >= below) & (threshold[of_column] < above)
         threshold[of_column] = np.where(is_between, moved, threshold[of_column])
     return np.split(threshold, np.cumsum([len(of) for of, _ in nodes])[:-1])
+
+
+def _lie_within(numbers, least, end):
+    """Whether whole numbers are at least as large as some, and smaller than another."""
+    return numbers.dtype.kind == "i" and bool(np.all((numbers >= least) & (numbers < end)))
 
 
 def _rounded_down(threshold):

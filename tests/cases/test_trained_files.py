@@ -254,6 +254,11 @@ def test_where_skops_is_missing_the_command_says_how_to_get_it(arguments, capsys
     assert "pip install 'skimbalance[cli]'" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_names_of_files_are_text_in_a_model_whatever_they_hold():
+    assert model_file.name_of(os.fsdecode(b"folder/caf\xe9 \xc3\xbc.csv")) == "caf\ufffd ü.csv"
+
+
 def test_versions_that_differ_are_said():
     (note,) = model_file.version_notes({"versions": {"numpy": "0.1", "python": model_file.versions()["python"]}})
     assert note == f"The model was written with numpy 0.1 ({np.__version__} here)."

@@ -72,7 +72,7 @@ def files(times):
         clf = small(None, epochs=2, ensemble="auto", model__n_members=2).fit(X, y)
         about = {"classes": [0, 1], "prior": [0.9, 0.1], "target": "y", "file": "t", "labelled": 600, "rows": 600,
                  "notes": [], "columns": [], "model": "m", "strategy": "auto", "seed": 0, "pos_label": None,
-                 "held_out": {"rows": 0, "scores": {}, "counts": None}}  # fmt: skip
+                 "held_out": {"rows": 0, "scores": {"log-loss": [0.1, 0.0, 0.2]}, "counts": None}}  # fmt: skip
         write_model(path, clf, about, X)
         content, expected = path.read_bytes(), clf.predict_proba(X)
         read_classifier(path)
