@@ -163,7 +163,7 @@ def _sign(app, what, name, of, options, signature, return_annotation):
 
 def _drop_progress(app, docname, source):
     """Drop from what examples print the lines that a terminal would have overwritten."""
-    source[0] = re.sub(r"^ *\d+ of \d+ fits, about \d+ s left *\n", "", source[0], flags=re.MULTILINE)
+    source[0] = re.sub(r"^ *\d+/\d+ (fits|epochs) \|.*\n", "", source[0], flags=re.MULTILINE)
 
 
 def setup(app):
