@@ -248,6 +248,21 @@ def test_every_public_object_has_a_page_with_an_example():
         assert "\n    Examples\n    --------\n" in documented.__doc__, f"{name} shows no example"
 
 
+def test_links_of_the_readme_lead_to_pages_and_pictures():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    pages = re.findall(rf"{re.escape(urls['Documentation'])}/([\w/]+)\.html", text)
+    assert len(pages) > 10
+    missing = [page for page in pages if not (ROOT / f"docs/{page}.md").exists() and page != "auto_examples/index"]
+    assert missing == []
+    files = re.findall(
+        rf"(?:{re.escape(urls['Repository'])}/blob|raw\.githubusercontent\.com/[\w/]+)/main/([\w./]+)", text
+    )
+    assert {"docs/images/quality_time.png", "CONTRIBUTING.md"} <= set(files)
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    assert re.findall(r"(?:\]\(|(?:src|href)=\")(?!https://)", text) == []  # a package index shows it without the files
+
+
 def test_what_is_stated_twice_is_stated_alike():
     import skimbalance
 

@@ -59,7 +59,7 @@ KEY = ["table", "fold", "model"]
 #: Score -> sign, 1 where less is better.
 SCORES = {"average precision": -1, "log-loss": 1, "Brier": 1, "ROC AUC": -1, "F1": -1, "F1, tuned": -1, "seconds": 1}
 #: What is shown by its median.
-TIMES = ["seconds", "CPU seconds", "predict 1000, ms"]
+TIMES = {"seconds": "Time", "CPU seconds": "Processor time", "predict 1000, ms": None}
 #: The model that the others are compared with.
 OURS = "skimbalance"
 #: Added to the name of a picture -> colours of this model, of the others, of text, and of the page, none where dark.
@@ -276,12 +276,12 @@ def plot(ranks, n_tables, path):
     figure.savefig(path, dpi=150)
 
 
-def plot_time(of_table, score, path):
-    """Draw the mean score of every model over its seconds, for light pages, and beside it for dark ones."""
+def plot_time(of_table, score, time_of, path):
+    """Draw the mean score of every model over the time of a fit, for light pages, and beside it for dark ones."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
-    seconds, mean = of_table["seconds"].groupby("model").median(), of_table[score].groupby("model").mean()
+    seconds, mean = of_table[time_of].groupby("model").median(), of_table[score].groupby("model").mean()
     n_tables = of_table.index.get_level_values("table").nunique()
     better = "higher is better" if SCORES[score] < 0 else "lower is better"
     for name, (own, other, ink, page) in THEMES.items():
@@ -301,7 +301,7 @@ def plot_time(of_table, score, path):
             ax.grid(axis="y", color=other, alpha=0.25, linewidth=0.8)
             title = f"{score.capitalize()}, mean over {n_tables} tables ({better})"
             figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-            figure.supxlabel("Time of a fit, median over the tables", fontsize=12, color=ink)
+            figure.supxlabel(f"{TIMES[time_of]} of a fit, median over the tables", fontsize=12, color=ink)
             label(ax, seconds, mean, colors)
             figure.savefig(path.with_stem(path.stem + name), dpi=200)
             plt.close(figure)
@@ -364,7 +364,7 @@ def show(results, options):
     if options.plot:
         plot(ranks, n_tables, options.plot)
     if options.plot_time:
-        plot_time(of_table, options.time_score, options.plot_time)
+        plot_time(of_table, options.time_score, options.time_of, options.plot_time)
 
 
 def main(arguments=None):
@@ -375,6 +375,7 @@ def main(arguments=None):
     parser.add_argument("--plot", type=Path, help="PNG of the mean ranks to write")
     parser.add_argument("--plot-time", type=Path, help="PNG of a mean score over seconds to write, and ..._dark.png")
     parser.add_argument("--time-score", choices=SCORES, default="average precision", help="score of that picture")
+    parser.add_argument("--time-of", choices=["seconds", "CPU seconds"], default="seconds", help="time of that picture")
     parser.add_argument("--models", nargs="+", help="only these models")
     parser.add_argument("--untuned", action="store_true", help='leave out "F1, tuned"')
     parser.add_argument("--tables", nargs="+", help="only these tables")
