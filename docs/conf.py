@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 import re
+import runpy
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -170,4 +171,6 @@ def setup(app):
     """Show formulas as MathML, and classes with the parameters that they document."""
     app.connect("source-read", _drop_progress)
     app.connect("autodoc-process-signature", _sign)
+    regroup = runpy.run_path(str(ROOT / "docs" / "parameter_groups.py"))["regroup"]
+    app.connect("autodoc-process-docstring", regroup, priority=900)  # after numpydoc
     app.add_html_math_renderer("mathml", (_write_mathml(as_block=False), None), (_write_mathml(as_block=True), None))

@@ -62,8 +62,9 @@ _LEFT_BY_FIT = ("_fitted", "_training", "_network")
 class ImbalancedKerasClassifier(SciKerasClassifier):
     """Keras classifier for tables in which one class is rare.
 
-    A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract, offers remedies for imbalance
-    by name, and gives probabilities that follow from the remedy by a formula.
+    A subclass of SciKeras' ``KerasClassifier`` that keeps scikit-learn's contract. Strategies for imbalance are set by
+    name; whatever they change in training, ``predict_proba`` is P(y | x) in the population of y, and ``predict``
+    decides by the rule in `decision`.
 
     Parameters
     ----------
@@ -76,11 +77,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         `skimbalance.networks.realmlp`, several members whose probabilities are averaged; "mlp" is
         `skimbalance.networks.mlp`, one plain network. Both scale their inputs.
     strategy : str, Strategy, sampler, list of these, or None, default="auto"
-        Remedy for imbalance: one of the names in `skimbalance.strategies.STRATEGIES`, such as "class_weight", "focal",
-        "smote" or "none"; a `Strategy`; any sampler of imbalanced-learn; or a list, whose parts are combined. Samplers
-        see training rows only. "auto" is "logit_adjustment", under which ``predict`` favours no class as under balanced
-        weights, but which trains as well as without a remedy; "class_weight", where `class_weight` is given; and none,
-        where `loss` is, or the network comes compiled with one: who brings a loss gets nothing added unasked.
+        How training deals with imbalance: one of the names in `skimbalance.strategies.STRATEGIES`, such as
+        "class_weight", "focal", "smote" or "none"; a `Strategy`; any sampler of imbalanced-learn; or a list, which
+        combines its parts. Samplers see training rows only. "auto" is "logit_adjustment": ``predict`` then treats all
+        classes as equally frequent, as under balanced weights, but training is as good as without a strategy. If
+        `class_weight` is given, "auto" is "class_weight". If you pass a `loss`, or a network compiled with one, no
+        strategy is added.
     gamma : float, default=None
         Focusing exponent of a strategy that has one, at least 0; None is the strategy's own default.
     alpha : float, array-like of shape (n_classes,) or "balanced", default=None
@@ -93,9 +95,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ``predict_proba`` keep the order of ``classes_``.
     categorical_features : "auto", array-like of bool, int or str, or None, default="auto"
         Columns of categories: a mask, positions or names. "auto" takes those of a frame (pandas, polars, pyarrow) that
-        hold text, or have a category type, and columns of text in an array of objects; None takes none. Missing is a
-        level of its own; levels of fewer than three distinct rows (of three rows, where most rows would be "other" so),
-        and what ``fit`` has not seen, are one: "other".
+        hold text, or have a category type, and columns of text in an array of objects; None takes none. A missing
+        value is a category of its own. Rare categories, of fewer than three distinct rows (of three rows, where most
+        rows would be "other" otherwise), and those that ``fit`` has not seen are read as one: "other".
     target_prior : {"fit", "train"}, float, array-like of shape (n_classes,) or dict, default="fit"
         Class shares of the population that ``predict_proba`` refers to: "fit" for those of the (weighted) y given to
         ``fit``; those of a deployment, as the share of the positive class of two, one share per class in the order of
@@ -181,14 +183,13 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     n_iter_no_change : int, default=10
         Epochs without improvement (of any pair of members) after which early stopping ends training, at least 1.
     ensemble : "auto", "forest", "boosting", classifier, list of these, or None, default="auto"
-        Other classifiers, whose posteriors are joined with the network's at the prior of the data: a forest that
-        remembers single rows, boosted trees that split sharply (`skimbalance.ensemble`), or any of scikit-learn's. One
-        is grown for each pair of members, on the same rows. They are blended so that rows held out from all are most
-        likely, and classes are as frequent among these as they are said to be (see the user guide). Where none are held
-        out, they are averaged, and the network weighs as much as the others together. "auto" is what the network's
-        recipe says: both for "realmlp", none for "mlp" and networks of your own. After ``partial_fit``, `grow_ensemble`
-        grows those that are named. Every ``random_state`` in them that is None, nested ones included, is given a seed
-        that follows from `random_state`.
+        Base models: other classifiers, whose probabilities are blended with the network's at the class prior of the
+        data. A forest, boosted trees (`skimbalance.ensemble`), or any of scikit-learn's. One is fitted for each pair of
+        members, on the same rows. The blending weights maximise the likelihood of held-out rows (see "Network and
+        ensemble" in the guide). If none are held out, the probabilities are averaged, and the network counts as much as
+        the others together. "auto" is what the network's recipe says: both for "realmlp", none for "mlp" and networks
+        of your own. After ``partial_fit``, `grow_ensemble` grows those that are named. Every ``random_state`` in them
+        that is None, nested ones included, is given a seed that follows from `random_state`.
     callbacks : list or dict of keras.callbacks.Callback or class, default=None
         Callbacks of Keras: instances, which are used as they are, or classes, of which each fit makes its own. Those of
         scikit-learn (1.9 and later) are set by ``set_callbacks``.
@@ -244,7 +245,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     ensemble_weights_ : dict of str to float
         How much the network and each base model count in the blend; they sum to one.
     strategy_ : Strategy
-        Remedy as it was applied.
+        Strategy as it was applied.
     loss_ : LogitsLoss
         Loss on logits, whose ``predict_proba`` turns them into probabilities.
     calibrator_ : LogisticRegression

@@ -4,6 +4,7 @@ All blocks of a page run one after the other, in one namespace and an empty fold
 -->`` leaves it out where that cannot be imported, and ``<!-- not run: REASON -->`` always.
 """
 
+import inspect
 import re
 import runpy
 from pathlib import Path
@@ -61,3 +62,16 @@ def test_code_of_a_page_runs(page, package, request, monkeypatch, tmp_path):
 def test_a_how_to_begins_with_code(page):
     """The shortest that works, before any words."""
     assert page.read_text(encoding="utf-8").splitlines()[2].startswith(("```", "<!-- "))
+
+
+@pytest.mark.usefixtures("few_epochs", "two_small_members")
+def test_the_reference_shows_every_parameter_in_a_group_with_an_example(small_table):
+    from skimbalance import ImbalancedKerasClassifier
+
+    page = runpy.run_path(str(DOCS / "parameter_groups.py"))
+    grouped = [name for _, parameters, _ in page["GROUPS"].values() for name in parameters]
+    assert sorted(["self", *grouped]) == sorted(inspect.signature(ImbalancedKerasClassifier.__init__).parameters)
+    assert all(name in page["GROUPS"][group][1] for name, (group, _) in page["FIRST"].items())
+    namespace = {"ImbalancedKerasClassifier": ImbalancedKerasClassifier, "X": small_table[0], "y": small_table[1]}
+    for _, _, example in page["GROUPS"].values():
+        exec(example, namespace)
