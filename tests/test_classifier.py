@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
@@ -94,10 +95,13 @@ def test_any_labels(labels, rare):
         np.asfortranarray,
         lambda X: pd.DataFrame(X, columns=list("abcd")),
         lambda X: pl.DataFrame(X, schema=list("abcd")),
+        lambda X: pa.Table.from_pandas(pd.DataFrame(X, columns=list("abcd"))),
         sparse.csr_matrix,
+        sparse.csr_array,
+        sparse.csc_array,
         sparse.coo_array,
     ],
-    ids=["float64", "list", "fortran", "pandas", "polars", "csr matrix", "coo array"],
+    ids=["float64", "list", "fortran", "pandas", "polars", "pyarrow", "csr matrix", "csr", "csc", "coo array"],
 )
 def test_any_table(as_table, rare):
     X, y = rare
