@@ -3,6 +3,7 @@
 from skimbalance import audit
 from skimbalance._cli import Refusal
 from skimbalance._cli.console import say, show, typed
+from skimbalance._cli.dates import holds_dates
 from skimbalance._cli.drawing import opened_rows
 from skimbalance._cli.task import count_labels, drops_auto, labels_there, open_columns
 
@@ -23,9 +24,12 @@ def run(options):
     if options.weights:
         table = table.drop(columns=options.weights)
     try:
-        show(str(audit(table, y, groups=groups, cv=options.folds)))
+        found = audit(table, y, groups=groups, cv=options.folds)
     except (TypeError, ValueError) as error:
         raise Refusal(f"{options.file} cannot be audited. {error}") from None
+    show(str(found))
     words = typed(["skimbalance", "compare", options.file, "--target", options.target])
     show(f"\nTo compare strategies on it:\n  {words} --drop auto")
+    if any(holds_dates(name, table[name]) for name in found.columns("date")):
+        show(f"To keep dates, as numbers:\n  {words} --drop auto --dates expand")
     return 0

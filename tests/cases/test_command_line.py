@@ -437,6 +437,10 @@ def test_the_audit_is_printed(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "1 of 61 rows have no label" in shown
     assert "row number" in shown
+    assert "--dates" not in shown
+    (tmp_path / "t.csv").write_bytes(with_column("when", lambda i: f"{i % 28 + 1}. Mar 2024"))
+    assert run(["audit", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    assert "--target y --drop auto --dates expand" in capsys.readouterr().out
     assert run(["audit", str(tmp_path / "t.csv"), "--target", "y", "--drop", "auto"]) == 2
     (tmp_path / "t.csv").write_bytes(with_target(lambda i: i / 3))
     assert run(["audit", str(tmp_path / "t.csv"), "--target", "y"]) == 2

@@ -48,5 +48,5 @@ class Finding:
 
 
 def listed(values, most=3):
-    """Return a few values as they are written, and "..." for more."""
-    return ", ".join(map(repr, values[:most])) + (", ..." if len(values) > most else "")
+    """Return a few values as they are written, and that there are others."""
+    return ", ".join(map(repr, values[:most])) + (" and others" if len(values) > most else "")

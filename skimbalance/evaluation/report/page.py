@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skimbalance._html import paragraph
 from skimbalance.evaluation.report.held_out import (
     against_rival,
     asked_score,
@@ -80,7 +81,7 @@ def body_of(found, title, about=None, said=()):
     str
         Names of columns, files and labels are escaped.
     """
-    body = "".join(map(_paragraph, said)) + _candidates(found, None) if about is None else _whole(found, about)
+    body = "".join(map(paragraph, said)) + _candidates(found, None) if about is None else _whole(found, about)
     return (
         f'<div class="skimbalance-report"><style>{STYLE}</style><main><h1>{html.escape(title)}</h1>{body}</main></div>'
     )
@@ -98,7 +99,7 @@ def page_of(title, body):
 def _whole(found, about):
     """Return all sections, from the conclusion to what it rests on."""
     held = held_out(found, about.label, about.rule)
-    steps = "".join(_paragraph(f"{what}:") + _code(code) for what, code in about.next_steps)
+    steps = "".join(paragraph(f"{what}:") + _code(code) for what, code in about.next_steps)
     return (
         _top(found, held, about)
         + _matrix(found, held, about.rule_in_words)
@@ -133,7 +134,7 @@ def _top(found, held, about):
     return (
         f'<section class="top"><p>{html.escape(" ".join(said))}</p></section>'
         + "".join(f'<p class="severe">Look at this first. {html.escape(one)}</p>' for one in severe)
-        + "".join(map(_paragraph, filter(None, more)))
+        + "".join(map(paragraph, filter(None, more)))
     )
 
 
@@ -149,7 +150,7 @@ def _matrix(found, held, rule):
         for name, line in zip(labels, held.matrix[order][:, order], strict=True)
     ]
     head = ["of 1,000 rows", *(f"predicted {name}" for name in labels)]
-    return f"<h2>What the rule does to 1,000 rows</h2>{_paragraph(rule) if rule else ''}{_table(head, rows)}"
+    return f"<h2>What the rule does to 1,000 rows</h2>{paragraph(rule) if rule else ''}{_table(head, rows)}"
 
 
 def _candidates(found, label):
@@ -178,7 +179,7 @@ def _candidates(found, label):
         title = f"Candidates, the best {score} first"
         every = f"All {len(found.scores_) + len(found.errors_)} candidates and all scores"
     return (
-        f"<h2>{title}</h2>{_table(head, rows, bold=shown.get(label))}{_paragraph(words)}"
+        f"<h2>{title}</h2>{_table(head, rows, bold=shown.get(label))}{paragraph(words)}"
         f"<details><summary>{every}</summary>"
         f'<div class="wide">{table_as_html(found)}</div></details>'
     )
@@ -201,7 +202,7 @@ def _columns(found, importances):
     """Return how important the columns are, all but the first ones folded."""
     title = "<h2>Importance of columns</h2>"
     if isinstance(importances, str):
-        return title + _paragraph(importances)
+        return title + paragraph(importances)
     score = "average precision" if found.pos_label_ is not None else "log-loss"
     about = (
         f"How much worse the {score} of held-out rows is where the values of one column are shuffled. Columns that say "
@@ -210,12 +211,12 @@ def _columns(found, importances):
     head, rows = ["column", "worse by (95 % interval)"], [[name, _drop(*of)] for name, *of in importances]
     more = len(rows) - _COLUMNS
     rest = f"<details><summary>{more} more columns</summary>{_table(head, rows[_COLUMNS:])}</details>"
-    return title + _paragraph(about) + _table(head, rows[:_COLUMNS]) + (rest if more > 0 else "")
+    return title + paragraph(about) + _table(head, rows[:_COLUMNS]) + (rest if more > 0 else "")
 
 
 def _data(about):
     """Return what the data are, and what the audit warns of."""
-    facts = _facts(about.data) + "".join(map(_paragraph, about.said))
+    facts = _facts(about.data) + "".join(map(paragraph, about.said))
     if about.findings is None:
         return f"<h2>The data</h2>{facts}"
     found = [f"<li>{html.escape(str(one))}</li>" for one in about.findings]
@@ -224,11 +225,6 @@ def _data(about):
     if rest:
         warned += f"<details><summary>{len(found) - _WARNED} more warnings</summary><ul>{rest}</ul></details>"
     return f"<h2>The data</h2>{facts}<h3>What the audit found</h3>{warned}"
-
-
-def _paragraph(text):
-    """Return text as a paragraph."""
-    return f"<p>{html.escape(text)}</p>"
 
 
 def _code(text):

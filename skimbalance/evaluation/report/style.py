@@ -47,7 +47,8 @@ STYLE = """
   § { font-size: 10pt; color-scheme: light; } § main { max-width: none; padding: 0; } § p, § li { max-width: none; }
   § .top { font-size: 12pt; max-width: none; } § h2 { margin-top: 1.5rem; }
   § h2, § h3, § summary { break-after: avoid; } § p { orphans: 3; widows: 3; }
-  § tr, § pre, § .top { break-inside: avoid; } § .wide { overflow: visible; }
+  § tr, § pre, § .top { break-inside: avoid; }
+  § .wide, § .wide div { overflow: visible !important; max-height: none !important; }
   § table, § pre, § figcaption { font-size: 8.5pt; }
   § td, § th { padding: .15rem .4rem; white-space: normal; }
   § .figures { grid-template-columns: 1fr 1fr; gap: 1rem; }
