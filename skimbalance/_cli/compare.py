@@ -74,6 +74,7 @@ def train_line(found, task, options):
     words += [] if chosen.decision is None else ["--decision", written(chosen.decision)]
     words += [] if chosen.strategy == "auto" else ["--strategy", chosen.strategy]
     words += [] if options.model == "realmlp" else ["--model", options.model]
+    words += [] if options.folds == 5 else ["--folds", str(options.folds)]
     words += [] if options.seed == 0 else ["--seed", str(options.seed)]
     return typed([*words, "--out", "model.skb"])
 

@@ -429,6 +429,7 @@ def test_the_next_command_has_all_that_was_given(tmp_path, capsys, answers):
     options = parser().parse_args(shlex.split(line)[1:])
     assert (options.file, options.drop, options.groups) == (str(tmp_path / "a b.csv"), ["size"], "who")
     assert (options.pos_label, options.seed, options.decision) == ("0", 3, ("precision", 0.8))
+    assert options.folds == 2
 
 
 def test_the_audit_is_printed(tmp_path, capsys):
