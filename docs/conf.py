@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib",),
     "capture_repr": ("_repr_html_",),
     "image_srcset": ["2x"],
+    "thumbnail_size": (600, 420),
     "min_reported_time": 0,
     "remove_config_comments": True,
     "show_memory": False,

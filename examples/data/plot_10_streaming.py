@@ -3,7 +3,7 @@ A file that does not fit into memory
 ====================================
 
 Rows of a Parquet file come batch by batch, and ``partial_fit`` trains on each as it comes: a batch is all that is in
-memory. Without arguments, made-up payments with a rare fraud; or a file of your own, with text and gaps as it comes::
+memory. Without arguments, made-up payments with a rare fraud; or a file of your own, with text and missing values::
 
     python plot_10_streaming.py --parquet FILE --target COLUMN --positive LABEL
 """
@@ -69,7 +69,7 @@ print(f"{path.name}: {n_rows:,} rows, {file.metadata.num_row_groups} row groups,
 # %%
 # One pass. ``validation_split`` holds out a tenth of every batch, at most 10,000 rows in all, which are never trained
 # on; the network is scored by them after each batch, and ``decision="f1"`` finds its threshold there. Scaling, medians
-# of gaps and levels of categories are those of all batches so far.
+# of missing values and categories are those of all batches so far.
 
 clf = ImbalancedKerasClassifier(validation_split=0.1, decision="f1", random_state=0)
 features = [name for name in file.schema_arrow.names if name != options.target]

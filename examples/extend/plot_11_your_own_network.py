@@ -19,7 +19,7 @@ from skimbalance import HistoryDisplay, ImbalancedKerasClassifier
 # %%
 # The function is called in every fit, with what the classifier knows by then in ``meta``. Its other arguments are
 # parameters of the classifier, ``model__width`` and ``model__n_blocks``, in a grid too. ``Encode`` turns categories and
-# gaps into numbers, and is nothing where there are none; ``Standardize`` learns the scale of the columns.
+# missing values into numbers, and does nothing if there are none; ``Standardize`` learns the scale of the columns.
 
 
 def residual(meta, width=48, n_blocks=2):
@@ -57,6 +57,7 @@ HistoryDisplay.from_estimator(clf, ax=axes)
 # %%
 # Would more rows help? Where the curve still rises, they would.
 
+# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
 figure, ax = plt.subplots(figsize=(5.6, 4), layout="constrained")
 LearningCurveDisplay.from_estimator(
     clf, X, y, train_sizes=[0.125, 0.25, 0.5, 1.0], cv=3, scoring="average_precision", score_type="test", ax=ax,

@@ -68,7 +68,7 @@ print(table.to_string(float_format="{:.3f}".format))
 
 # %%
 # The shift is the same for all rows, so it changes no ranking: average precision is what it was. Log-loss and the mean
-# probability are those of the plain network again, up to what the remedy's noise has cost.
+# probability are those of the plain network again, up to what the strategy's noise has cost.
 
 plt.style.use("tableau-colorblind10")
 figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")

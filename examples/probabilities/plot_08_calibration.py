@@ -2,9 +2,9 @@
 Calibration on held-out rows
 ============================
 
-Probabilities follow from the remedy by a formula, which is exact for a network that has learned what it was shown, and
-no more than that. Rows made up by SMOTE, and a network trained for too long, say more than they know. With
-``calibration="holdout"``, rows that training has not seen correct both.
+Probabilities follow from the strategy by a formula. It is exact for a network that has learned what it was shown, and
+no more than that. Rows invented by SMOTE, and a network trained for too long, make probabilities too extreme. With
+``calibration="holdout"``, held-out rows correct both.
 """
 
 import matplotlib.pyplot as plt

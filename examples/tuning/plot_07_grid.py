@@ -2,8 +2,8 @@
 A grid over strategies
 ======================
 
-``GridSearchCV`` over remedies and their parameters, in a pipeline, scored by average precision: what it finds, how sure
-that is, and what a fit costs once the training program is compiled.
+``GridSearchCV`` over strategies and their parameters, in a pipeline, scored by average precision: what it finds, how
+sure that is, and what a fit costs once the training program is compiled.
 """
 
 import time
@@ -55,7 +55,7 @@ print(f"\nOn rows held out from the search: {average_precision_score(y_test, sea
 # The band is the 95 % interval of plain focal loss' mean. Folds share rows of training, so that the variance of their
 # mean is not a fifth of theirs, but a fifth and, added to it, the ratio of test rows to training rows, a quarter
 # (Nadeau and Bengio, 2003). ``compare_strategies`` computes this, and how probable it is that one candidate is worse
-# than another. Here nothing is clearly better than no remedy. "auto" cannot be: it trains the same network, and only
+# than another. Here nothing is clearly better than no strategy. "auto" cannot be: it trains the same network, and only
 # what ``predict`` decides is another. A large gamma, and weights beside focal loss, rank lower.
 
 scores = np.array([search.cv_results_[f"split{i}_test_score"] for i in range(folds.get_n_splits())])
