@@ -51,6 +51,7 @@ class Progress(tqdm):
         super().__init__(
             total=total, unit=unit, file=file, bar_format="{counted} |{bar:10}| {told}" if has_bar else "{line}",
             ncols=size.columns - 1 if self._where == "terminal" else None, nrows=size.lines,
+            disable=False,  # whatever TQDM_DISABLE says: who wants no bar sets verbose=0
         )  # fmt: skip
         if self._where == "notebook":
             self._replace(str(self))
@@ -154,7 +155,7 @@ def show(text, file=None):
     file = sys.stdout if file is None else file
     if file is None:
         return
-    if multiprocessing.parent_process() is not None and file.isatty():  # over the bar of the first process
+    if multiprocessing.parent_process() is not None and _is_terminal(file):  # over the bar of the first process
         text = f"\r{text:<{shutil.get_terminal_size().columns - 1}}"
     Progress.write(text, file=file)
 
@@ -185,5 +186,9 @@ def _where(file):
         return "lines"
     if in_notebook():
         return "notebook"
-    is_drawn = getattr(file, "isatty", lambda: False)() or "spyder_kernels" in sys.modules
-    return "terminal" if is_drawn else "lines"
+    return "terminal" if _is_terminal(file) or "spyder_kernels" in sys.modules else "lines"
+
+
+def _is_terminal(file):
+    """Whether what is written to a file can be drawn over."""
+    return getattr(file, "isatty", lambda: False)()
