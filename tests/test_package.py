@@ -240,7 +240,7 @@ def test_every_public_object_has_a_page_with_an_example():
     listed = set(
         re.findall(r"^   ([\w.]+)$", (ROOT / "docs/api/index.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     )
-    modules = {"deployment", "ensemble", "networks", "strategies"}
+    modules = {"deployment", "ensemble", "importance", "networks", "strategies"}
     assert set(skimbalance.__all__) - modules - {"__version__"} <= listed, "docs/api/index.md lacks a public name"
     for name in listed:
         module, _, attribute = f"skimbalance.{name}".rpartition(".")
