@@ -19,7 +19,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
-from skimbalance import ImbalancedKerasClassifier
+from skimbalance import ImbalancedKerasClassifier, audit
 
 # %%
 # Frauds are more likely for large amounts, at night, far from home, soon after another payment, on new accounts and in
@@ -60,6 +60,10 @@ options = parser.parse_args()
 if options.csv:
     X = pd.read_csv(options.csv).dropna(subset=[options.target])
     y = X.pop(options.target)
+    left_out = audit(X, y).columns("date", "identifier", "row number")
+    if left_out:
+        X = X.drop(columns=left_out)
+        print(f"Left out as dates or identifiers: {', '.join(left_out)}. Turn dates into numbers to use them.")
     X, X_new, y, y_new = train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=0)
 else:
     (X, y), (X_new, y_new) = make_payments(10_000, seed=0), make_payments(40_000, seed=1)
@@ -98,10 +102,18 @@ def cost(alarms):
 
 
 boosting = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
-texts = dict.fromkeys(X.select_dtypes(exclude="number"), "category")
+# They take at most 255 categories per column; rarer ones become missing values.
+kept = {name: X[name].value_counts().index[:255] for name in X.select_dtypes(exclude="number")}
+
+
+def for_trees(X):
+    """Return a table with its columns of text as categories."""
+    return X.assign(**{name: X[name].where(X[name].isin(kept[name])).astype("category") for name in kept})
+
+
 costs = pd.Series({"no alarms": miss * positive.sum()})
 for name, model in {"boosting": boosting, "boosting, calibrated": CalibratedClassifierCV(boosting)}.items():
-    probability = model.fit(X.astype(texts), y).predict_proba(X_new.astype(texts))[:, list(model.classes_).index(rare)]
+    probability = model.fit(for_trees(X), y).predict_proba(for_trees(X_new))[:, list(model.classes_).index(rare)]
     costs[name] = cost(probability >= loaded.threshold_)
 costs["skimbalance"] = cost(alarms)
 print(f"\nCost of mistakes about the {len(y_new):,} new rows:\n{costs.map('{:,.0f}'.format).to_string()}")

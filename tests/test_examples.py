@@ -35,13 +35,15 @@ def test_example_runs_and_draws(path, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.usefixtures("few_epochs", "two_small_members")
 def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
-    """With text, missing values, and labels that are words."""
+    """With text, missing values, a date, more categories than boosted trees take, and labels that are words."""
     rng = np.random.default_rng(0)
-    sick = rng.random(300) < 0.1
+    sick = rng.random(1200) < 0.1
     table = pd.DataFrame(
         {
-            "age": np.where(rng.random(300) < 0.1, np.nan, rng.normal(50 + 15 * sick, 10)),
-            "smoker": np.where(rng.random(300) < 0.1, None, np.where(sick ^ (rng.random(300) < 0.2), "yes", "no")),
+            "age": np.where(rng.random(1200) < 0.1, np.nan, rng.normal(50 + 15 * sick, 10)),
+            "smoker": np.where(rng.random(1200) < 0.1, None, np.where(sick ^ (rng.random(1200) < 0.2), "yes", "no")),
+            "town": [f"town {max(i, 0)}" for i in rng.permutation(1200) - 700],
+            "seen": pd.date_range("2024-01-01", periods=1200).astype(str),
             "diagnosis": np.where(sick, "ill", "well"),
         }
     )
@@ -49,7 +51,8 @@ def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
     run(EXAMPLES[0], "--csv", "patients.csv", "--target", "diagnosis", monkeypatch=monkeypatch, folder=tmp_path)
     out = capsys.readouterr().out
     plt.close("all")
-    assert re.search(r"^200 rows to learn from, \d+\.\d% of them 'ill'; 100 new rows\.$", out, re.MULTILINE)
+    assert "Left out as dates or identifiers: seen." in out
+    assert re.search(r"^800 rows to learn from, \d+\.\d% of them 'ill'; 400 new rows\.$", out, re.MULTILINE)
     assert "Alarm where P(ill) >= 10 / (10 + 500) = 0.020" in out
     for candidate in ("no alarms", "boosting", "boosting, calibrated", "skimbalance"):
         assert re.search(rf"^{candidate} +[\d,]+$", out, re.MULTILINE)
