@@ -207,8 +207,8 @@ def _calibration_in_words(scores, rows, y, positive):
     if p >= _LEVEL:
         return f"{said}Probabilities mean what they say: recalibration would gain {gain:.4f} of log-loss (p = {p:.2g})."
     return (
-        f"{said}Probabilities no longer mean what they say: recalibration would gain {gain:.4f} of log-loss "
-        f"(p = {p:.1g}). Choose the rule anew by --choose, and train on recent rows."
+        f"{said}Probabilities are off: recalibration would gain {gain:.4f} of log-loss (p = {p:.1g}). "
+        "Choose the rule anew by --choose, and train on recent rows."
     )
 
 

@@ -118,7 +118,7 @@ def card(about):
     lines = [
         f"# {about['target']!r} by {about['file']}", "",
         f"Written {about['written']} by skimbalance {about['versions'].get('skimbalance', '')}. Load it with",
-        "`skops.io.load(file, trusted=skimbalance.deployment.skops_types())`.", "",
+        "`skops.io.load(file, trusted=skops_types())`, after `from skimbalance.deployment import skops_types`.", "",
         "## Data", "",
         f"{about['labelled']:,} of {about['rows']:,} rows have a label: {shares}.", "",
         *(f"- {note}" for note in about["notes"]), "",

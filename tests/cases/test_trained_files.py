@@ -194,7 +194,7 @@ def test_a_labelled_file_is_scored_and_a_rule_chosen(trained, tmp_path, capsys):
     assert run("evaluate", tmp_path / "model2.skb", tmp_path / "other.csv") == 0
     shown = capsys.readouterr().out
     assert "The share has changed" in shown
-    assert "Probabilities no longer mean what they say" in shown
+    assert "Probabilities are off: recalibration would gain" in shown
     write(many.drop(columns="left"), tmp_path / "new.csv")
     assert run("evaluate", tmp_path / "model2.skb", tmp_path / "new.csv") == 0
     assert "rows without labels. By their probabilities:" in capsys.readouterr().out
