@@ -156,8 +156,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Weight of each label, 1 of one that is not named. It takes the place of balanced weights in
         ``strategy="class_weight"``, which "auto" then is, and is multiplied into every other strategy.
     epochs : int or "auto", default="auto"
-        Passes over the training rows, at least 1. "auto" is 100; for the default network 32, or as many as make 256
-        steps, at most 256.
+        Passes over the training rows, at least 1. "auto" is 100; for the default network 32. It takes more on small
+        tables, for 256 steps (at most 256 epochs), and fewer on large ones: as many as show 200,000 rows altogether,
+        but at least 6, and never more than 12,288 steps.
     batch_size : int, "auto" or None, default="auto"
         Rows of a gradient step. "auto" takes the power of two nearest the square root of the number of training
         rows, between 32 and 1024; -1 takes all rows; None takes 32, as Keras does.
