@@ -102,13 +102,14 @@ def cost(alarms):
 
 
 boosting = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
-# They take at most 255 categories per column; rarer ones become missing values.
+# They take no empty column, and at most 255 categories per column; rarer ones become missing values.
+filled = X.columns[X.notna().any()]
 kept = {name: X[name].value_counts().index[:255] for name in X.select_dtypes(exclude="number")}
 
 
 def for_trees(X):
-    """Return a table with its columns of text as categories."""
-    return X.assign(**{name: X[name].where(X[name].isin(kept[name])).astype("category") for name in kept})
+    """Return a table without empty columns, and with its columns of text as categories."""
+    return X.assign(**{name: X[name].where(X[name].isin(kept[name])).astype("category") for name in kept})[filled]
 
 
 costs = pd.Series({"no alarms": miss * positive.sum()})

@@ -35,7 +35,7 @@ def test_example_runs_and_draws(path, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.usefixtures("few_epochs", "two_small_members")
 def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
-    """With text, missing values, a date, more categories than boosted trees take, and labels that are words."""
+    """With text, missing values, a date, an empty column, many categories, and labels that are words."""
     rng = np.random.default_rng(0)
     sick = rng.random(1200) < 0.1
     table = pd.DataFrame(
@@ -44,6 +44,7 @@ def test_quickstart_takes_a_table_of_ones_own(monkeypatch, tmp_path, capsys):
             "smoker": np.where(rng.random(1200) < 0.1, None, np.where(sick ^ (rng.random(1200) < 0.2), "yes", "no")),
             "town": [f"town {max(i, 0)}" for i in rng.permutation(1200) - 700],
             "seen": pd.date_range("2024-01-01", periods=1200).astype(str),
+            "remark": np.full(1200, np.nan),
             "diagnosis": np.where(sick, "ill", "well"),
         }
     )
