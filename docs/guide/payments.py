@@ -1,4 +1,4 @@
-"""Write payments.csv: 5,000 made-up card payments, one in twenty-five a fraud. The guide works on this table."""
+"""Write payments.csv: 5,000 made-up card payments, one in 35 a fraud. The guide works on this table."""
 
 import numpy as np
 import pandas as pd
