@@ -5,14 +5,17 @@ import os
 import warnings
 from pathlib import Path
 
-_HERE = f"{Path(__file__).parent}{os.sep}"
+import sklearn
+
+# Files between a caller and the reason: those of this package, and scikit-learn's callbacks, which run `fit` from 1.9 on.
+_BETWEEN = (f"{Path(__file__).parent}{os.sep}", f"{Path(sklearn.__file__).parent / 'callback'}{os.sep}")
 _said = set()
 
 
 def warn(message):
     """Emit a UserWarning that names the caller's line: what ``skip_file_prefixes`` does from Python 3.12 on."""
     frame, level = inspect.currentframe().f_back, 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_BETWEEN):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)
 

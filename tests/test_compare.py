@@ -281,7 +281,7 @@ def test_pictures_show_the_scores(rare):
 
 def test_progress_is_printed(rare, capsys):
     compare_strategies(quick(), *rare, strategies=["none"], cv=2, verbose=1)
-    assert "1 of 2 fits" in capsys.readouterr().err
+    assert "2 fits in" in capsys.readouterr().err
 
 
 # --- the report ---

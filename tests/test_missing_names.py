@@ -30,6 +30,9 @@ OTHERS = {
 #: Private names of scikit-learn, imbalanced-learn and skl2onnx, which come in the versions that the extras ask for.
 OF_OTHER_LIBRARIES = {
     "_baseline_prediction", "_curve_scorer", "_get_pos_label", "_predictors", "_sampling_type", "_score_func",
+    # scikit-learn's callbacks, which are experimental in 1.9
+    "_callback_fit_ctx", "_decr_instances", "_init_callback_context", "_parent_callback_ctx", "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
 }  # fmt: skip
 
 

@@ -238,7 +238,7 @@ def test_a_folder_is_streamed_in_random_order_as_the_page_shows(tmp_path, monkey
     page = (Path(__file__).parents[1] / "docs" / "how_to" / "large_data.md").read_text(encoding="utf-8")
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "split_by_row_group" in block)
     monkeypatch.chdir(tmp_path)
-    names = {}
+    names = {"ImbalancedKerasClassifier": ImbalancedKerasClassifier, "np": np, "rng": np.random.default_rng(0)}
     exec(compile(code, "large_data.md", "exec"), names)
     assert sorted(len(group.to_table()) for group in names["groups"]) == [150] * 6
     clf = names["clf"]

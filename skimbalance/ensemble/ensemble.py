@@ -119,7 +119,7 @@ class Ensemble:
         weight = np.ones(len(weight)) if np.ptp(weight) == 0 else weight / weight.mean()
         if has_fit_parameter(classifier, "sample_weight"):
             validation = {}
-            if isinstance(classifier, Boosting) and unseen is not None:
+            if isinstance(classifier, Boosting) and unseen is not None and len(unseen.index):
                 validation = self._validation(unseen, n_set, prior)
             classifier.fit(self._read(rows.X[index]), y, sample_weight=weight, **validation)
         elif np.ptp(weight) == 0:
