@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sklearn
 
-# Files between a caller and the reason: those of this package, and scikit-learn's callbacks, which run `fit` from 1.9 on.
+# Files between a caller and the reason: of this package, and of scikit-learn's callbacks (they run fit from 1.9 on).
 _BETWEEN = (f"{Path(__file__).parent}{os.sep}", f"{Path(sklearn.__file__).parent / 'callback'}{os.sep}")
 _said = set()
 
