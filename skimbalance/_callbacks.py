@@ -11,19 +11,29 @@
 
 import threading
 from contextlib import contextmanager
+from typing import TypeVar
 
 from skimbalance._keras.packing import OfPickle
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:
         """Nothing: there are no callbacks to set."""
 
-    def with_callbacks(method):
+    def _with_callbacks(method):
         """Return a method as it is."""
         return method
+
+
+_Method = TypeVar("_Method")
+
+
+def with_callbacks(method: _Method) -> _Method:
+    """Return a method that callbacks hear of; type checkers and editors keep its signature."""
+    return _with_callbacks(method)
 
 
 #: Attributes that an estimator has while it is fitted.
