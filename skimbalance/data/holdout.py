@@ -53,8 +53,9 @@ class HeldOut:
 
     def of_each_pair(self, in_pair):
         """Return the rows of each pair of members that has held-out rows of its own."""
-        weight = None if self.sample_weight is None else self.sample_weight[:, ::in_pair]
-        return replace(self, y=self.y[:, ::in_pair], sample_weight=weight, index=self.index[:, ::in_pair])
+        index = self.index[:, ::in_pair]
+        y, weight = self.of_pairs(in_pair, index.shape[1])
+        return replace(self, y=y, sample_weight=weight, index=index)
 
     def of_pairs(self, in_pair, n_pairs):
         """Return labels and weights for each pair of members, (n_rows, n_pairs); weights may be None."""

@@ -117,8 +117,8 @@ class Trees:
 class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
     """Base class of tree ensembles that scikit-learn grows and that predict from arrays.
 
-    ``_grow`` sets the fitted attributes, ``trees_`` among them, from the result of ``_prepared``; ``proba_of_sums``
-    computes probabilities from the sums of the leaves' values, ``n_outputs`` for each row.
+    ``fit``, or ``_grow`` that it calls, sets the fitted attributes, ``trees_`` among them; ``proba_of_sums`` computes
+    probabilities from the sums of the leaves' values, ``n_outputs`` for each row.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -139,7 +139,6 @@ class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
             Fitted estimator.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
-        X = self._prepared(X, sample_weight)  # rebinds X, so that a wide table is freed before trees are grown
         self._grow(X, y, sample_weight)
         return self
 
@@ -148,10 +147,6 @@ class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
         super().__setstate__(state)
         if hasattr(self, "trees_") and not _lie_within(self.trees_.feature, 0, self.n_features_in_):
             raise ValueError("The trees of a base model split columns that the table of this file does not have.")
-
-    def _prepared(self, X, sample_weight):
-        """Return the rows in the form that `_grow` takes."""
-        return X
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return class probabilities.
