@@ -259,7 +259,11 @@ def _new_model(estimator, applied):
     """Build the network; return it, what it came compiled with, and its optimizer."""
     first_loss = applied.loss or _first_loss(estimator)
     meta = {name: value for name, value in vars(estimator).items() if name.endswith("_") and name[0] != "_"}
-    meta |= {"output_bias_": first_loss.initial_logits(applied.train_prior(0.0)), "X_shape_": applied.rows.X.shape}
+    meta |= {
+        "output_bias_": first_loss.initial_logits(applied.train_prior(0.0)),
+        "X_shape_": applied.rows.X.shape,
+        "n_rows_": len(applied.kept),
+    }
     users = estimator._users_builder()
     with keep_python_random():
         model = estimator._build_model(NETWORKS, meta)

@@ -529,7 +529,7 @@ def test_builder_receives_meta_compile_kwargs_and_params(rare):
     assert isinstance(received["compile_kwargs"]["optimizer"], keras.optimizers.Adam)
     # What SciKeras' tutorials build from.
     expected = {"n_features_in_": 4, "n_classes_": 2, "X_shape_": (400, 4), "target_type_": "binary", "n_outputs_": 1,
-                "n_outputs_expected_": 1}  # fmt: skip
+                "n_outputs_expected_": 1, "n_rows_": 400}  # fmt: skip
     assert {name: received["meta"][name] for name in expected} == expected
     np.testing.assert_array_equal(received["meta"]["classes_"], [0, 1])
     assert float(clf.model_.optimizer.learning_rate) == pytest.approx(0.01)

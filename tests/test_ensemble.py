@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.data.rows import weighted_quantiles
-from skimbalance.ensemble import BASE_MODELS, Boosting, Forest
+from skimbalance.ensemble import BASE_MODELS, Boosting, Forest, trees
 from skimbalance.ensemble.boosting import _edges
 from skimbalance.ensemble.threads import side_by_side
 from skimbalance.probability.blend import Blend, even_blend, fit_blend, fit_weights
@@ -62,6 +62,25 @@ def test_the_forest_predicts_like_scikit_learn_and_is_smaller(change, change_new
     np.testing.assert_allclose(forest.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
     assert len(pickle.dumps(forest)) < len(pickle.dumps(theirs)) / 2.5
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(forest)).predict_proba(X), forest.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", [Boosting(max_iter=7), Forest(5)], ids=lambda kind: type(kind).__name__)
+def test_many_rows_are_answered_as_a_few_are_also_by_a_copy(kind, n_classes, monkeypatch):
+    """Many by scikit-learn's compiled trees, which are kept where they are small, and which copies do not have."""
+    X, y = islands(1200, 0)
+    X, y = np.ascontiguousarray(with_gaps(X)), y + np.where(X[:, 3] > 1, n_classes - 2, 0) * (1 - y) * 2
+    grown = clone(kind).set_params(random_state=0).fit(X, y)
+    assert len(grown.classes_) == n_classes
+    size = len(pickle.dumps(grown))
+    few = np.concatenate([grown.proba_of_rows(X[i : i + 100]) for i in range(0, 1200, 100)])
+    for n_nodes in (2**16, 1):
+        monkeypatch.setattr(trees, "_FEW_NODES", n_nodes)
+        for n_rows in (1000, 1200):
+            monkeypatch.setattr(trees, "_ROWS_AT_ONCE", n_rows - 300)
+            np.testing.assert_array_equal(grown.proba_of_rows(X[:n_rows]), few[:n_rows])
+        assert len(pickle.dumps(grown)) == size
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(grown)).proba_of_rows(X), few)
 
 
 def test_boosting_equals_scikit_learn_if_bins_are_values():

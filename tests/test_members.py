@@ -371,6 +371,19 @@ def test_small_tables_take_more_epochs_and_large_ones_fewer(n_rows, batch_size, 
     assert mlp.recipe.choose_epochs(n_rows, batch_size) == Recipe().choose_epochs(n_rows, batch_size) == 100
 
 
+def test_the_number_of_members_follows_distinct_rows(rare, monkeypatch):
+    meta = {"n_features_in_": 4, "n_classes_": 2}
+    assert [Members(realmlp({**meta, "n_rows_": n})).n for n in (16_384, 16_385)] == [8, 4]
+    assert Members(realmlp(meta)).n == 8
+    monkeypatch.setattr("skimbalance.networks.builders._FEW_ROWS", 300)
+    X, y = rare
+    twice, once = (
+        quick(model="realmlp", epochs=1).fit(np.repeat(X[:of], 400 // of, axis=0), np.repeat(y[:of], 400 // of))
+        for of in (200, 400)
+    )
+    assert (Members(twice.model_).n, Members(once.model_).n) == (8, 4)
+
+
 def test_the_network_is_chosen_by_name(rare):
     assert quick(model="mlp").fit(*rare).model_.output_shape == (None, 2)
     assert quick(model="realmlp", model__n_members=2).fit(*rare).model_.output_shape == (None, 2, 2)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils.validation import validate_data
 
 from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble.threads import on_one_thread
@@ -27,8 +26,9 @@ _N_BINS, _FEW_BINS, _ALL_BINS = 255, 63, 32_768
 # by .002 of average precision (docs/quality.md).
 _FEW_ROWS, _RATE_OF_FEW, _RATE = 16_384, 0.2, 0.1
 
-# Least sum of the learning rates of all iterations, and how many times as many there may be.
-_LEAST_LEARNED, _MOST = 8, 8
+# Least sum of the learning rates of all iterations, how many times as many there may be, and the share of them that has
+# the minimum of the validation loss where they end.
+_LEAST_LEARNED, _MOST, _EARLY = 8, 8, 0.8
 
 # Position of a bound between two values: about half, but an irrational share. Values of new rows may be exactly halfway
 # between integers, or amounts of cents, where a rounding error would decide on the side.
@@ -122,31 +122,31 @@ class Boosting(TreeClassifier):
         self : Boosting
             Fitted estimator.
         """
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
+        X = self._validated(X)
         n_bins = int(np.clip(_ALL_BINS // X.shape[1], _FEW_BINS, _N_BINS))
         edges = [_edges(column, sample_weight, n_bins) for column in X.T]
         X = _bins(X, edges)  # rebinds X, so that a wide table is freed before trees are grown
-        validation = None
-        if X_val is not None:
-            X_val = validate_data(self, X_val, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-            validation = _bins(X_val, edges), y_val, sample_weight_val
         rate = self.learning_rate
         if rate == "auto":
             rate = _RATE_OF_FEW if len(X) <= _FEW_ROWS else _RATE
-        is_auto = self.max_iter == "auto"
+        n_iter, growth = self.max_iter, None
+        if n_iter == "auto":
+            n_iter = round(_LEAST_LEARNED / rate)
+            if X_val is not None:
+                X_val = self._validated(X_val, reset=False)
+                growth, n_iter = _Growth(edges, X_val, y_val, sample_weight_val, n_iter), _MOST * n_iter
         boosting = HistGradientBoostingClassifier(
-            learning_rate=rate, max_iter=round(_LEAST_LEARNED / rate) if is_auto else self.max_iter,
-            max_leaf_nodes=self.max_leaf_nodes, max_bins=n_bins, early_stopping=False, warm_start=True,
+            learning_rate=rate, max_iter=n_iter, max_leaf_nodes=self.max_leaf_nodes, max_bins=n_bins,
+            early_stopping=growth is not None, scoring=growth, validation_fraction=None, n_iter_no_change=1, tol=0.0,
             random_state=self.random_state,
         )  # fmt: skip
         with on_one_thread():
             boosting.fit(X, y, sample_weight)
-            grows_on = is_auto and validation is not None
-            self.n_iter_ = _grow_on(boosting, (X, y, sample_weight), validation) if grows_on else boosting.n_iter_
         self.classes_ = boosting.classes_
         # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
+        self.n_iter_ = boosting.n_iter_ if growth is None else growth.n_iter
         self.baseline_, grown = boosting._baseline_prediction.ravel(), boosting._predictors[: self.n_iter_]
-        self.trees_ = Trees([_on_values(tree.nodes, edges) for of_iter in grown for tree in of_iter])
+        self.trees_ = Trees([_on_values(tree, edges) for of_iter in grown for tree in of_iter])
         return self
 
     @property
@@ -162,33 +162,53 @@ class Boosting(TreeClassifier):
         return ops.stack([ops.sigmoid(-logits[:, 0]), ops.sigmoid(logits[:, 0])], axis=1)
 
 
-def _grow_on(boosting, training, validation):
-    """Grow boosted trees while validation loss falls; return the number of iterations to keep.
+class _Growth:
+    """The score by which scikit-learn's boosting stops: it rises while trees are to grow, and falls once.
 
-    The number is doubled until the loss has its minimum in the first three quarters.
+    Parameters
+    ----------
+    edges : list of ndarray or None
+        Bounds of each column's bins.
+    X, y, sample_weight : ndarray
+        Validation rows; those of classes without training rows do not count.
+    least : int
+        Least iterations.
     """
-    least = n_iter = boosting.max_iter
-    while True:
-        best = int(_losses(boosting, *validation).argmin()) + 1
-        if best <= 0.75 * n_iter or n_iter >= _MOST * least:
-            return max(best, least)
-        n_iter *= 2
-        boosting.set_params(max_iter=n_iter).fit(*training)
 
+    def __init__(self, edges, X, y, sample_weight, least):
+        self._edges, self._X, self._y, self._least = edges, X, np.asarray(y), least
+        self._sample_weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        self._logits, self._losses = None, []
 
-def _losses(boosting, X, y, sample_weight):
-    """Return the log-loss of rows after each iteration; rows of classes without training rows do not count."""
-    classes = boosting.classes_
-    weight = np.isin(y, classes) * (np.ones(len(y)) if sample_weight is None else sample_weight)
-    truth = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    losses = []
-    for logits in boosting.staged_decision_function(X):
-        if logits.ndim == 1:
-            loss = np.logaddexp(0, np.where(truth, -logits, logits))
+    @property
+    def n_iter(self):
+        """Iterations to keep."""
+        return max(self._best, self._least)
+
+    @property
+    def _best(self):
+        """Iterations up to the minimum of the loss."""
+        return int(np.argmin(self._losses)) + 1
+
+    def __call__(self, boosting, X, y, sample_weight=None):
+        """Return the score after the last iteration; scikit-learn's rows are not looked at."""
+        if not boosting._predictors:
+            self._logits = np.tile(boosting._baseline_prediction, (len(self._X), 1))
+            return 0
+        trees = Trees([_on_values(tree, self._edges) for tree in boosting._predictors[-1]])
+        self._logits += trees.sums(self._X, self._logits.shape[1])
+        self._losses.append(self._loss(boosting.classes_))
+        n_iter = len(self._losses)
+        return n_iter if n_iter < self._least or self._best > _EARLY * n_iter else -1
+
+    def _loss(self, classes):
+        """Return the log-loss."""
+        truth = np.searchsorted(classes, self._y).clip(max=len(classes) - 1)
+        if self._logits.shape[1] == 1:
+            losses = np.logaddexp(0, np.where(truth, -1, 1) * self._logits[:, 0])
         else:
-            loss = logsumexp(logits, axis=1) - logits[np.arange(len(y)), truth]
-        losses.append(weight @ loss)
-    return np.array(losses)
+            losses = logsumexp(self._logits, axis=1) - self._logits[np.arange(len(truth)), truth]
+        return (self._sample_weight * (classes[truth] == self._y)) @ losses
 
 
 def _edges(column, sample_weight, n_bins):
@@ -220,8 +240,9 @@ def _bins(X, edges):
     return bins
 
 
-def _on_values(nodes, edges):
-    """Return the nodes of a tree on bins as one on values, as `Trees` takes it."""
+def _on_values(tree, edges):
+    """Return one of scikit-learn's trees on bins as nodes on values, as `Trees` takes them."""
+    nodes = tree.nodes
     threshold = np.full(len(nodes), np.inf)
     for i in np.flatnonzero(nodes["is_leaf"] == 0):
         threshold[i] = _bound(edges[nodes["feature_idx"][i]], nodes["num_threshold"][i])

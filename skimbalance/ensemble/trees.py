@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import cached_property
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.tree._tree import NODE_DTYPE, TREE_LEAF, Tree
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._documentation import LinkedToDocumentation
@@ -14,8 +16,15 @@ from skimbalance._documentation import LinkedToDocumentation
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# Rows times trees that descend at once, and the number of levels after which finished ones are removed.
-_AT_ONCE, _LEVELS = 2**16, 4
+# Rows from which scikit-learn's compiled trees are faster, though they may have to be built first, and how many of them
+# descend a tree while they are in the processor's cache.
+_MANY_ROWS, _ROWS_AT_ONCE = 256, 2**13
+
+# Most nodes whose compiled trees are kept for later calls, at 72 bytes a node.
+_FEW_NODES = 2**16
+
+# Number of levels after which, of fewer rows, those that have reached a leaf are removed.
+_LEVELS = 4
 
 # Distance of a drawn threshold from values of the rows, if there is room: some steps of float32 at the largest value.
 _MARGIN = 2.0**-20
@@ -59,6 +68,10 @@ class Trees:
         self.missing_left = np.concatenate(missing_left).astype(bool)
         self.value = np.concatenate(values).astype(np.float32)
 
+    def __getstate__(self):
+        """Return the arrays, which say all."""
+        return {name: of for name, of in vars(self).items() if name != "_compiled"}
+
     def __setstate__(self, state):
         """Take what a file holds; refuse nodes that lead to none, or back, where rows would descend forever."""
         vars(self).update(state)
@@ -69,30 +82,44 @@ class Trees:
         if not (leads_down and _lie_within(self.roots, 0, n) and _lie_within(self.feature, 0, np.inf)):
             raise ValueError("The trees of a base model are damaged in this file; take another copy of it.")
 
-    def values(self, X):
-        """Yield the values of the leaves that rows reach, (n_trees, n_rows, n_outputs), some rows at a time.
+    def sums(self, X, n_outputs):
+        """Return the sums of the values of the leaves that rows reach, ndarray of float64, (n_rows, n_outputs).
+
+        If nodes have a single value, each tree belongs to one output, in turn.
 
         Parameters
         ----------
         X : ndarray of float32, shape (n_rows, n_features)
             Rows, contiguous; missing values are NaN.
+        n_outputs : int
+            Number of outputs.
         """
-        n_rows = max(_AT_ONCE // len(self.roots), 1)
-        for begin in range(0, len(X), n_rows):
-            chunk = X[begin : begin + n_rows]
-            yield self.value.take(self._leaves(chunk), axis=0).reshape(len(self.roots), len(chunk), -1)
-
-    def sums(self, X, n_outputs):
-        """Return the sums of the values of the leaves that rows reach, ndarray of float64, (n_rows, n_outputs).
-
-        If nodes have a single value, each tree belongs to one output, in turn.
-        """
-
-        def summed(values):
-            in_turn = values.swapaxes(1, 2).reshape(-1, n_outputs, values.shape[1])
+        if len(X) < _MANY_ROWS:
+            values = self.value.take(self._leaves(X), axis=0).reshape(len(self.roots), len(X), -1)
+            in_turn = values.swapaxes(1, 2).reshape(-1, n_outputs, len(X))
             return in_turn.sum(axis=0, dtype=np.float64).T
+        sums, trees, width = np.zeros((n_outputs, len(X))), self._compiled, self.value.shape[1]
+        for begin in range(0, len(X), _ROWS_AT_ONCE):
+            rows = X[begin : begin + _ROWS_AT_ONCE]
+            for i, (tree, value) in enumerate(trees):
+                first = i * width % n_outputs
+                sums[first : first + width, begin : begin + len(rows)] += value.T.take(tree.apply(rows), axis=1)
+        if len(self.feature) > _FEW_NODES:
+            vars(self).pop("_compiled", None)
+        return sums.T
 
-        return np.concatenate([summed(values) for values in self.values(X)])
+    @cached_property
+    def _compiled(self):
+        """Return each tree as one of scikit-learn's, and the values of its nodes."""
+        begins = np.append(self.roots, len(self.feature))
+        children = self.children.reshape(-1, 2)
+        is_leaf = children[:, 0] == np.arange(len(children))
+        nodes = np.zeros(len(children), dtype=NODE_DTYPE)
+        children = np.where(is_leaf[:, None], TREE_LEAF, children - np.repeat(self.roots, np.diff(begins))[:, None])
+        nodes["left_child"], nodes["right_child"] = children.T
+        nodes["feature"], nodes["threshold"] = self.feature, self.threshold
+        nodes["missing_go_to_left"] = self.missing_left
+        return [(_tree(nodes[of]), self.value[of]) for of in starmap(slice, pairwise(begins))]
 
     def _leaves(self, X):
         """Return the leaves that rows reach, tree after tree: all rows descend all trees, level by level."""
@@ -112,6 +139,14 @@ class Trees:
             ends[under_way] = nodes
             under_way, nodes, first = under_way[goes_on], nodes[goes_on], first[goes_on]
         return ends
+
+
+def _tree(nodes):
+    """Return scikit-learn's tree of some nodes, which serves to find leaves: its values are not set."""
+    tree = Tree(nodes["feature"].max() + 1, np.ones(1, dtype=np.intp), 1)
+    values = np.zeros((len(nodes), 1, 1))
+    tree.__setstate__({"max_depth": 0, "node_count": len(nodes), "nodes": nodes, "values": values})
+    return tree
 
 
 class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
@@ -138,9 +173,12 @@ class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
         self : TreeClassifier
             Fitted estimator.
         """
-        X = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan")
-        self._grow(X, y, sample_weight)
+        self._grow(self._validated(X), y, sample_weight)
         return self
+
+    def _validated(self, X, reset=True):
+        """Return rows as trees take them."""
+        return validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=reset)
 
     def __setstate__(self, state):
         """Take what a file holds; refuse trees that look at columns which are not there."""
@@ -162,8 +200,7 @@ class TreeClassifier(LinkedToDocumentation, ClassifierMixin, BaseEstimator):
             Probabilities.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False)
-        return self.proba_of_rows(X)
+        return self.proba_of_rows(self._validated(X, reset=False))
 
     def proba_of_rows(self, X: np.ndarray) -> np.ndarray:
         """Return the same for rows of float32 that are contiguous, without looking at them first."""
