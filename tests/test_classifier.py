@@ -439,8 +439,15 @@ PROBABILITIES = {
 }
 
 
-@pytest.mark.parametrize("way", [{}, {"run_eagerly": True}, {"compile__jit_compile": True}], ids=["", "eager", "XLA"])
-@pytest.mark.parametrize("name", PROBABILITIES)
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        *((name, {}) for name in PROBABILITIES),
+        *((name, {"run_eagerly": True}) for name in ("average of two", "own softmax", "no argument training")),
+        *((name, {"compile__jit_compile": True}) for name in ("sigmoid, reshaped", "own softmax")),
+    ],
+    ids=str,
+)
 def test_probabilities_are_those_that_the_network_shows(name, way, rare):
     """Keras marks none of them but the last two; read as logits, all would lie in [.27, .73]."""
     X, y = rare

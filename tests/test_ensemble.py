@@ -389,7 +389,11 @@ def test_a_base_model_that_fails_leaves_the_estimator_as_it_was(larger):
 DAMAGE = {
     "a child that is not there": lambda trees: trees.children.__setitem__(1, len(trees.feature)),
     "a child above, and so forever": lambda trees: trees.children.__setitem__(2 * trees.children[1], 0),
+    "a child in another tree": lambda trees: trees.children.__setitem__(1, trees.roots[1]),
+    "half a leaf": lambda trees: trees.children.__setitem__(1, 0),
     "a root that is not there": lambda trees: trees.roots.__setitem__(0, -1),
+    "a first root that is not the first node": lambda trees: trees.roots.__setitem__(0, 1),
+    "a root twice": lambda trees: trees.roots.__setitem__(1, 0),
     "fewer values than nodes": lambda trees: setattr(trees, "value", trees.value[:-1]),
     "a column that is not there": lambda trees: trees.feature.__setitem__(0, 4),
     "nodes that are no whole numbers": lambda trees: setattr(trees, "children", trees.children.astype(float)),

@@ -40,7 +40,7 @@ BAD_ROWS = [
 
 @pytest.mark.parametrize(("spoil", "message"), BAD_ROWS, ids=[message[:30] for _, message in BAD_ROWS])
 def test_bad_rows(spoil, message, rare):
-    clf = ImbalancedKerasClassifier(epochs=1, random_state=0)
+    clf = ImbalancedKerasClassifier("mlp", epochs=1, random_state=0)
     with pytest.raises(ValueError, match=message):
         clf.fit(*spoil(*rare))
     with pytest.raises(NotFittedError):

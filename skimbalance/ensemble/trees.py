@@ -73,14 +73,22 @@ class Trees:
         return {name: of for name, of in vars(self).items() if name != "_compiled"}
 
     def __setstate__(self, state):
-        """Take what a file holds; refuse nodes that lead to none, or back, where rows would descend forever."""
-        vars(self).update(state)
+        """Take what a file holds; refuse nodes that rows would not find or never leave, which no one checks later."""
+        vars(self).update({name: of for name, of in state.items() if name != "_compiled"})
         n = len(self.feature)
         parts = (self.threshold, self.missing_left, self.value)
         is_whole = len(self.children) == 2 * n and all(len(part) == n for part in parts)
-        leads_down = is_whole and _lie_within(self.children, np.repeat(np.arange(n), 2), n)
-        if not (leads_down and _lie_within(self.roots, 0, n) and _lie_within(self.feature, 0, np.inf)):
+        if not (is_whole and self._leads_down() and _lie_within(self.feature, 0, np.inf)):
             raise ValueError("The trees of a base model are damaged in this file; take another copy of it.")
+
+    def _leads_down(self):
+        """Whether every node lies in a tree, and is a leaf or leads to two further down in the same."""
+        n, counts = len(self.feature), np.diff(self.roots, append=len(self.feature))
+        if not (n and _lie_within(self.roots, 0, n) and [*self.roots[:1]] == [0] and counts.min() > 0):
+            return False
+        own, end = np.repeat(np.arange(n), 2), np.repeat(np.cumsum(counts), 2 * counts)
+        is_own = (self.children == own).reshape(-1, 2)
+        return _lie_within(self.children, own, end) and bool(np.all(is_own[:, 0] == is_own[:, 1]))
 
     def sums(self, X, n_outputs):
         """Return the sums of the values of the leaves that rows reach, ndarray of float64, (n_rows, n_outputs).
