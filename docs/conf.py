@@ -73,6 +73,7 @@ intersphinx_mapping = {
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
+    "run_stale_examples": True,  # the library may have changed where the example has not
     "gallery_dirs": "auto_examples",
     "ignore_pattern": r"serve_",  # scripts for another environment than this one
     "backreferences_dir": "api/backreferences",

@@ -83,7 +83,8 @@ def calibrate(posterior, held_out, network, classes, *, is_asked, is_rough):
 def sets_of_base_models(applied, plan, trained_on, members, rng):
     """Choose the distinct rows that each base model of a kind is fitted on: those of a pair of members.
 
-    Where all members see the same rows, each is fitted on three of four quarters.
+    Where all members see the same rows, each is fitted on three quarters of them: as many as there are pairs, or four
+    for a network without pairs.
 
     Parameters
     ----------
@@ -106,13 +107,13 @@ def sets_of_base_models(applied, plan, trained_on, members, rng):
     if plan.own_share:
         shown, scored = trained_on
         return RowSets(shown.of_pairs(members), scored and scored.of_each_pair(members.in_pair))
-    sets = _quarters(applied.rows, applied.kept, applied.units, plan.prior, rng)
+    sets = _quarters(applied.rows, applied.kept, applied.units, plan.prior, members, rng)
     return sets if applied.rows is plan.rows else RowSets(sets.train, None)  # rows of a sampler resemble each other
 
 
-def _quarters(rows, kept, units, prior, rng):
-    """Return four sets of three quarters of some distinct rows, and the quarter that each lacks."""
-    train, others = units.sets(4, 0.25, rng)
+def _quarters(rows, kept, units, prior, members, rng):
+    """Return up to four sets of three quarters of some distinct rows, and the quarter that each lacks."""
+    train, others = units.sets(min(members.n_pairs, 4) if members.n_pairs > 1 else 4, 0.25, rng)
     others = np.where(others < 0, -1, kept[others])  # -1 where a set has fewer of them than another
     index = rows.index[others]
     return RowSets(kept[train], HeldOut(rows.X, rows.y[index], weight_of(rows, others), prior, index))
@@ -270,8 +271,9 @@ def grow_on_sample(fitted, rows, held_out, kinds, rng):
         label = fitted.classes.tolist()[rows.classes[0]]
         raise ValueError(f"All rows so far are of class {label!r}; base models need rows of two classes at least.")
     prior = fitted.posterior.data_prior
-    sets = _quarters(rows, positions_of(rows.y), SingleRows(rows.classes), prior, rng)
-    ensemble = Ensemble(fitted.columns, prior).grow(kinds, rows, positions_of(rows.y), sets, rng, NoFitTask())
+    members, kept = fitted.network.members, positions_of(rows.y)
+    sets = _quarters(rows, kept, SingleRows(rows.classes), prior, members, rng)
+    ensemble = Ensemble(fitted.columns, prior).grow(kinds, rows, kept, sets, rng, NoFitTask())
     posterior = blend_evenly(fitted.posterior, ensemble)
     fitted = replace(fitted, ensemble=ensemble, posterior=posterior)
     if held_out is not None or fitted.decision.needs_rows:

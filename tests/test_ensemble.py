@@ -115,11 +115,26 @@ def test_boosting_goes_on_while_validation_loss_falls(n_classes):
 
 
 def test_validation_rows_of_a_class_without_training_rows_do_not_count():
-    X, y = islands(600, 0)
-    val = {"X_val": X[300:], "y_val": y[300:], "sample_weight_val": np.ones(300)}
-    other = {"X_val": np.r_[X[300:], X[:9]], "y_val": np.r_[y[300:], np.full(9, 5)], "sample_weight_val": None}
-    first, second = (Boosting(random_state=0).fit(X[:300], y[:300], **rows) for rows in (val, other))
-    assert first.n_iter_ == second.n_iter_
+    X = np.random.default_rng(0).normal(size=(6000, 3))
+    y, few = (X.sum(axis=1) > 0).astype(int), slice(None, 3000)
+    val = {"X_val": X[3000:], "y_val": y[3000:], "sample_weight_val": np.ones(3000)}
+    other = {"X_val": np.r_[X[3000:], X[:1000]], "y_val": np.r_[y[3000:], np.full(1000, 5)]}
+    first, second = (Boosting(random_state=0).fit(X[few], y[few], **rows) for rows in (val, other))
+    assert first.n_iter_ == second.n_iter_ > 40
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"X_val": np.zeros((5, 2)), "y_val": np.zeros(5)}, "X has 2 features, but Boosting is expecting 8"),
+        ({"X_val": np.zeros((5, 8)), "y_val": np.zeros(1)}, "inconsistent numbers of samples"),
+        ({"X_val": np.zeros((5, 8))}, "y should be a 1d array"),
+    ],
+)
+@pytest.mark.parametrize("max_iter", ["auto", 5])
+def test_validation_rows_that_do_not_fit_are_refused(rows, message, max_iter):
+    with pytest.raises(ValueError, match=message):
+        Boosting(max_iter=max_iter).fit(*islands(100, 0), **rows)
 
 
 @pytest.mark.parametrize("kind", [Boosting(), Forest()], ids=lambda kind: type(kind).__name__)
@@ -396,6 +411,7 @@ DAMAGE = {
     "a root twice": lambda trees: trees.roots.__setitem__(1, 0),
     "fewer values than nodes": lambda trees: setattr(trees, "value", trees.value[:-1]),
     "a column that is not there": lambda trees: trees.feature.__setitem__(0, 4),
+    "a child that is hidden": lambda trees: setattr(trees, "children", np.ma.array(trees.children, mask=True)),
     "nodes that are no whole numbers": lambda trees: setattr(trees, "children", trees.children.astype(float)),
 }
 
@@ -410,3 +426,13 @@ def test_damaged_trees_are_refused_when_they_are_loaded(kind, what, small_table)
     damaged = pickle.dumps(model)
     with pytest.raises(ValueError, match="trees of a base model"):
         pickle.loads(damaged)
+
+
+@pytest.mark.parametrize("n_rows", [200, 1000])
+def test_columns_that_a_file_makes_up_are_never_read(n_rows):
+    X, y = islands(n_rows, 0)
+    model = Boosting(max_iter=2).fit(X, y)
+    model.n_features_in_ = 2**31 - 1
+    model.trees_.feature[:] = 2**30
+    with pytest.raises((ValueError, IndexError), match="1073741824|out of bounds"):
+        pickle.loads(pickle.dumps(model)).proba_of_rows(X)

@@ -1,4 +1,4 @@
-"""Does the quickstart take a table of one's own? The site runs it and all other examples as they stand."""
+"""Do examples run, and does the quickstart take a table of one's own? The site runs all of them as they stand."""
 
 import re
 import runpy
@@ -13,6 +13,20 @@ import pytest
 
 QUICKSTART = Path(__file__).parents[1] / "examples" / "plot_01_quickstart.py"
 mpl.use("Agg")
+
+
+@pytest.mark.usefixtures("few_epochs", "two_small_members")
+@pytest.mark.parametrize("name", ["plot_05_shifted_prior", "plot_06_your_own_strategy", "plot_12_three_classes"])
+def test_example_runs_and_draws(name, monkeypatch, tmp_path, capsys):
+    """Some quick ones, with whatever versions of other packages are there."""
+    monkeypatch.setattr(plt, "show", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    (path,) = QUICKSTART.parent.rglob(f"{name}.py")
+    runpy.run_path(str(path), run_name="__main__")
+    assert "average precision" in capsys.readouterr().out
+    assert plt.get_fignums()
+    plt.close("all")
+    assert not list(tmp_path.iterdir()), "an example leaves no file"
 
 
 @pytest.mark.usefixtures("few_epochs", "two_small_members")

@@ -375,6 +375,9 @@ def test_the_number_of_members_follows_distinct_rows(rare, monkeypatch):
     meta = {"n_features_in_": 4, "n_classes_": 2}
     assert [Members(realmlp({**meta, "n_rows_": n})).n for n in (16_384, 16_385)] == [8, 4]
     assert Members(realmlp(meta)).n == 8
+    for wrong in ("Auto", None, 0, 4.0):
+        with pytest.raises(ValueError, match="model__n_members=.* a whole number from 1 on"):
+            realmlp(meta, n_members=wrong)
     monkeypatch.setattr("skimbalance.networks.builders._FEW_ROWS", 300)
     X, y = rare
     twice, once = (

@@ -161,7 +161,7 @@ def test_saved_network_loads_where_a_class_is_imported(rare, tmp_path):
     clf.model_.save(path)
     np.save(tmp_path / "X.npy", X)
     out, _ = run(
-        "import keras, sys, numpy as np\nfrom skimbalance import Strategy\n"
+        "from skimbalance import Strategy\nimport keras, sys, numpy as np\n"
         "model = keras.saving.load_model(sys.argv[1])\n"
         "print(repr(float(np.asarray(model(np.load(sys.argv[2]))).sum())))",
         str(path),

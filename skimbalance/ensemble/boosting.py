@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from skimbalance.data.rows import weighted_quantiles
 from skimbalance.ensemble.threads import on_one_thread
@@ -26,8 +27,8 @@ _N_BINS, _FEW_BINS, _ALL_BINS = 255, 63, 32_768
 # by .002 of average precision (docs/quality.md).
 _FEW_ROWS, _RATE_OF_FEW, _RATE = 16_384, 0.2, 0.1
 
-# Least sum of the learning rates of all iterations, how many times as many there may be, and the share of them that has
-# the minimum of the validation loss where they end.
+# Least sum of the learning rates of all iterations, and how many times as many there may be. They end once validation
+# loss has its minimum in this share of them.
 _LEAST_LEARNED, _MOST, _EARLY = 8, 8, 0.8
 
 # Position of a bound between two values: about half, but an irrational share. Values of new rows may be exactly halfway
@@ -130,10 +131,13 @@ class Boosting(TreeClassifier):
         if rate == "auto":
             rate = _RATE_OF_FEW if len(X) <= _FEW_ROWS else _RATE
         n_iter, growth = self.max_iter, None
+        if X_val is not None:
+            X_val = self._validated(X_val, reset=False)
+            y_val = column_or_1d(y_val)
+            check_consistent_length(X_val, y_val, sample_weight_val)
         if n_iter == "auto":
             n_iter = round(_LEAST_LEARNED / rate)
             if X_val is not None:
-                X_val = self._validated(X_val, reset=False)
                 growth, n_iter = _Growth(edges, X_val, y_val, sample_weight_val, n_iter), _MOST * n_iter
         boosting = HistGradientBoostingClassifier(
             learning_rate=rate, max_iter=n_iter, max_leaf_nodes=self.max_leaf_nodes, max_bins=n_bins,
@@ -176,7 +180,7 @@ class _Growth:
     """
 
     def __init__(self, edges, X, y, sample_weight, least):
-        self._edges, self._X, self._y, self._least = edges, X, np.asarray(y), least
+        self._edges, self._X, self._y, self._least = edges, X, y, least
         self._sample_weight = np.ones(len(X)) if sample_weight is None else sample_weight
         self._logits, self._losses = None, []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.tree._tree import NODE_DTYPE, TREE_LEAF, Tree
+from sklearn.tree._tree import NODE_DTYPE, TREE_LEAF, Tree  # private in scikit-learn 1.6 to 1.9
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skimbalance._documentation import LinkedToDocumentation
@@ -16,18 +16,22 @@ from skimbalance._documentation import LinkedToDocumentation
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# Rows from which scikit-learn's compiled trees are faster, though they may have to be built first, and how many of them
-# descend a tree while they are in the processor's cache.
+# Rows from which scikit-learn's compiled trees are faster once they are built, and how many of them descend a tree
+# while they are in the processor's cache.
 _MANY_ROWS, _ROWS_AT_ONCE = 256, 2**13
 
 # Most nodes whose compiled trees are kept for later calls, at 72 bytes a node.
-_FEW_NODES = 2**16
+_FEW_NODES = 2**17
 
 # Number of levels after which, of fewer rows, those that have reached a leaf are removed.
 _LEVELS = 4
 
 # Distance of a drawn threshold from values of the rows, if there is room: some steps of float32 at the largest value.
 _MARGIN = 2.0**-20
+
+
+# Arrays of `Trees`, and how many axes each has.
+_DIMENSIONS = {"roots": 1, "feature": 1, "threshold": 1, "children": 1, "missing_left": 1, "value": 2}
 
 
 class Trees:
@@ -69,26 +73,32 @@ class Trees:
         self.value = np.concatenate(values).astype(np.float32)
 
     def __getstate__(self):
-        """Return the arrays, which say all."""
-        return {name: of for name, of in vars(self).items() if name != "_compiled"}
+        """Leave out the compiled trees, which are built again."""
+        state = vars(self).copy()
+        state.pop("_compiled", None)
+        return state
 
     def __setstate__(self, state):
-        """Take what a file holds; refuse nodes that rows would not find or never leave, which no one checks later."""
-        vars(self).update({name: of for name, of in state.items() if name != "_compiled"})
-        n = len(self.feature)
-        parts = (self.threshold, self.missing_left, self.value)
-        is_whole = len(self.children) == 2 * n and all(len(part) == n for part in parts)
-        if not (is_whole and self._leads_down() and _lie_within(self.feature, 0, np.inf)):
+        """Take what a file holds; refuse nodes that lead out of their tree, or back: compiled trees check no bounds."""
+        vars(self).update({name: state.get(name) for name in _DIMENSIONS})
+        if not self._are_whole():
             raise ValueError("The trees of a base model are damaged in this file; take another copy of it.")
 
-    def _leads_down(self):
+    def _are_whole(self):
         """Whether every node lies in a tree, and is a leaf or leads to two further down in the same."""
+        of_arrays = (np.ndarray, np.memmap)  # no others, which may show other values than they hold
+        if any(type(of) not in of_arrays or of.ndim != _DIMENSIONS[name] for name, of in vars(self).items()):
+            return False
         n, counts = len(self.feature), np.diff(self.roots, append=len(self.feature))
-        if not (n and _lie_within(self.roots, 0, n) and [*self.roots[:1]] == [0] and counts.min() > 0):
+        parts = (self.threshold, self.missing_left, self.value)
+        if not n or len(self.children) != 2 * n or any(len(part) != n for part in parts):
+            return False
+        if not (_lie_within(self.roots, 0, n) and [*self.roots[:1]] == [0] and counts.min() > 0):
             return False
         own, end = np.repeat(np.arange(n), 2), np.repeat(np.cumsum(counts), 2 * counts)
         is_own = (self.children == own).reshape(-1, 2)
-        return _lie_within(self.children, own, end) and bool(np.all(is_own[:, 0] == is_own[:, 1]))
+        leads_down = _lie_within(self.children, own, end) and bool(np.all(is_own[:, 0] == is_own[:, 1]))
+        return leads_down and _lie_within(self.feature, 0, np.inf)
 
     def sums(self, X, n_outputs):
         """Return the sums of the values of the leaves that rows reach, ndarray of float64, (n_rows, n_outputs).
@@ -102,10 +112,12 @@ class Trees:
         n_outputs : int
             Number of outputs.
         """
-        if len(X) < _MANY_ROWS:
+        if len(X) < _MANY_ROWS or ("_compiled" not in vars(self) and len(X) * len(self.roots) < len(self.feature)):
             values = self.value.take(self._leaves(X), axis=0).reshape(len(self.roots), len(X), -1)
             in_turn = values.swapaxes(1, 2).reshape(-1, n_outputs, len(X))
             return in_turn.sum(axis=0, dtype=np.float64).T
+        if self.feature.max() >= X.shape[1]:
+            raise ValueError(f"The trees split on column {self.feature.max()}, but X has {X.shape[1]} columns.")
         sums, trees, width = np.zeros((n_outputs, len(X))), self._compiled, self.value.shape[1]
         for begin in range(0, len(X), _ROWS_AT_ONCE):
             rows = X[begin : begin + _ROWS_AT_ONCE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from skimbalance._keras.startup import keras
@@ -87,7 +88,7 @@ def realmlp(
     ----------
     meta : dict
         The classifier's fitted attributes when it builds a network, as for `mlp`, and ``n_rows_``, the number of
-        distinct rows that it is trained on.
+        distinct rows that it is trained on, of a stream those of its first chunk.
     hidden_layer_sizes : tuple of int, default=(64, 64, 64)
         Units of each hidden layer.
     n_members : int or "auto", default="auto"
@@ -118,6 +119,8 @@ def realmlp(
     """
     if n_members == "auto":
         n_members = _MEMBERS if meta.get("n_rows_", 0) <= _FEW_ROWS else _MEMBERS_OF_MANY
+    if not (isinstance(n_members, Integral) and n_members >= 1):
+        raise ValueError(f'model__n_members={n_members!r} is unknown; it takes a whole number from 1 on, or "auto".')
     inputs = keras.Input((meta["n_features_in_"],), name="features")
     if embedding not in ("periodic", None):
         raise ValueError(f'model__embedding={embedding!r} is unknown; it takes "periodic" or None.')
