@@ -242,8 +242,9 @@ def first_network(estimator, applied, recipe, rng, seen):
 
     `seen` is what layers know of chunks so far, {}; None where there are none.
     """
-    model, came_with, optimizer = _new_model(estimator, applied)
-    with keep_python_random():
+    # What a layer draws by itself follows from this seed; what it draws by an initializer that it has is drawn again.
+    with keep_python_random(seed=int(rng.spawn(1)[0].integers(2**31 - 1))):
+        model, came_with, optimizer = _new_model(estimator, applied)
         network, n_outputs, outputs = prepare_network(model, estimator.n_features_in_, estimator.n_classes_, rng)
         seen = adapt_network(model, applied.rows, applied.kept, estimator.columns_, seen)
     is_ours = any(recipe is builder.recipe for builder in NETWORKS.values())
@@ -265,20 +266,18 @@ def _new_model(estimator, applied):
         "n_rows_": len(applied.kept),
     }
     users = estimator._users_builder()
-    with keep_python_random():
-        model = estimator._build_model(NETWORKS, meta)
-        if Members(model).are_layers and new_recipe(estimator) == Recipe():
-            warn(
-                f"model={users!r} returns a network of members, but does not say how it is "
-                "trained, and so is trained as any other network: set .recipe = skimbalance.realmlp.recipe on the "
-                "function."
-            )
-        came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
-        optimizer = _first_optimizer(estimator, model)
-        if model is users:
-            decays = decays_of(optimizer, model.trainable_variables)
-            model = copy_network(model)
-            set_decays(optimizer, model.trainable_variables, decays)
+    model = estimator._build_model(NETWORKS, meta)
+    if Members(model).are_layers and new_recipe(estimator) == Recipe():
+        warn(
+            f"model={users!r} returns a network of members, but does not say how it is trained, and so is trained as "
+            "any other network: set .recipe = skimbalance.realmlp.recipe on the function."
+        )
+    came_with = CameWith(model.loss, True, named_metrics(metrics_of(model))) if model.compiled else CameWith()
+    optimizer = _first_optimizer(estimator, model)
+    if model is users:
+        decays = decays_of(optimizer, model.trainable_variables)
+        model = copy_network(model)
+        set_decays(optimizer, model.trainable_variables, decays)
     return model, came_with, optimizer
 
 

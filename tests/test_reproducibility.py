@@ -87,6 +87,58 @@ def test_seeded_fits_are_equal_to_the_bit(name, rare):
         np.testing.assert_array_equal(result, expected)
 
 
+class DrawsByName(keras.layers.Layer):
+    """Layer as Keras' documentation shows it, which keeps no initializer."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), initializer="glorot_uniform")
+
+    def call(self, inputs):
+        return keras.ops.matmul(inputs, self.kernel)
+
+
+class BuiltLate(keras.Model):
+    """Network whose layers draw their weights when rows come."""
+
+    def __init__(self):
+        super().__init__()
+        self.draws, self.head = DrawsByName(), Dense(2)
+
+    def call(self, inputs):
+        return self.head(self.draws(inputs))
+
+
+#: Layers whose weights come from initializers that they make when they are built.
+DRAWING = {
+    "an initializer by name": lambda rows: DrawsByName()(rows),
+    "attention": lambda rows: keras.layers.MultiHeadAttention(2, 3)(rows, rows),
+    "additive attention": lambda rows: keras.layers.AdditiveAttention()([rows, rows]),
+    "spectral normalization": lambda rows: keras.layers.SpectralNormalization(Dense(3))(rows),
+}
+
+
+@pytest.mark.parametrize("name", [*DRAWING, "built late"])
+def test_the_first_weights_follow_from_the_seed_alone(name, rare):
+    def network(meta):
+        if name == "built late":
+            return BuiltLate()
+        inputs = keras.Input((meta["n_features_in_"],))
+        rows = DRAWING[name](keras.layers.Reshape((2, -1))(inputs))
+        return keras.Model(inputs, Dense(2)(keras.layers.Flatten()(rows)))
+
+    def first_weights(state, seed=0):
+        random.seed(state)
+        return ImbalancedKerasClassifier(network, random_state=seed).initialize(*rare).model_.get_weights()
+
+    expected = first_weights(1)
+    others = joblib.Parallel(3, backend="threading")(joblib.delayed(first_weights)(state) for state in (2, 3, 4))
+    for weights in (first_weights(5), *others):
+        for a, b in zip(weights, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    other = first_weights(1, seed=1)
+    assert not any(np.ptp(a) and np.array_equal(a, b) for a, b in zip(other, expected, strict=True))
+
+
 @pytest.mark.parametrize("name", ["mlp", "smote", "dropout"])
 def test_unseeded_fits_differ(name, rare):
     """All generators of a fit come from its seed, or from none."""
