@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skimbalance._keras.keras_internals import decays_of, metrics_of
+from skimbalance._keras.keras_internals import decays_of, metrics_of, seeds_of_layers
 from skimbalance._keras.packing import packed, unpacked
 from skimbalance._keras.startup import keep_python_random, keras
 from skimbalance._routing import named_metrics
@@ -243,7 +243,7 @@ def first_network(estimator, applied, recipe, rng, seen):
     `seen` is what layers know of chunks so far, {}; None where there are none.
     """
     # What a layer draws by itself follows from this seed; what it draws by an initializer that it has is drawn again.
-    with keep_python_random(seed=int(rng.spawn(1)[0].integers(2**31 - 1))):
+    with keep_python_random(), seeds_of_layers(int(rng.spawn(1)[0].integers(2**31 - 1))):
         model, came_with, optimizer = _new_model(estimator, applied)
         network, n_outputs, outputs = prepare_network(model, estimator.n_features_in_, estimator.n_classes_, rng)
         seen = adapt_network(model, applied.rows, applied.kept, estimator.columns_, seen)

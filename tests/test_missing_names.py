@@ -47,7 +47,7 @@ def own_network(meta, activation):
     return model
 
 
-@pytest.mark.parametrize("name", LOOKED_FOR)
+@pytest.mark.parametrize("name", [*LOOKED_FOR, "python_random"])
 @pytest.mark.parametrize("network", [None, "mlp", own_network], ids=["default", "mlp", "own"])
 def test_networks_train_without(name, network, small_table, monkeypatch, tmp_path):
     X, y = small_table

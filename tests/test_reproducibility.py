@@ -119,6 +119,8 @@ DRAWING = {
 
 @pytest.mark.parametrize("name", [*DRAWING, "built late"])
 def test_the_first_weights_follow_from_the_seed_alone(name, rare):
+    """In threads that change Python's global generator all the while, too."""
+
     def network(meta):
         if name == "built late":
             return BuiltLate()

@@ -5,6 +5,10 @@ Nothing here fails if a name is missing: ``tests/test_missing_names.py`` removes
 
 import inspect
 import io
+import random
+import sys
+import threading
+from contextlib import contextmanager
 
 from skimbalance._keras.startup import keras
 
@@ -92,6 +96,35 @@ def restore_statistics(model):
 
 
 # --- random numbers ---
+
+# One thread at a time has seeds of its own.
+_seeding = threading.RLock()
+
+
+@contextmanager
+def seeds_of_layers(seed):
+    """Draw what layers that this thread builds would take from Python's global generator from one with this seed."""
+    module = sys.modules.get("keras.src.random.seed_generator")
+    with _seeding:
+        everyones = getattr(module, "python_random", None)
+        if everyones is not None:
+            module.python_random = _OfThisThread(seed, everyones)
+        try:
+            yield
+        finally:
+            if everyones is not None:
+                module.python_random = everyones
+
+
+class _OfThisThread:
+    """A generator for the thread that makes it, and what stands for Python's ``random`` for all others."""
+
+    def __init__(self, seed, everyones):
+        self._own, self._everyones, self._thread = random.Random(seed), everyones, threading.get_ident()
+
+    def __getattr__(self, name):
+        """Return a function of the generator that the calling thread has."""
+        return getattr(self._own if threading.get_ident() == self._thread else self._everyones, name)
 
 
 def is_unseeded(initializer):

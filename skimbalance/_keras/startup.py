@@ -29,9 +29,6 @@ _CHATTER = re.compile(
 # All threads share standard error: one at a time redirects it, and the others wait.
 _redirecting = threading.RLock()
 
-# They share Python's global generator as well.
-_building = threading.RLock()
-
 
 @contextmanager
 def quiet():
@@ -72,19 +69,13 @@ def _redirected():
 
 
 @contextmanager
-def keep_python_random(seed=None):
-    """Restore Python's global generator afterwards, as Keras draws a seed from it for every layer it builds.
-
-    One thread at a time; with a seed, what is built follows from it.
-    """
-    with _building:
-        state = random.getstate()
-        try:
-            if seed is not None:
-                random.seed(seed)
-            yield
-        finally:
-            random.setstate(state)
+def keep_python_random():
+    """Restore Python's global generator afterwards, as Keras draws a seed from it for every layer it builds."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 with quiet():
