@@ -148,9 +148,10 @@ class Boosting(TreeClassifier):
             boosting.fit(X, y, sample_weight)
         self.classes_ = boosting.classes_
         # Private in scikit-learn 1.6 to 1.9, which has no public way to read boosted trees.
-        self.n_iter_ = boosting.n_iter_ if growth is None else growth.n_iter
-        self.baseline_, grown = boosting._baseline_prediction.ravel(), boosting._predictors[: self.n_iter_]
-        self.trees_ = Trees([_on_values(tree, edges) for of_iter in grown for tree in of_iter])
+        self.baseline_ = boosting._baseline_prediction.ravel()
+        grown = [_on_values(of_iter, edges) for of_iter in boosting._predictors] if growth is None else growth.grown
+        self.n_iter_ = len(grown) if growth is None else growth.n_iter
+        self.trees_ = Trees([tree for of_iter in grown[: self.n_iter_] for tree in of_iter])
         return self
 
     @property
@@ -177,12 +178,17 @@ class _Growth:
         Validation rows; those of classes without training rows do not count.
     least : int
         Least iterations.
+
+    Attributes
+    ----------
+    grown : list of list
+        For each iteration its trees on values, as `Trees` takes them.
     """
 
     def __init__(self, edges, X, y, sample_weight, least):
         self._edges, self._X, self._y, self._least = edges, X, y, least
         self._sample_weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        self._logits, self._losses = None, []
+        self.grown, self._logits, self._losses = [], None, []
 
     @property
     def n_iter(self):
@@ -199,8 +205,8 @@ class _Growth:
         if not boosting._predictors:
             self._logits = np.tile(boosting._baseline_prediction, (len(self._X), 1))
             return 0
-        trees = Trees([_on_values(tree, self._edges) for tree in boosting._predictors[-1]])
-        self._logits += trees.sums(self._X, self._logits.shape[1])
+        self.grown.append(_on_values(boosting._predictors[-1], self._edges))
+        self._logits += Trees(self.grown[-1]).sums(self._X, self._logits.shape[1])
         self._losses.append(self._loss(boosting.classes_))
         n_iter = len(self._losses)
         return n_iter if n_iter < self._least or self._best > _EARLY * n_iter else -1
@@ -244,9 +250,13 @@ def _bins(X, edges):
     return bins
 
 
-def _on_values(tree, edges):
-    """Return one of scikit-learn's trees on bins as nodes on values, as `Trees` takes them."""
-    nodes = tree.nodes
+def _on_values(trees, edges):
+    """Return scikit-learn's trees on bins as trees on values, as `Trees` takes them."""
+    return [_nodes_on_values(tree.nodes, edges) for tree in trees]
+
+
+def _nodes_on_values(nodes, edges):
+    """Return the nodes of a tree on bins as those of one on values."""
     threshold = np.full(len(nodes), np.inf)
     for i in np.flatnonzero(nodes["is_leaf"] == 0):
         threshold[i] = _bound(edges[nodes["feature_idx"][i]], nodes["num_threshold"][i])

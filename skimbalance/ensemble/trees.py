@@ -93,7 +93,7 @@ class Trees:
         parts = (self.threshold, self.missing_left, self.value)
         if not n or len(self.children) != 2 * n or any(len(part) != n for part in parts):
             return False
-        if not (_lie_within(self.roots, 0, n) and [*self.roots[:1]] == [0] and counts.min() > 0):
+        if not (_lie_within(self.roots, 0, n) and len(counts) and self.roots[0] == 0 and counts.min() > 0):
             return False
         own, end = np.repeat(np.arange(n), 2), np.repeat(np.cumsum(counts), 2 * counts)
         is_own = (self.children == own).reshape(-1, 2)
@@ -139,7 +139,8 @@ class Trees:
         nodes["left_child"], nodes["right_child"] = children.T
         nodes["feature"], nodes["threshold"] = self.feature, self.threshold
         nodes["missing_go_to_left"] = self.missing_left
-        return [(_tree(nodes[of]), self.value[of]) for of in starmap(slice, pairwise(begins))]
+        n_features = self.feature.max() + 1
+        return [(_tree(nodes[of], n_features), self.value[of]) for of in starmap(slice, pairwise(begins))]
 
     def _leaves(self, X):
         """Return the leaves that rows reach, tree after tree: all rows descend all trees, level by level."""
@@ -161,9 +162,9 @@ class Trees:
         return ends
 
 
-def _tree(nodes):
+def _tree(nodes, n_features):
     """Return scikit-learn's tree of some nodes, which serves to find leaves: its values are not set."""
-    tree = Tree(nodes["feature"].max() + 1, np.ones(1, dtype=np.intp), 1)
+    tree = Tree(n_features, np.ones(1, dtype=np.intp), 1)
     values = np.zeros((len(nodes), 1, 1))
     tree.__setstate__({"max_depth": 0, "node_count": len(nodes), "nodes": nodes, "values": values})
     return tree
