@@ -109,9 +109,9 @@ class InSession:
         """Set the variables of each copy: a list of arrays for each."""
         self._session.run(self._write, dict(zip(_flat(self._given), _flat(values), strict=True)))
 
-    def read(self):
-        """Return the values of the variables of each copy."""
-        return self._session.run(self._values)
+    def read(self, n=None):
+        """Return the values of the variables of each copy, or of its first `n`."""
+        return self._session.run([of[:n] for of in self._values])
 
     def __call__(self, *arguments):
         """Return the result of each copy, given a structure of arrays for each."""

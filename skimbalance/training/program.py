@@ -70,6 +70,7 @@ class Program:
         self._training = {"training": True} if takes_training(self._groups.part) else {}
         self._run, self._session, self._stays_here = None if is_compiled else self._loop, None, stays_here
         self._is_ahead = self._is_behind = False
+        self._state_ahead = None
         self._forward, self._compiles = None, is_compiled
 
     def load(self, model, optimizer_state, learning_rate, loss):
@@ -101,17 +102,19 @@ class Program:
         """Whether the first block can run at once."""
         return self._run is not None
 
-    def bring_here(self, may_change=True):
-        """Copy the state to the network and the optimizer, where callbacks read it and, if `may_change`, change it."""
+    def bring_here(self):
+        """Copy the state to the network and the optimizer, where callbacks read and may change it."""
         if self._is_ahead:
             shares = [self._weights.unpack(of) for of in self._session.read()]
             write(self._variables, self._groups.merge(shares, self._variables))
-        self._is_ahead, self._is_behind = False, self._is_behind or may_change
+        self._is_ahead, self._is_behind, self._state_ahead = False, True, None
 
     def read_weights(self):
         """Return the values of the network's weights, in the order of ``model.weights``."""
-        self.bring_here(may_change=False)
-        return read(self.model.weights)
+        if not self._is_ahead:
+            return read(self.model.weights)
+        now = dict(zip(map(id, state_of(self.model)), self._state(), strict=True))
+        return [now[id(variable)].copy() for variable in self.model.weights]
 
     def write_weights(self, values):
         """Set the network's weights."""
@@ -120,10 +123,18 @@ class Program:
 
     def logits(self, X, index=None):
         """Return logits of rows as the network is now, (n_rows, n_members, n_classes)."""
-        self.bring_here(may_change=False)
         if self._forward is None:
             self._forward = forward_of(self.network, self._compiles)
-        return self._forward(values(state_of(self.model)), X, index)
+        return self._forward(self._state(), X, index)
+
+    def _state(self):
+        """Return the values of the network's state as it is now: tensors, or arrays while a session holds it."""
+        if not self._is_ahead:
+            return values(state_of(self.model))
+        if self._state_ahead is None:  # scores need it several times an epoch, and never what the optimizer keeps
+            shares = [self._weights.unpack(of) for of in self._session.read(self._weights.n_of_network)]
+            self._state_ahead = self._groups.merge(shares, state_of(self.model))
+        return self._state_ahead
 
     def run_epochs(self, rows, orders, weights, rates, after_batch=None, after_block=None):
         """Train on every position of each order once; return the mean loss of each epoch.
@@ -176,7 +187,7 @@ class Program:
         if self._is_behind:
             shares = self._groups.split(read(self._variables), self._weights.shapes)
             self._session.write([self._weights.pack(of) for of in shares])
-        self._is_ahead, self._is_behind = True, False
+        self._is_ahead, self._is_behind, self._state_ahead = True, False, None
         return sum(self._session(*[(*table, *numbers) for table in tables]))[:n_steps]
 
     def _compile(self, arguments):

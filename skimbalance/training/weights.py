@@ -68,6 +68,8 @@ class SeparateWeights:
         What the optimizer steps.
     variables : list of keras.Variable
         All that a step changes.
+    n_of_network : int
+        How many of them, the first ones, are the network's and not the optimizer's.
     shapes : list of tuple
         Shapes of the variables of the network and the optimizer, as they are apart.
     """
@@ -75,6 +77,7 @@ class SeparateWeights:
     def __init__(self, part, optimizer, decays):
         self.trainable, self.optimizer, self.decays = part.trainable_variables, optimizer, decays
         self.variables = [*self.trainable, *part.non_trainable_variables, *optimizer.variables]
+        self.n_of_network = len(self.variables) - len(optimizer.variables)
         self.shapes = [tuple(variable.shape) for variable in self.variables]
 
     def apart(self, values):
@@ -90,7 +93,7 @@ class SeparateWeights:
         return values
 
     def unpack(self, values):
-        """Return the arrays of the network and the optimizer, given those of `variables`."""
+        """Return the arrays of the network and the optimizer, given those of `variables`, or of the network's alone."""
         return values
 
 
@@ -108,7 +111,7 @@ class JoinedWeights:
 
     Attributes
     ----------
-    trainable, variables, shapes : list
+    trainable, variables, n_of_network, shapes
         As for `SeparateWeights`.
     """
 
@@ -121,6 +124,7 @@ class JoinedWeights:
         self.decays = [decays[of[0]] for of in self._sets]
         self.optimizer = fresh_copy(optimizer, self.trainable, self.decays)
         self.variables = [*self.trainable, *others, *self.optimizer.variables]
+        self.n_of_network = len(self.trainable) + len(others)
         kept, begin = kept_of_each(optimizer, len(own)), len(own) + len(others)
         of_optimizer = _joined_places(kept, kept_of_each(self.optimizer, len(self._sets)), self._sets)
         self._places = [*self._sets, *([i] for i in range(len(own), begin))]
@@ -154,9 +158,9 @@ class JoinedWeights:
         return [value.reshape(variable.shape) for value, variable in zip(flat, self.variables, strict=True)]
 
     def unpack(self, values):
-        """Return the arrays of the network and the optimizer, given those of `variables`."""
+        """Return the arrays of the network and the optimizer, given those of `variables`, or of the network's alone."""
         parts = {}
-        for value, of in zip(values, self._places, strict=True):
+        for value, of in zip(values, self._places[: len(values)], strict=True):
             ends = np.cumsum([_size(self.shapes[i]) for i in of])[:-1]
             pieces = np.split(np.reshape(value, -1), ends)
             parts |= {i: piece.reshape(self.shapes[i]) for i, piece in zip(of, pieces, strict=True)}
