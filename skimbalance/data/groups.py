@@ -8,6 +8,7 @@ from decimal import Decimal
 from numbers import Real
 
 import numpy as np
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skimbalance.data.reading import is_none
 from skimbalance.data.rows import mix
@@ -212,15 +213,18 @@ class OwnSplit:
 
     def _splits(self, splitter, y, groups):
         """Return the splits of a splitter; one that looks at rows alone is asked nothing of groups: `sides` looks."""
+        needs_groups = ValueError(
+            f"{self} splits whole groups, and needs groups=, the group of each row: fit(X, y, groups=...)."
+        )
+        if groups is None and get_routing_for_object(splitter).consumes("split", ["groups"]):
+            raise needs_groups  # scikit-learn 1.6 splits all rows as one group
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The groups parameter is ignored")
                 return list(splitter.split(np.zeros((len(y), 1)), y, groups))
         except (TypeError, ValueError) as error:
             if groups is None and "groups" in str(error):
-                raise ValueError(
-                    f"{self} splits whole groups, and needs groups=, the group of each row: fit(X, y, groups=...)."
-                ) from None
+                raise needs_groups from None
             raise
 
     def _positions(self, side, n_rows):
