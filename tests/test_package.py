@@ -12,6 +12,7 @@ import typing
 from pathlib import Path
 
 import pytest
+from sklearn.base import BaseEstimator
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,7 +100,7 @@ def test_fitted_attributes_come_in_the_order_of_the_documentation(rare):
     clf = ImbalancedKerasClassifier("mlp", epochs=1).fit(*rare)
     assert {"classes_", "threshold_", "columns_"} < set(dir(clf))
     assert not {"X_dtype_", "target_encoder_", "initialized_"} & set(dir(clf))
-    if hasattr(clf, "_get_fitted_attr_html"):  # scikit-learn 1.9
+    if hasattr(BaseEstimator, "_get_fitted_attr_html"):  # scikit-learn 1.9
         found = list(clf._get_fitted_attr_html())
         assert found[:4] == ["classes_", "pos_label_", "threshold_", "prior_"]
         assert found[-2:] == ["n_classes_", "n_features_in_"]
