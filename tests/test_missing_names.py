@@ -17,7 +17,8 @@ from skimbalance._keras import keras_internals, tensorflow_internals
 #: Private names of Keras and TensorFlow that this package looks for.
 LOOKED_FOR = [
     "_compile_metrics", "_direction", "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern",
-    "_keras_history", "_keras_logits", "_start_batch", "_use_weight_decay", "_user_metrics",
+    "_is_excluded_from_weight_decay", "_keras_history", "_keras_logits", "_start_batch", "_use_weight_decay",
+    "_user_metrics",
 ]  # fmt: skip
 #: Those that it sets on callbacks, and may set in vain; what a running TensorFlow says of itself; what a loss of Keras
 #: holds, among all that it holds; the layers of the SciKeras that is asked for by its version.

@@ -167,11 +167,17 @@ def direction_of(metric):
 def decays_of(optimizer, variables):
     """Return for each variable whether the optimizer's weight decay, if it has one, applies to it.
 
-    An optimizer's configuration leaves out ``exclude_from_weight_decay``. Keras 3.11 to 3.15:
-    ``_use_weight_decay``. Without it, nothing is spared from weight decay.
+    An optimizer's configuration leaves out ``exclude_from_weight_decay``. Keras 3.11 to 3.15: ``_use_weight_decay``.
+    From 3.16 on, ``_is_excluded_from_weight_decay``, as the other asks for an optimizer that has been built. Without
+    them, nothing is spared from weight decay.
     """
-    uses = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_use_weight_decay", lambda _: True)
-    return [uses(variable.value) for variable in variables]
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    uses = getattr(optimizer, "_use_weight_decay", lambda _: True)
+    spares = getattr(optimizer, "_is_excluded_from_weight_decay", lambda variable: not uses(variable))
+    try:
+        return [not spares(variable.value) for variable in variables]
+    except ValueError:
+        return [True] * len(variables)
 
 
 def copy_exclusions(optimizer, copied):
