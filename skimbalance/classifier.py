@@ -77,8 +77,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         `skimbalance.networks.realmlp`, several members whose probabilities are averaged; "mlp" is
         `skimbalance.networks.mlp`, one plain network. Both scale their inputs.
     strategy : str, Strategy, sampler, list of these, or None, default="auto"
-        How training deals with imbalance: one of the names in `skimbalance.strategies.STRATEGIES`, such as
-        "class_weight", "focal", "smote" or "none"; a `Strategy`; any sampler of imbalanced-learn; or a list, which
+        How training deals with imbalance: a name, such as "class_weight", "focal", "smote" or "none" (all
+        are in the guide, under "Strategies"); a `Strategy`; any sampler of imbalanced-learn; or a list, which
         combines its parts. Samplers see training rows only. "auto" is "logit_adjustment": ``predict`` then treats all
         classes as equally frequent, as under balanced weights, but training is as good as without a strategy. If
         `class_weight` is given, "auto" is "class_weight". If you pass a `loss`, or a network compiled with one, no
@@ -89,9 +89,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Class weights of a strategy that has them: for focal loss, the weight of the positive class in (0, 1), or
         one weight per class. None is the strategy's own default.
     pos_label : label, default=None
-        Positive one of two labels, for what has a direction: `alpha` as a number, a threshold, false-positive and
-        false-negative costs, "f1", F-beta, asymmetric strategies, metrics and average precision. None is 1 or True
-        among {0, 1}, {-1, 1} and booleans; other labels need it where something asks for it. Columns of
+        Which of two labels is positive. Needed by what treats the two differently: `alpha` as a number, a threshold,
+        false-positive and false-negative costs, "f1", F-beta, asymmetric strategies, metrics and average precision.
+        None is 1 or True among {0, 1}, {-1, 1} and booleans; of other labels, one has to be named there. Columns of
         ``predict_proba`` keep the order of ``classes_``.
     categorical_features : "auto", array-like of bool, int or str, or None, default="auto"
         Columns of categories: a mask, positions or names. "auto" takes those of a frame (pandas, polars, pyarrow) that
@@ -120,8 +120,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
           [true class, predicted class], for the least expected cost;
         - "f1", ``("fbeta", beta)`` or "mcc" (two classes), for the best expected F1, F-beta or Matthews correlation;
           "f1" of more classes is macro F1;
-        - ``("precision", floor)`` or ``("recall", floor)`` (two classes). The first takes the most recall whose
-          expected precision is at least the floor; the second the most precision whose expected recall is;
+        - ``("precision", floor)`` or ``("recall", floor)`` (two classes). The first takes the threshold with the
+          highest recall among those whose expected precision is at least the floor; the second the one with the highest
+          precision among those whose expected recall is;
         - ``("precision", floor, confidence)`` or ``("recall", floor, confidence)``, for a floor that holds on new rows
           with this probability. It is checked on labelled rows that were used for nothing else. ``fit`` sets a fifth of
           the rows apart for it, or as many as hold 1,000 of each class, and refuses unequal weights and copies or near
@@ -144,16 +145,17 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Optimizer; built anew for every fit. None is Adam; for the default network, with the rates and the schedule of
         its recipe, of which ``optimizer__learning_rate`` (0.04 there) is the highest.
     loss : str, keras.losses.Loss, class or callable, default=None
-        Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss. Probabilities
-        follow from its slopes (focal losses, label smoothing, squared hinge). Where they say none (a hinge, an absolute
-        error, a loss of a whole batch such as Dice), held-out rows calibrate them if there are enough, else a warning
-        says so. A loss of a whole batch takes no class weights, and one network rather than members.
+        Loss written for Keras, in place of cross-entropy. It excludes strategies that bring a loss. Probabilities are
+        derived from its derivatives (focal losses, label smoothing, squared hinge). For losses that determine no
+        probability (a hinge, an absolute error, a loss of a whole batch such as Dice), held-out rows calibrate them if
+        there are enough; otherwise a warning says so. A loss of a whole batch takes no class weights, and one network
+        rather than members.
     metrics : list or dict of str, keras.metrics.Metric, class or callable, default=None
         Metrics to log, computed at the end of each epoch over all training (and held-out) rows; beside those that the
         network comes compiled with. ``model_`` is compiled with them. One that has a number for each class
         (``F1Score()``) logs that of the positive of two, or the mean over more, and each as ``f1_score_class_<label>``.
     class_weight : dict or "balanced", default=None
-        Weight of each label, 1 of one that is not named. It takes the place of balanced weights in
+        Weight of each label; labels that are not named have weight 1. It takes the place of balanced weights in
         ``strategy="class_weight"``, which "auto" then is, and is multiplied into every other strategy.
     epochs : int or "auto", default="auto"
         Passes over the training rows, at least 1. "auto" is 100; for the default network 32. It takes more on small
@@ -178,7 +180,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         weights of the best epoch. True is "average_precision"; "loss" is their log-loss, at the prior of the data.
         A tenth of the rows is held out where neither `validation_split` nor ``validation_data`` is given; but every
         pair of members of the default network holds out 15 % of its own (at most 10,000 rows), and keeps an epoch of
-        its own. An odd number of members does so one by one.
+        its own. If the number of members is odd, each holds out rows of its own.
         "auto" is what the network's recipe says: "loss" for "realmlp" and "mlp", if at least five of the rows outside
         the largest class can be held out; False for networks of your own without a recipe, and smaller tables.
     n_iter_no_change : int, default=10

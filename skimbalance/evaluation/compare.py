@@ -65,11 +65,12 @@ def compare_strategies(
         Rows.
     y : array-like of shape (n_samples,)
         Labels.
-    strategies : list or dict, default=`USUAL`
+    strategies : list or dict
         Values of `strategy`: names, objects, or lists of these; dicts of parameters of the classifier, such as
         ``{"strategy": "focal", "gamma": 1.0, "decision": "f1"}``; or other scikit-learn classifiers, which are compared
         unchanged. A dict of candidates gives each a label, which must be a string. Candidates that differ only in their
-        `decision` share one fit per fold.
+        `decision` share one fit per fold. By default "none", "auto", "class_weight", "focal", "balanced_batches",
+        "random_undersample" and "smote"; the command line leaves out "balanced_batches".
     scoring : str, callable, list or dict, default=None
         Additional scores, as `cross_validate` takes them: greater is better. None of them may have the name of a
         built-in score, such as "cost". A score is missing in folds in which its scorer fails or returns NaN.

@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 class NetBenefitDisplay(ProbabilityDisplay):
     r"""Net benefit of a model over the decision threshold: a decision curve [1]_.
 
-    Who acts from the probability t on holds a miss for (1 - t) / t times as bad as a false alarm. In units of a row
-    that is found, acting on a model is then worth
+    To act from a threshold t on means that a miss is (1 - t) / t times as bad as a false alarm. The net benefit of
+    acting on the model at t, in units of one row found, is
 
     .. math:: \frac{\text{found}}{n} - \frac{t}{1 - t} \frac{\text{false alarms}}{n},
 
-    never acting nothing, and always acting a line that crosses zero at the share of the label. A model is worth having
-    at the t of those who would use it, where it is above both. Use `from_estimator` or
-    `from_predictions`.
+    Never acting has a net benefit of 0; always acting is a line that crosses zero at the share of the label. The model
+    is useful at the thresholds at which its curve is above both. Use `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     thresholds : ndarray of shape (n_thresholds,)
         Probabilities from which one acts, rising.
     net_benefit : ndarray of shape (n_thresholds,)
-        What acting on the model is worth.
+        Net benefit of acting on the model.
     prevalence : float
         Share of the rows that have the label.
     pos_label : label

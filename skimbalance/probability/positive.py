@@ -49,8 +49,8 @@ class Positive:
         rarer = int(self.prior[0] >= self.prior[1])
         labels = self.classes.tolist()
         raise ValueError(
-            f"{what} depends on which label is positive, and nobody has said whether it is {labels[0]!r} or "
-            f"{labels[1]!r} ({labels[rarer]!r} is rarer: {self.prior[rarer]:.1%} of the rows). Say so: "
+            f"{what} depends on which label is positive, {labels[0]!r} or {labels[1]!r}, and pos_label is not set "
+            f"({labels[rarer]!r} is rarer: {self.prior[rarer]:.1%} of the rows). Set it: "
             f"{self.asks}(pos_label={labels[rarer]!r}, ...)."
         )
 

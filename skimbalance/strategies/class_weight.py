@@ -24,8 +24,8 @@ class ClassWeight(Strategy):
     Notes
     -----
     The network learns the posterior of a population with class shares proportional to :math:`n_c w_c`; under
-    balanced weights every class is equally frequent there, so that P(rare class) is far too high for the population
-    that the rows are from.
+    balanced weights every class is equally frequent there (``train_prior_``). ``predict_proba`` shifts from these
+    shares to `target_prior`, by default the shares of y.
 
     References
     ----------

@@ -25,9 +25,9 @@ class LogitAdjustment(Strategy):
 
     Notes
     -----
-    The optimum is :math:`\mathrm{softmax}(z + \tau \log \pi) = P(y | x)`, so that softmax(z), which ``predict_proba``
-    returns, is the posterior of a population with class shares proportional to :math:`\pi_c^{1-\tau}`, by default equal
-    ones.
+    The optimum is :math:`\mathrm{softmax}(z + \tau \log \pi) = P(y | x)`, so that softmax(z) is the posterior of a
+    population with class shares proportional to :math:`\pi_c^{1-\tau}`, by default equal ones (``train_prior_``).
+    ``predict_proba`` shifts it to `target_prior`, by default the shares of y.
 
     References
     ----------

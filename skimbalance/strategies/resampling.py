@@ -31,9 +31,9 @@ class Resampling(Strategy):
 
     Notes
     -----
-    Resampling changes the class prior that the network learns to that of the resampled rows; ``predict_proba`` is
-    the posterior under the latter. Synthetic rows (SMOTE and its variants) change the distribution within a class as
-    well, so for them this holds approximately.
+    Resampling changes the class prior that the network learns to that of the resampled rows (``train_prior_``);
+    ``predict_proba`` shifts from there to `target_prior`, by default the shares of y. Synthetic rows (SMOTE and its
+    variants) also change the distribution within a class, so for them this holds approximately.
 
     References
     ----------

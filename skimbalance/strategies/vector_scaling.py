@@ -31,8 +31,9 @@ class VectorScaling(Strategy):
     Notes
     -----
     The optimum is :math:`\mathrm{softmax}(z / \Delta + \tau \log \pi) = P(y | x)`, so that
-    :math:`\mathrm{softmax}(z / \Delta)`, which ``predict_proba`` returns, is the posterior of a population with class
-    shares proportional to :math:`\pi_c^{1-\tau}`.
+    :math:`\mathrm{softmax}(z / \Delta)` is the posterior of a population with class shares proportional to
+    :math:`\pi_c^{1-\tau}` (``train_prior_``). ``predict_proba`` shifts it to `target_prior`, by default the shares of
+    y.
 
     References
     ----------
