@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import zipfile
+from functools import partial
 
 from skimbalance._keras.startup import keep_python_random, keras
 from skimbalance._keras.vetting import check_config, forbidden_in
@@ -75,7 +76,11 @@ def unpacked(value):
 
 
 class ByArguments:
-    """An object that skops writes by its constructor's arguments, as `__reduce__` does for a pickle."""
+    """An object that pickle and skops write by its constructor's arguments, functions of the user's among them."""
+
+    def __reduce__(self):
+        """Pickle by the arguments."""
+        return partial(type(self), **self._arguments()), ()
 
     def __getstate__(self):
         """Return the arguments, Keras' objects among them in plain parts."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -180,10 +179,6 @@ class LogitsLoss(ByArguments, keras.losses.Loss):
     def get_config(self):
         """Return the constructor's arguments."""
         return {"name": self.name, **{name: getattr(self, name) for name in self.hyperparameters}}
-
-    def __reduce__(self):
-        """Pickle by the constructor's arguments, which includes functions that Keras cannot serialize."""
-        return partial(type(self), **self._arguments()), ()
 
     def _arguments(self):
         """Return the constructor's arguments."""

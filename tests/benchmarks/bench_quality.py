@@ -263,7 +263,8 @@ def plot(ranks, n_tables, path):
     import matplotlib.pyplot as plt
 
     ranks = ranks.sort_values("average precision", ascending=False)
-    scores = [score for score in SCORES if score != "seconds"]  # a run that is shared or interrupted takes any time
+    # A run that is shared or interrupted takes any time; "F1, tuned" may have been left out.
+    scores = [score for score in SCORES if score != "seconds" and ranks[score].notna().all()]
     figure, axes = plt.subplots(1, len(scores), figsize=(12, 4.2), sharey=True, sharex=True, layout="constrained")
     for ax, score in zip(axes, scores, strict=True):
         colors = ["#0072b2" if model.startswith("skimbalance") else "#999999" for model in ranks.index]
