@@ -45,7 +45,7 @@ class Columns:
         all but the 255 most frequent. None for other columns.
     room : list
         None for each column; `GrowingColumns` have room for more categories.
-    missing values : ndarray of bool, shape (n_columns,)
+    missing : ndarray of bool, shape (n_columns,)
         Which columns of numbers or booleans have missing values.
     typical : ndarray of float64, shape (2, n_columns)
         Mean and standard deviation of each column of the matrix, from a sample of its rows.
@@ -198,7 +198,7 @@ class Columns:
         if len(codes):
             matrix = matrix.copy()
         for j in codes:
-            code_of = np.full(len(self.levels[j]) + 1, len(self.levels[j]), dtype=np.float32)
+            code_of = np.full(self.n_codes(j) + 1, len(self.levels[j]), dtype=np.float32)
             code_of[self.kept[j]] = self.kept[j]
             matrix[:, j] = code_of[matrix[:, j].astype(np.intp)]
         return matrix

@@ -118,6 +118,14 @@ def test_typos_take_no_room():
     assert codes.tolist() == [303] * 3
 
 
+def test_base_models_are_given_one_code_for_all_rare_categories():
+    columns, codes = after(settled(pd.DataFrame({"shop": [*SHOPS * 5, "rare"]})), ["late"] * 3 + ["rare", "typo"])
+    assert codes.tolist() == [4, 4, 4, 1, columns.n_codes(0)]
+    assert columns.with_others(codes[:, None])[:, 0].tolist() == [4, 4, 4, 5, 5]
+    read = columns.read(pd.DataFrame({"shop": ["late", "rare", "typo"]}))
+    assert columns.with_others(read)[:, 0].tolist() == [4, 5, 5]
+
+
 class Interrupts(keras.callbacks.Callback):
     """Someone presses Ctrl-C."""
 
@@ -158,7 +166,8 @@ def test_typos_in_rows_of_weight_zero_are_ignored():
 def test_an_export_after_typos(shops, tmp_path):
     pytest.importorskip("onnx", reason="onnx writes the file; pip install skimbalance[export]")
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime runs it; pip install skimbalance[export]")
-    clf = streamed(20, "mlp" if shops is SHOPS else None, shops, n_early=2, n_late=2)
+    clf = streamed(20, "mlp" if shops is SHOPS else None, shops, n_early=2, n_late=2, ensemble=["boosting"])
+    clf.grow_ensemble()
     table, _ = chunk(0, [*shops, "late", "never seen"], 5)
     export(clf, tmp_path / "model.onnx", format="onnx")
     given = {"shop": table["shop"].to_numpy(), "noise": table["noise"].to_numpy(np.float32)}
