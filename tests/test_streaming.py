@@ -210,6 +210,22 @@ def test_base_models_without_held_out_rows_weigh_as_much_as_the_network():
     assert 0 < clf.predict(X[600:]).mean() < 0.5
 
 
+@pytest.mark.parametrize("again", ["partial_fit", "fit"])
+def test_base_models_impute_the_median_where_missing_values_come_late(again, rare, few_epochs):
+    X, y = rare
+    late = X.copy()
+    late[:40, 1] = late[:, 3] = np.nan
+    clf = ImbalancedKerasClassifier("mlp", ensemble=["boosting"], warm_start=True, random_state=0)
+    if again == "fit":
+        clf.fit(X, y, validation_data=(X, y)).fit(late, y, validation_data=(X, y))
+        expected = [np.median(late[:, 0]), np.median(late[40:, 1]), np.median(late[:, 2]), 0]
+    else:
+        clf.partial_fit(X, y).partial_fit(late, y).grow_ensemble()
+        expected = np.nanmedian(np.concatenate([X, late]), axis=0)
+    assert not clf.columns_.missing.any()
+    np.testing.assert_allclose(clf.ensemble_.middle, expected, rtol=1e-6)
+
+
 def test_base_models_need_a_sample_of_two_classes(rare):
     X, y = rare
     clf = ImbalancedKerasClassifier("mlp", random_state=0).partial_fit(X, y)

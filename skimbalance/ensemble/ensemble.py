@@ -235,8 +235,9 @@ def _bounded(classes, positions, most, rng):
 
 
 def _median(column, weight):
-    """Return the weighted median of a column without missing values, 0 for one with some."""
-    return 0.0 if np.isnan(column).any() else weighted_quantiles(column, weight, (0.5,))[0]
+    """Return the weighted median of a column's values that are not missing; 0 where all are."""
+    there = ~np.isnan(column)
+    return weighted_quantiles(column[there], weight[there], (0.5,))[0] if there.any() else 0.0
 
 
 def resolve_ensemble(base_models):
