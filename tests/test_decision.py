@@ -1,13 +1,14 @@
 """Does each decision rule make the best decision it names?"""
 
 import copy
+import inspect
 from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
 
-from skimbalance import ImbalancedKerasClassifier, decide
+from skimbalance import ImbalancedKerasClassifier, decide, export
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.prior import shift_prior
 from skimbalance.probability.thresholds import RowProbabilities
@@ -241,6 +242,29 @@ def test_a_rule_that_needs_rows_needs_a_fit(rare):
     clf.fit(X, y)
     assert 0 < clf.threshold_ < 0.5
     assert f1_score(y, clf.predict(X)) >= f1_score(y, clf.set_params(decision=None).predict(X))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"decision": "f1"}, "'f1' was set after fit, but its threshold follows from rows"),
+        ({"target_prior": 2.0}, "The 'target_prior' parameter of ImbalancedKerasClassifier must be"),
+        ({"pos_label": "fraud"}, "pos_label='fraud' names the positive of two labels"),
+    ],
+    ids=["decision", "target_prior", "pos_label"],
+)
+def test_parameters_set_after_fit_that_do_not_fit_it_leave_a_classifier_that_can_be_shown(
+    wrong, message, rare, tmp_path
+):
+    X, y = rare
+    clf = ImbalancedKerasClassifier("mlp").initialize(X, y).set_params(**wrong)
+    assert "ImbalancedKerasClassifier" in clf._repr_html_()
+    found = dict(inspect.getmembers(clf))
+    assert "ensemble_weights_" in found
+    assert not {"answers_", "threshold_"} & set(found)
+    for use in (lambda: clf.answers_, lambda: clf.predict(X), lambda: export(clf, tmp_path / "m", format="litert")):
+        with pytest.raises(ValueError, match=message):
+            use()
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def test_total_effect_follows_the_weights_of_a_linear_network(table):
     expected = np.square([0.01, 0.0, 2e-4, -2e-4] * X.std(axis=0)) / 2
     np.testing.assert_allclose(effects, expected, rtol=0.1)
     assert effects[1] == 0
+    # Probabilities alone count: a rule that needs a fit changes nothing.
+    np.testing.assert_array_equal(importance.total_effect(clf.set_params(decision="f1"), n_repeats=20), effects)
 
 
 def test_selectors_find_the_columns_that_say_the_label(table):
