@@ -59,6 +59,10 @@ if TYPE_CHECKING:
 _LEFT_BY_FIT = ("_fitted", "_training", "_network")
 
 
+class _NotAsSet(ValueError, AttributeError):
+    """Parameters set after fit are wrong, or ask for what it did not leave: a fitted attribute does not exist then."""
+
+
 class ImbalancedKerasClassifier(SciKerasClassifier):
     """Keras classifier for tables in which one class is rare.
 
@@ -772,9 +776,12 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """Return what the fit has left, by `target_prior` as it is now, and P(y | x) of rows to predict."""
         check_is_fitted(self)
         chunk_rows, callbacks = self._predict_settings(predict_params)
-        X, fitted = check_features(self, X), self._fitted
-        fitted = fitted.at(self._target(self._positive_now()))
+        X, fitted = check_features(self, X), self._shown()
         return fitted, fitted.proba_of(X, callbacks, chunk_rows)
+
+    def _shown(self):
+        """Return what the fit has left, by `target_prior` as it is now, with the decision rule of the fit."""
+        return self._fitted.at(self._target(self._positive_now()))
 
     def _positive_now(self):
         """Return the positive class, by `pos_label` as it is now."""
@@ -824,7 +831,10 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         """What ``predict_proba`` and ``predict`` compute with, a `Fitted`, by the parameters as they are now."""
         if not self.initialized_:
             raise AttributeError("answers_ exists after fit.")
-        return self._deciding(self._fitted).at(self._target(self._positive_now()))
+        try:
+            return self._deciding(self._shown())
+        except ValueError as error:
+            raise _NotAsSet(str(error)) from None
 
     @property
     def ensemble_weights_(self) -> dict[str, float]:

@@ -84,7 +84,7 @@ def total_effect(classifier: Any, *, n_repeats: int = 2, random_state: int = 0) 
             "pass the classifier alone to the selector, with transformers before the selector."
         )
     check_is_fitted(classifier)
-    answers, rng = classifier.answers_, np.random.default_rng(random_state)
+    answers, rng = classifier._shown(), np.random.default_rng(random_state)  # whatever its decision
     rows = _drawn(answers.columns, rng)
     before = _log_proba(answers, rows)
     effects = np.zeros(rows.shape[1])

@@ -70,7 +70,6 @@ class KerasLoop:
             verbose=0,
             shuffle=False,
         )
-        log.settle(self)
         return read(model.optimizer.variables)
 
 
