@@ -223,6 +223,10 @@ def test_exponents_and_intercepts_mend_parts_that_are_too_sure_and_leave_out_noi
     assert losses[1] < losses[0] + 0.02 < min(losses[2:]) - 0.05
     assert found.shares[1] < 0.1
     assert (found.exponents >= 0).all()
+    filled = fit_blend(
+        *(np.concatenate([a, a], axis=axis) for a, axis in ((parts, 1), (y, 0))), np.r_[weight, 0 * y], prior
+    )
+    np.testing.assert_array_equal(filled.exponents, found.exponents)  # a row of weight zero is none
 
 
 @pytest.mark.parametrize("n_rows", [1, 30, 400])

@@ -30,6 +30,9 @@ def test_scores_of_several_models_are_those_of_each():
             for weights in (None, weight):
                 each = [score(y[:, i], proba[:, i], None if weights is None else weights[:, i]) for i in range(4)]
                 np.testing.assert_allclose(score(y, proba, weights), each, rtol=1e-12)
+    weight[:, 1] *= y[:, 1] != 2  # a model without rows of a class: the mean over the others
+    others = [average_precision(y[:, 1] == c, proba[:, 1, c], weight[:, 1]) for c in (0, 1)]
+    assert macro_average_precision(y, proba, weight)[1] == pytest.approx(np.mean(others))
 
 
 @pytest.mark.parametrize(

@@ -541,6 +541,11 @@ def test_held_out_rows_have_the_names_of_scikit_learn():
         clone(mlp().set_params(fit__validation_data=(X[300:], y[300:], weight))).fit(X[:300], y[:300]),
     ):
         assert other.history_["val_loss"] == named.history_["val_loss"]
+    more = {name: np.concatenate([of, of[::-1]]) for name, of in given.items()}
+    clf, no_rows = mlp(calibration="holdout"), np.zeros(len(weight))
+    expected = clf.fit(X[:300], y[:300], **given, sample_weight_val=weight).predict_proba(X)
+    clf.fit(X[:300], y[:300], **more, sample_weight_val=np.r_[weight, no_rows])
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
     with pytest.raises(ValueError, match="X_val and y_val and validation_data were given"):
         mlp().fit(X, y, **given, validation_data=(X, y))
     for one in given:

@@ -9,8 +9,12 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.metrics import log_loss
 
 from skimbalance import ImbalancedKerasClassifier, estimate_prior
+from skimbalance.data.holdout import plan_hold_out
+from skimbalance.data.rows import Rows, weighted_counts
 from skimbalance.probability.prior import shift_prior
-from skimbalance.strategies import STRATEGIES, LogitAdjustment
+from skimbalance.strategies import STRATEGIES, LogitAdjustment, resolve_strategy
+from skimbalance.strategies.applied import apply_strategy, resamples
+from skimbalance.training.rows import TrainingRows
 
 
 def known_problem(n_samples=20_000, n_classes=2, seed=0):
@@ -32,6 +36,24 @@ def linear(meta):
     model.layers[-1].kernel.assign(np.zeros((3, meta["n_classes_"])))
     model.layers[-1].bias.assign(meta["output_bias_"])
     return model
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_an_epoch_shows_the_class_prior_that_posteriors_are_shifted_from(name):
+    """Also where classes differ in the copies and in the weights of their rows."""
+    rng, labels = np.random.default_rng(0), np.arange(2)
+    y = (rng.random(3000) < 0.2).astype(int)
+    X = rng.integers(0, np.where(y == 1, 4, 30), size=(3, 3000)).T.astype(np.float32)
+    strategy = resolve_strategy(name, rng=rng)
+    weight = None if resamples(strategy) else np.where(y == 1, 5.0, 1.0)
+    table = Rows(X, y, weight, merges=True)
+    prior = weighted_counts(y, weight, 2) / weighted_counts(y, weight, 2).sum()
+    applied = apply_strategy(strategy, plan_hold_out(table, labels, prior), labels, merges=True)
+    rows = TrainingRows(applied.rows, applied.kept, applied.class_weight, applied.batch_prior)
+    seen, weights = applied.classes, rows.weights(1.0)
+    shown = sum(np.bincount(seen[of], weights[of], 2) for of in (rows.order(rng)[:, 0] for _ in range(20)))
+    shown = shown * (1.0 if applied.loss is None else applied.loss.prior_factor())
+    np.testing.assert_allclose(shown / shown.sum(), applied.train_prior(1.0), atol=2e-3)
 
 
 def fitted(X, y, **parameters):

@@ -253,6 +253,30 @@ def test_restored_weights_are_those_of_the_best_epoch():
     np.testing.assert_array_equal(clf.model_.get_weights()[2], fit_with(None, epochs=1).model_.get_weights()[2])
 
 
+class OwnStep(keras.Sequential):
+    """A network that Keras' loop trains, by its own step."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+def own_step(meta):
+    """Build such a network."""
+    return OwnStep([keras.Input((4,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)])
+
+
+@pytest.mark.parametrize("model", ["mlp", own_step], ids=["program", "through Keras"])
+def test_epochs_that_were_chosen_stay_whatever_a_callback_restores(model):
+    """Blend, calibration and threshold are of the weights of those epochs."""
+    stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=9, restore_best_weights=True)
+    expected = fit_with(None, model=model, early_stopping="loss")
+    with pytest.warns(UserWarning, match="changed the weights at the end of training"):
+        clf = fit_with([stop], model=model, early_stopping="loss")
+    assert clf.best_epoch_ == expected.best_epoch_ > 1
+    for kept, weights in zip(clf.model_.get_weights(), expected.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, weights)
+
+
 def test_swapped_weights_are_trained_on_from():
     """A callback may set weights, of the network that it sees."""
 

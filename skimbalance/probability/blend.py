@@ -118,6 +118,8 @@ def fit_blend(ensemble, y, sample_weight, prior):
        Achilles heel of predictive analytics", BMC Medicine 17, doi:10.1186/s12916-019-1466-7.
     .. [3] L. Breiman (1996), "Stacked Regressions", Machine Learning 24, doi:10.1007/BF00117832.
     """
+    shown = sample_weight > 0  # sets of groups are filled up by rows of weight zero
+    ensemble, y, sample_weight = ensemble[:, shown], y[shown], sample_weight[shown]
     weights = fit_weights(ensemble, y, sample_weight)
     mean = np.tensordot(weights, ensemble, axes=1)
     logs = np.log(_smoothed(np.concatenate([mean[None], ensemble]), prior))

@@ -81,9 +81,20 @@ def log_loss(y, proba, sample_weight=None):
 
 
 def macro_average_precision(y, proba, sample_weight=None, positive=1):
-    """Return the average precision of the positive class of two, or its mean over those of more that y holds."""
-    classes = [positive] if proba.shape[-1] == 2 else np.unique(y)
-    return np.mean([average_precision(y == c, proba[..., c], sample_weight) for c in classes], axis=0)
+    """Return the average precision of the positive class of two, or its mean over those of more that have rows.
+
+    It is NaN for a model whose rows, those of weight zero left out, are of none of these classes.
+    """
+    if proba.shape[-1] == 2:
+        return average_precision(y == positive, proba[..., positive], sample_weight)
+    return mean_of_known([average_precision(y == c, proba[..., c], sample_weight) for c in np.unique(y)])
+
+
+def mean_of_known(values):
+    """Return the mean over the first axis of the values that are not NaN, NaN where all are."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
 def average_precision(is_positive, score, sample_weight=None):

@@ -70,6 +70,7 @@ class KerasLoop:
             verbose=0,
             shuffle=False,
         )
+        log.settle(self)
         return read(model.optimizer.variables)
 
 

@@ -210,6 +210,7 @@ def _run_program(program, network, rows, training, log, rates):
     program.finish()
     log.finish(program)
     _call(callbacks, "on_train_end", logs)
+    log.settle(program)
 
 
 def _train_epochs(program, rows, training, log, rates):
@@ -276,9 +277,14 @@ class EpochLog:
         self.history = join_histories(self.history, {name: [value] for name, value in logs.items()})
 
     def finish(self, program):
-        """Give members the weights of their best epochs."""
+        """Give members the weights of their best epochs, before callbacks end."""
         if self._training.selection is not None:
             self._training.selection.restore(program)
+
+    def settle(self, program):
+        """Give them these weights again, if a callback has changed them as it ended."""
+        if self._training.selection is not None and self._training.callbacks:
+            self._training.selection.restore_again(program)
 
 
 def join_histories(before, after):

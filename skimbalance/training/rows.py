@@ -86,13 +86,15 @@ class TrainingRows:
 
     def weights(self, progress):
         """Return the weight of every row of `index`, with mean 1 over what is shown, as float32 (n_kept,)."""
-        y = self._classes
-        weight = self.weight * np.asarray(self.class_weight(progress), dtype=np.float64)[y]
+        y, costs = self._classes, np.asarray(self.class_weight(progress), dtype=np.float64)
         if self.batch_prior is None:
+            weight = self.weight * costs[y]
             return (weight / weight.mean()).astype(np.float32)
+        # Batches have the class shares of their prior: weights of rows only tell rows of one class apart.
         counts = np.bincount(y, minlength=len(self.batch_prior))
-        mean_of_class = np.bincount(y, weight, minlength=len(counts)) / np.maximum(counts, 1)
-        return (weight / (self._prior_of(counts) @ mean_of_class)).astype(np.float32)
+        mean_of_class = np.bincount(y, self.weight, minlength=len(counts)) / np.maximum(counts, 1)
+        mean_cost = self._prior_of(counts) @ np.where(counts, costs, 0.0)
+        return (self.weight / mean_of_class[y] * costs[y] / mean_cost).astype(np.float32)
 
     def order(self, rng):
         """Draw the positions of one epoch's rows; the order of the table where rng is None.

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skimbalance.training.evaluation import log_loss, macro_average_precision
+from skimbalance._warnings import warn
+from skimbalance.training.evaluation import log_loss, macro_average_precision, mean_of_known
 
 
 class EpochSelection:
@@ -55,7 +56,7 @@ class EpochSelection:
         y, weight = self.held_out.of_pairs(self._members.in_pair, self._members.n_pairs)
         losses = log_loss(y, proba, weight)
         precisions = macro_average_precision(y, proba, weight, self._positive)
-        score = -losses if self._score == "loss" else precisions
+        score = -losses if self._score == "loss" else np.where(np.isnan(precisions), -losses, precisions)
         score = self._members.of_pairs(np.where(np.isfinite(score), score, -np.inf))
         if self.best_epoch is None:
             self.best_epoch, self._best = np.full(len(score), epoch), np.full(len(score), -np.inf)
@@ -67,7 +68,7 @@ class EpochSelection:
             self._members.keep(self._weights, program.read_weights(), better)
         logs = {}
         if self.held_out.is_own:
-            logs = {"val_loss": float(losses.mean()), "val_average_precision": float(precisions.mean())}
+            logs = {"val_loss": float(losses.mean()), "val_average_precision": float(mean_of_known(precisions))}
         return logits, logs, epoch - self.best_epoch.max() >= self._patience
 
     @property
@@ -78,6 +79,17 @@ class EpochSelection:
     def restore(self, program):
         """Give every member its best weights."""
         program.write_weights(self._weights)
+
+    def restore_again(self, program):
+        """Do so once more if a callback has set others at the end of training, and warn."""
+        now = zip(program.read_weights(), self._weights, strict=True)
+        if not all(np.array_equal(of, kept, equal_nan=True) for of, kept in now):
+            self.restore(program)
+            warn(
+                "A callback changed the weights at the end of training, but early_stopping had chosen the epochs whose "
+                "weights are kept. Leave out what changes them (restore_best_weights of Keras' EarlyStopping, for "
+                "example), or set early_stopping=False."
+            )
 
     def held_out_predictions(self, posterior, ensemble):
         """Return the predictions of each pair, and of base models fitted on its rows, for rows held out from it.
