@@ -73,7 +73,9 @@ def compare_strategies(
         "random_undersample" and "smote"; the command line leaves out "balanced_batches".
     scoring : str, callable, list or dict, default=None
         Additional scores, as `cross_validate` takes them: greater is better. None of them may have the name of a
-        built-in score, such as "cost". A score is missing in folds in which its scorer fails or returns NaN.
+        built-in score, such as "cost". A score is missing in folds in which its scorer fails or returns NaN. Scorers
+        are given the rows of positive weight, and `sample_weight` where they take it (those of scikit-learn's
+        `make_scorer`: where the metric does); of others, the result says that they ignore weights.
     cv : int, splitter or iterable, default=5
         Folds; an int makes them stratified and shuffled, of whole groups where there are any. A splitter of rows, such
         as `StratifiedKFold`, ignores groups, and scikit-learn warns that it does.

@@ -132,7 +132,7 @@ class StrategyComparison:
         self._test_shares = np.array([len(test) / (len(train) + len(test)) for train, test in splits])
         self.scores_, self.oof_proba_, self.decisions_, self.errors_, self.failed_folds_ = {}, {}, {}, {}, {}
         self.warnings_, self.seconds_, self.histories_, self.thresholds_ = {}, {}, {}, {}
-        self._own, self._complaints, self.interrupted_ = set(), {}, None
+        self._own, self._complaints, self._unweighted, self.interrupted_ = set(), {}, set(), None
         for label, of_label in folds.items():
             self._add(label, of_label)
 
@@ -154,6 +154,7 @@ class StrategyComparison:
         for fold in fitted:
             self._own.update(fold["own"])
             self._complaints = fold["complaints"] | self._complaints
+            self._unweighted.update(fold["unweighted"])
         seconds = np.array([fold["seconds"] for fold in fitted])
         self.seconds_[label] = {
             "fit": float(np.median(seconds)),

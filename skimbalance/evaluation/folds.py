@@ -91,7 +91,8 @@ def fit_fold(fit, table, split, params, scoring):
     -------
     dict of str to dict
         By label: "scores", "proba", "labels", "seconds", "predict seconds", "warnings", "threshold", "history", "own"
-        (names of the caller's scores) and "complaints" (errors of their scorers); or "error" alone.
+        (names of the caller's scores), "complaints" (errors of their scorers) and "unweighted" (names of those that
+        ignore weights, where weights differ); or "error" alone.
     """
     train, _ = split
     model = clone(fit.model)
@@ -140,9 +141,9 @@ def _test(model, table, split, scoring):
     if table.positive is not None:
         threshold = used_threshold(model, table.positive, said, lambda: classes[labels])
     scores = score_fold(y, proba, labels, table.weight_of(test), table.positive, scoring.budget, scoring.costs)
-    own, complaints = {}, {}
+    own, complaints, unweighted = {}, {}, []
     if scoring.own is not None:
-        own, complaints = scoring.own(model, rows, _safe_indexing(table.y, test), len(np.unique(y)) < len(classes))
+        own, complaints, unweighted = _own_scores(model, table, test, scoring.own)
     return {
         "scores": scores | own,
         "proba": proba,
@@ -152,7 +153,17 @@ def _test(model, table, split, scoring):
         "history": getattr(inner_classifier(model), "history_", None),
         "own": list(own),
         "complaints": complaints,
+        "unweighted": unweighted,
     }
+
+
+def _own_scores(model, table, test, own):
+    """Return what the caller's scorers say of a fitted model, on the test rows of positive weight."""
+    weight = table.weight_of(test)
+    if weight is not None:
+        test, weight = np.asarray(test)[weight > 0], weight[weight > 0]
+    rows, labels = _safe_indexing(table.X, test), _safe_indexing(table.y, test)
+    return own(model, rows, labels, weight, len(np.unique(table.codes[test])) < len(table.classes))
 
 
 def _positions(labels, classes, what, length):

@@ -7,6 +7,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 
 from skimbalance.evaluation.scores import score_names
+from skimbalance.evaluation.weights import takes_weights
 
 # scikit-learn's warning for an undefined average precision, which is not an UndefinedMetricWarning.
 _NO_POSITIVE = "No positive class found in y_true"
@@ -52,7 +53,7 @@ class OwnScores:
                     f"are {', '.join(map(repr, self.taken))}."
                 )
 
-    def __call__(self, model, X, y, lacks_a_class):
+    def __call__(self, model, X, y, sample_weight, lacks_a_class):
         """Return the scores of a fitted model on the test rows of a fold.
 
         Parameters
@@ -61,6 +62,8 @@ class OwnScores:
             Fitted model.
         X, y : array-like
             Rows and labels.
+        sample_weight : ndarray of shape (n_samples,) or None
+            Positive weights, passed to scorers that take ``sample_weight``.
         lacks_a_class : bool
             Whether these rows lack a class. A score is then NaN if scikit-learn warns that it is undefined; otherwise
             such a warning concerns a model that does not predict every class, and the score is kept.
@@ -71,13 +74,18 @@ class OwnScores:
             Scores by name; NaN also if a scorer fails.
         complaints : dict of str to str
             Reason for a missing score, by name.
+        unweighted : list of str
+            Names of scores that ignore weights, where weights differ.
         """
-        scores, complaints = {}, {}
+        scores, complaints, unweighted = {}, {}, []
+        differ = sample_weight is not None and sample_weight.min() < sample_weight.max()
         for name, scorer in self.scorers.items():
+            weighs = takes_weights(scorer)
+            weights = {"sample_weight": sample_weight} if weighs and sample_weight is not None else {}
             try:
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
-                    found = scorer(model, X, y)
+                    found = scorer(model, X, y, **weights)
             except Exception as error:
                 found, complaints[name] = np.nan, f"{type(error).__name__}: {error}"
             for warning in heard:
@@ -88,12 +96,13 @@ class OwnScores:
             several = found if self.gives_several and isinstance(found, dict) else {name: found}
             if several is found:
                 self._refuse(several)
+            unweighted += several if differ and not weighs else []
             for each, value in several.items():
                 try:
                     scores[each] = float(value)
                 except (TypeError, ValueError):
                     scores[each], complaints[each] = np.nan, f"it returned {value!r}"
-        return scores, complaints
+        return scores, complaints, unweighted
 
 
 def _is_of_undefined(warning):

@@ -90,9 +90,10 @@ def _more(told):
 
 
 def notes(found):
-    """Return which folds and scores are missing, and why, as sentences."""
+    """Return which folds and scores are missing, and why, and which scores ignore weights, as sentences."""
     interrupted = [found.interrupted_] if found.interrupted_ else []
-    return [*interrupted, *_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
+    missing = [*_failed_folds(found), *_set_aside(found), *_missing_scores(found), *_missing_classes(found)]
+    return [*interrupted, *missing, *_unweighted(found)]
 
 
 def _failed_folds(found):
@@ -164,6 +165,15 @@ def _missing_classes(found):
         for label, n in missing.items()
         if n
     ]
+
+
+def _unweighted(found):
+    """Return which of the caller's scores ignore weights."""
+    names = [name for name in found._names() if name in found._unweighted]
+    if not names:
+        return []
+    ignores = "ignores weights, as its scorer takes" if len(names) == 1 else "ignore weights, as their scorers take"
+    return [f"{_listed(names)} {ignores} no sample_weight; rows of weight zero are left out."]
 
 
 def _classes_of(found, fold):

@@ -99,10 +99,13 @@ def _request(model, names):
             part.set_score_request(sample_weight=False)
         scorer = getattr(part, "scoring", None)
         scorer = get_scorer(scorer) if isinstance(scorer, str) else scorer
-        if "sample_weight" in names and hasattr(scorer, "set_score_request") and _takes_weights(scorer):
+        if "sample_weight" in names and hasattr(scorer, "set_score_request") and takes_weights(scorer):
             part.scoring = scorer.set_score_request(sample_weight=True)
 
 
-def _takes_weights(scorer):
-    """Return whether the score of a scorer of scikit-learn takes weights."""
-    return "sample_weight" in inspect.signature(scorer._score_func).parameters
+def takes_weights(scorer):
+    """Return whether a scorer takes ``sample_weight``: a function of its own, or the metric that scikit-learn wraps."""
+    try:
+        return "sample_weight" in inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):  # a callable without a signature
+        return False

@@ -335,3 +335,24 @@ def test_a_scorer_that_gives_several_scores_and_scorers_that_always_fail():
         found.best("broken")
     with pytest.raises(ValueError, match="score='nonsense' is unknown; it takes one of"):
         found.best("nonsense")
+
+
+def test_scorers_are_given_weights_and_no_row_of_weight_zero():
+    """Scores of the caller's agree with the built-in ones; the result says which ignore weights."""
+    X, y, cv = table()
+    weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+
+    def weighted(model, X, y, sample_weight=None):
+        return model.score(X, y, sample_weight)
+
+    def plain(model, X, y):
+        return len(y)
+
+    scoring = {"AP": "average_precision", "right": weighted, "rows": plain}
+    found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring=scoring, sample_weight=weight)
+    for own, usual in (("AP", "average precision"), ("right", "accuracy")):
+        np.testing.assert_allclose(found.scores_["logistic"][own], found.scores_["logistic"][usual])
+    assert found.scores_["logistic"]["rows"].tolist() == [(weight[test] > 0).sum() for _, test in cv]
+    assert "'rows' ignores weights, as its scorer takes no sample_weight" in found.in_words()
+    found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring=scoring, sample_weight=weight > 0)
+    assert "ignores weights" not in found.in_words()
