@@ -16,7 +16,7 @@ from skimbalance._progress import Progress, in_time, show_aside
 from skimbalance.data.numeric_input import check_share, check_weights
 from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
-from skimbalance.evaluation.folds import Scoring, Table, fit_fold
+from skimbalance.evaluation.folds import ComparedRows, Scoring, fit_fold
 from skimbalance.evaluation.scoring import OwnScores
 from skimbalance.evaluation.summary import INTERRUPTED
 from skimbalance.evaluation.table_audit import audit as audit_table
@@ -150,7 +150,7 @@ def compare_strategies(
         folds = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = folds(5 if cv is None else cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    table = Table(X, y, codes, classes, positive, sample_weight, groups)
+    table = ComparedRows(X, y, codes, classes, positive, sample_weight, groups)
     calls = [
         delayed(fit_fold)(fit, table, split, None if fit.prefix is None else params, Scoring(budget, matrix, own))
         for fit in fits

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from skimbalance._typing import TableLike
     from skimbalance.evaluation.candidates import Fit
-    from skimbalance.evaluation.folds import Table
+    from skimbalance.evaluation.folds import ComparedRows
     from skimbalance.evaluation.report import ComparisonReport
     from skimbalance.evaluation.table_audit import TableAudit
 
@@ -115,7 +115,7 @@ class StrategyComparison:
         self,
         folds: dict[str, list[dict[str, Any]]],
         splits: list[tuple[np.ndarray, np.ndarray]],
-        table: Table,
+        table: ComparedRows,
         costs: np.ndarray | None,
         fits: Sequence[Fit],
         audited: TableAudit | None,

@@ -15,7 +15,7 @@ from skimbalance.evaluation.weights import fit_with_rows
 
 
 @dataclass(frozen=True)
-class Table:
+class ComparedRows:
     """The rows of a comparison.
 
     Attributes
@@ -78,7 +78,7 @@ def fit_fold(fit, table, split, params, scoring):
     ----------
     fit : Fit
         Model, and the decisions of its candidates.
-    table : Table
+    table : ComparedRows
         All rows.
     split : tuple of (train, test)
         Positions of rows.

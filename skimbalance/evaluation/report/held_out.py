@@ -10,7 +10,7 @@ from skimbalance.probability.labels import decide
 
 
 @dataclass
-class HeldOut:
+class RuleOutcome:
     """What a candidate does to held-out rows.
 
     Attributes
@@ -65,7 +65,7 @@ def held_out(found, label, rule=None):
     y, weight, groups = (None if of is None else of[tested] for of in of_rows)
     matrix = _matrix(y, predicted, found.classes_, weight)
     if found.pos_label_ is None:
-        return HeldOut(len(y), matrix)
+        return RuleOutcome(len(y), matrix)
     rows = y == found.pos_label_, predicted == found.pos_label_, weight, groups
     return _of_two(matrix, rows, _costs_of_two(found))
 
@@ -92,7 +92,7 @@ def _of_two(matrix, rows, costs):
     if counts["positive"]:
         share = counts["hit"] / counts["positive"]
         recall = share, standard_error(is_positive * (is_called - share), weight, groups) / counts["positive"]
-    return HeldOut(len(is_positive), matrix, counts, saved, recall)
+    return RuleOutcome(len(is_positive), matrix, counts, saved, recall)
 
 
 def _matrix(y, predicted, classes, weight):
@@ -108,7 +108,7 @@ def sentences_of_two(held, label, name):
 
     Parameters
     ----------
-    held : HeldOut
+    held : RuleOutcome
         What it does.
     label : label
         Positive label.
