@@ -45,4 +45,5 @@ CostsLike: TypeAlias = Mapping[str, Any] | Mapping[tuple[Any, Any], float] | Arr
 DecisionLike: TypeAlias = str | float | tuple[str, float] | tuple[str, float, float] | CostsLike
 #: Positions of the rows to train on and to test on.
 Splits: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike]]
-RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator
+#: A seed, or a source of seeds, of scikit-learn's kind.
+RandomState: TypeAlias = int | np.random.RandomState

@@ -381,7 +381,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         ensemble: str | Classifier | Sequence[str | Classifier] | None = "auto",
         callbacks: Sequence[Any] | Mapping[str, Any] | None = None,
         warm_start: bool = False,
-        random_state: RandomState | None = None,
+        random_state: RandomState | np.random.Generator | None = None,
         verbose: int = 0,
         run_eagerly: bool = False,
         **routed: Any,
@@ -673,7 +673,8 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         positive, fitted = self._positive_now(), self._fitted
         rule = self._rule(positive, decision)
         X, y, sample_weight = check_labelled(self, X, y, sample_weight, what="y")
-        keys = None if groups is None else group_keys(groups, len(X))
+        is_shown = None if sample_weight is None else sample_weight > 0
+        keys = None if groups is None else group_keys(groups, len(X), is_shown)
         if rule.is_guaranteed:
             check_independent(sample_weight, keys, rule.needs_positive)
         chosen = decide_by_labels(fitted.at(self._target(positive)), rule, X, y, sample_weight)

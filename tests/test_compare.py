@@ -4,11 +4,13 @@ import pickle
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, confusion_matrix, f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, StratifiedKFold
@@ -255,6 +257,20 @@ def test_bad_labels_and_costs(rare):
         compare(X, np.zeros_like(y), ["none"])
     with pytest.raises(ValueError, match="are no costs"):
         compare(X, y, ["none"], costs="f1")
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        compare(X, np.eye(2)[y], ["none"])
+    with pytest.raises(ValueError, match="cannot be used to seed a numpy.random.RandomState"):
+        compare(X, y, ["none"], cv=StratifiedKFold(2), random_state=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("as_column", [lambda y: y[:, None], lambda y: pd.DataFrame({"y": y})], ids=["array", "frame"])
+def test_labels_in_one_column_are_those_of_the_rows(as_column, rare):
+    X, y = rare
+    labels = np.where(y == 1, "fraud", "fine").astype(object)
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        found = compare(X, as_column(labels), [LogisticRegression()])
+    expected = compare(X, labels, [LogisticRegression()])
+    np.testing.assert_array_equal(found.oof_proba_["LogisticRegression"], expected.oof_proba_["LogisticRegression"])
 
 
 def test_pictures_show_the_scores(rare):

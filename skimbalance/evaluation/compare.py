@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import indexable
+from sklearn.utils import check_random_state, column_or_1d, indexable
 
 from skimbalance._nesting import prefix_of_classifier, renumbers_labels
 from skimbalance._progress import Progress, in_time, show_aside
+from skimbalance.data.groups import group_keys
 from skimbalance.data.numeric_input import check_share, check_weights
+from skimbalance.data.reading import is_none
+from skimbalance.data.rows import weighted_counts
 from skimbalance.evaluation.candidates import labelled, plan_fits
 from skimbalance.evaluation.comparison import StrategyComparison
 from skimbalance.evaluation.folds import ComparedRows, Scoring, fit_fold
@@ -80,8 +83,8 @@ def compare_strategies(
         Folds; an int makes them stratified and shuffled, of whole groups where there are any. A splitter of rows, such
         as `StratifiedKFold`, ignores groups, and scikit-learn warns that it does.
     pos_label : label, default=None
-        Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one. It is also set on
-        classifiers whose ``pos_label`` is None, so that decisions and scores use the same label.
+        Positive label of two; None is that of `estimator`, or 1 or True, or else the rarer one by weight. It is also
+        set on classifiers whose ``pos_label`` is None, so that decisions and scores use the same label.
     costs : dict or array-like, default=None
         Costs of mistakes, as `decision` takes them; adds a score "cost", the mean cost per row of the labels of least
         expected cost under the probabilities of each model (`decide`). All other scores of labels, such as F1, use
@@ -92,7 +95,8 @@ def compare_strategies(
         Weights, in fits and in scores; a row of weight zero is not scored.
     groups : array-like of shape (n_samples,), default=None
         Groups: for the splitter, and for classifiers of this package, which hold out whole groups (``fit(groups=)``).
-        A search around one takes whole groups as well, where its own ``cv`` is None or an int.
+        A search around one takes whole groups as well, where its own ``cv`` is None or an int. Rows of weight zero need
+        no group.
     params : dict, default=None
         Further arguments of `fit` of `estimator`, such as callbacks; those with one value per row are split with the
         folds. They are not passed to other classifiers.
@@ -130,18 +134,11 @@ def compare_strategies(
     >>> list(comparison.scores_["none"])[:3]
     ['average precision', 'ROC AUC', 'log-loss']
     """
-    X, y, groups = indexable(X, y, groups)
-    classes, codes = np.unique(np.asarray(y), return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
-    check_share(budget, "budget", below=True)
-    sample_weight = check_weights(sample_weight, len(codes))
     prefix = _known_prefix(estimator)
-    if pos_label is None:
-        pos_label = estimator.get_params()[f"{prefix}pos_label"]
-        if pos_label in (0, 1) and renumbers_labels(estimator):
-            pos_label = classes.tolist()[pos_label]
-    positive = _positive(codes, classes, pos_label)
+    table = _read(X, y, sample_weight, groups, pos_label, estimator, prefix)
+    X, y, groups, classes, positive = table.X, table.y, table.groups, table.classes, table.positive
+    check_share(budget, "budget", below=True)
+    check_random_state(random_state)
     candidates = labelled(strategies)
     own = None if scoring is None else OwnScores(estimator, scoring, budget)
     matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
@@ -150,7 +147,6 @@ def compare_strategies(
         folds = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = folds(5 if cv is None else cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    table = ComparedRows(X, y, codes, classes, positive, sample_weight, groups)
     calls = [
         delayed(fit_fold)(fit, table, split, None if fit.prefix is None else params, Scoring(budget, matrix, own))
         for fit in fits
@@ -182,12 +178,40 @@ def _known_prefix(estimator):
     return prefix
 
 
-def _positive(codes, classes, pos_label):
+def _read(X, y, sample_weight, groups, pos_label, estimator, prefix):
+    """Return the rows of a comparison, checked; `prefix` is that of the parameters of the classifier in `estimator`."""
+    X, y, groups = indexable(X, y, groups)
+    y = y if np.ndim(y) == 1 else column_or_1d(y, warn=True)
+    classes, codes = np.unique(np.asarray(y), return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y has one class, {classes.tolist()}; a comparison needs at least two.")
+    sample_weight = check_weights(sample_weight, len(codes))
+    if pos_label is None:
+        pos_label = estimator.get_params()[f"{prefix}pos_label"]
+        if pos_label in (0, 1) and renumbers_labels(estimator):
+            pos_label = classes.tolist()[pos_label]
+    positive = _positive(weighted_counts(codes, sample_weight, len(classes)), classes, pos_label)
+    groups, group_codes = (None, None) if groups is None else _read_groups(groups, sample_weight, len(codes))
+    return ComparedRows(X, y, codes, classes, positive, sample_weight, groups, group_codes)
+
+
+def _positive(counts, classes, pos_label):
     """Return the position of the positive class of two, None for more."""
     if len(classes) > 2:
         return None
     known = known_positive(pos_label, classes)
-    return int(np.bincount(codes).argmin()) if known is None else known
+    return (0 if counts[0] < counts[1] else 1) if known is None else known
+
+
+def _read_groups(groups, sample_weight, n_rows):
+    """Return groups as they are, and numbered; numbered alone if rows of weight zero have none, which splitters refuse.
+
+    As in ``fit``, only rows of positive weight need a group.
+    """
+    is_shown = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
+    codes = np.unique(group_keys(groups, n_rows, is_shown), return_inverse=True)[1]
+    hidden = [] if is_shown.all() else np.asarray(groups, dtype=object)[~is_shown].ravel()
+    return codes if any(map(is_none, hidden)) else groups, codes
 
 
 def _audited(X, y, groups):

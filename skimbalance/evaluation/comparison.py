@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from skimbalance.data.groups import group_keys
 from skimbalance.data.numeric_input import check_size
 from skimbalance.evaluation.report import report_of
 from skimbalance.evaluation.scores import LESS_IS_BETTER
@@ -122,9 +121,7 @@ class StrategyComparison:
     ) -> None:
         self.classes_, self._codes, self._positive = table.classes, table.codes, table.positive
         self.costs_, self._weight, self.audit_ = costs, table.sample_weight, audited
-        self._groups = None
-        if table.groups is not None:
-            self._groups = np.unique(group_keys(table.groups, len(table.codes)), return_inverse=True)[1]
+        self._groups = table.group_codes
         self.pos_label_ = None if table.positive is None else table.classes.tolist()[table.positive]
         self._splits = splits
         self._fits = {label: fit for fit in fits for label in fit.rules}

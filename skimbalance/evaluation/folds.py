@@ -32,6 +32,8 @@ class ComparedRows:
         Weights.
     groups : array-like of shape (n_samples,) or None
         Groups.
+    group_codes : ndarray of int, shape (n_samples,), or None
+        Groups as numbers from 0.
     """
 
     X: object
@@ -41,6 +43,7 @@ class ComparedRows:
     positive: int | None
     sample_weight: np.ndarray | None
     groups: object = None
+    group_codes: np.ndarray | None = None
 
     def weight_of(self, rows):
         """Return the weights of some rows, or None."""

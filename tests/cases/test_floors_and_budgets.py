@@ -324,6 +324,10 @@ def test_groups_of_labelled_rows_matter_to_a_guarantee_alone(fitted):
         with pytest.raises(ValueError, match=message):
             clf.choose_decision(X_NEW, Y_NEW, floor, groups=groups)
         assert (clf.decision, clf.threshold_) == (floor, alone)
+    weight, groups = np.arange(len(Y_NEW)) >= 2, np.where(np.arange(len(Y_NEW)) >= 2, np.arange(len(Y_NEW)), np.nan)
+    of_others = fresh(fitted).choose_decision(X_NEW[2:], Y_NEW[2:], floor).threshold_
+    clf.choose_decision(X_NEW, Y_NEW, floor, weight, groups=groups)
+    assert clf.threshold_ == of_others, "rows of weight zero need no group"
     clf.choose_decision(X_NEW, Y_NEW, "f1", groups=pairs)
     assert clf.threshold_ == fresh(fitted).choose_decision(X_NEW, Y_NEW, "f1").threshold_
 
