@@ -443,6 +443,16 @@ class Builder:
     build.recipe = realmlp.recipe
 
 
+def test_keras_callbacks_know_that_greater_average_precision_of_own_rows_is_better(
+    larger, few_epochs, two_small_members
+):
+    stop = keras.callbacks.EarlyStopping(monitor="val_average_precision", patience=9)
+    clf = ImbalancedKerasClassifier(ensemble=None, callbacks=stop, random_state=0).fit(*larger)
+    scores = clf.history_["val_average_precision"]
+    assert len(set(scores)) > 1
+    assert stop.best == max(scores)
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -129,11 +129,11 @@ def say(callbacks, what):
             callback.say(what)
 
 
-def compile_for(callbacks, model, optimizer, loss, evaluate):
+def compile_for(training, model, optimizer, loss):
     """Compile a network with its logged metrics, from which callbacks infer whether greater is better."""
-    if all(isinstance(callback, EpochProgress) for callback in callbacks):
+    if all(isinstance(callback, EpochProgress) for callback in training.callbacks):
         return
-    metrics = [*evaluate.metrics] + [ScoreInLogs(AVERAGE_PRECISION)] * evaluate.scores_held_out
+    metrics = [*training.evaluate.metrics] + [ScoreInLogs(AVERAGE_PRECISION)] * training.logs_held_out
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
     if metrics and getattr(model, "output_shape", None) is not None:
         model.compute_metrics(None, np.zeros(1, np.int32), np.zeros((1, *model.output_shape[1:]), np.float32))

@@ -70,6 +70,12 @@ class Training:
         """Return the share of the epochs behind us, from 0 to 1."""
         return (epoch - self.initial_epoch) / max(self.epochs - 1, 1)
 
+    @property
+    def logs_held_out(self):
+        """Whether logs hold scores of held-out rows: those of all members, or of each pair's own."""
+        of_pairs = self.selection is not None and self.selection.held_out.is_own
+        return of_pairs or self.evaluate.scores_held_out
+
     def kept_epochs(self, n_trained):
         """Return the number of the epoch that each member kept: the last of those trained, unless another was chosen.
 
@@ -133,7 +139,7 @@ def _train(network, loss, rows, training, optimizer_state):
     if _trains_itself(model):
         watches = watch_average_precision(training.callbacks)
         if watches:
-            compile_for(training.callbacks, model, optimizer, model.loss, training.evaluate)
+            compile_for(training, model, optimizer, model.loss)
         state = KerasLoop(network).run(
             rows, training.batch_size, training.callbacks, log, optimizer_state, training.run_eagerly
         )
@@ -185,7 +191,7 @@ def _run_program(program, network, rows, training, log, rates):
     """Run the epochs on a program that has been loaded, and tell callbacks."""
     callbacks, steps = training.callbacks, -(-len(rows) // training.batch_size)
     # Callbacks see the program's network, where the current weights are.
-    compile_for(callbacks, program.model, program.optimizer, network.model.loss, training.evaluate)
+    compile_for(training, program.model, program.optimizer, network.model.loss)
     program.model.optimizer, program.model.stop_training = program.optimizer, False
     for callback in callbacks:
         callback.set_model(program.model)
