@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, matthews_corrcoef
 
 from skimbalance import ImbalancedKerasClassifier, decide, export
+from skimbalance.evaluation.scores import score_fold
 from skimbalance.probability.decision import Decision
 from skimbalance.probability.prior import shift_prior
 from skimbalance.probability.thresholds import RowProbabilities
@@ -190,6 +191,26 @@ def test_thresholds_of_costs(costs, threshold):
     labels = rule.labels(np.array([[0.4, 0.6], [0.99, 0.01]]), prior, prior)
     expected = {None: [0, 1], np.inf: [0, 0], 1 / 3: [1, 0]}.get(threshold, [1, 1])
     np.testing.assert_array_equal(labels, expected)
+
+
+@pytest.mark.parametrize("pos_label", ["fraud", "none"])
+@pytest.mark.parametrize("fp", [1, 3, 7, 9])
+def test_labels_that_cost_the_same_are_positive(fp, pos_label):
+    """A tenth, three tenths, ... of the costs, where products of costs and probabilities are rounded."""
+    costs, share = {"fp": fp, "fn": 10 - fp}, fp / 10
+    how = {"classes": ["fraud", "none"], "pos_label": pos_label}
+    order = slice(None, None, -1 if pos_label == "fraud" else 1)
+    matrix = np.array([[0.0, fp], [10 - fp, 0.0]])[order, order]
+    proba = np.array([[1 - share, share], [1 - share + 1e-9, share - 1e-9]])[:, order]
+    for rule in ({"decision": costs}, {"decision": matrix}, {"costs": costs}, {"costs": matrix},
+                 {"costs": [matrix, matrix]}, {"costs": {"fp": [fp, fp], "fn": 10 - fp}}):  # fmt: skip
+        assert (decide(proba, **rule, **how) == pos_label).tolist() == [True, False]
+    positive = how["classes"].index(pos_label)
+    y = np.full(2, positive)
+    assert score_fold(y, proba, y, None, positive, 0.5, matrix)["cost"] == (10 - fp) / 2
+    wanted = np.eye(2)
+    for rule in ({"decision": wanted}, {"costs": wanted}):
+        assert decide([[0.5, 0.5]], **rule, **how).tolist() == [pos_label]
 
 
 def test_costs_give_the_bayes_decision(rare_multiclass):

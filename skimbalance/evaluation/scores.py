@@ -78,7 +78,8 @@ def score_fold(y, proba, labels, sample_weight, positive, budget, costs=None):
         scores[_recall_name(budget)] = _recall_at(y == positive, proba[:, positive], weight, budget)
     if costs is not None:
         largest = max(np.abs(costs).max(), np.finfo(np.float64).tiny)  # sums of the largest numbers would overflow
-        scores["cost"] = largest * np.average(costs[y, decide(proba, costs=costs)] / largest, weights=weight)
+        predicted = decide(proba, costs=costs, pos_label=positive)
+        scores["cost"] = largest * np.average(costs[y, predicted] / largest, weights=weight)
     return {name: float(value) for name, value in scores.items()}
 
 

@@ -6,7 +6,7 @@ from skimbalance.data.numeric_input import as_numbers, is_number
 
 
 def least_cost(proba, costs, positive):
-    """Return the class indices, (n_samples,), of least expected cost.
+    """Return the class indices, (n_samples,), of least expected cost; of two that cost the same, the positive one.
 
     Parameters
     ----------
@@ -17,8 +17,38 @@ def least_cost(proba, costs, positive):
     positive : int
         Position of the positive class of two.
     """
-    costs = of_size_one(_cost_matrices(costs, *proba.shape, positive))
-    return np.einsum("nt,ntp->np", proba, costs).argmin(axis=1)
+    costs = _cost_matrices(costs, *proba.shape, positive)
+    expected = np.einsum("nt,ntp->np", proba, of_size_one(costs))
+    if proba.shape[1] != 2:
+        return expected.argmin(axis=1)
+    threshold, negative = threshold_of_costs(costs, positive), 1 - positive
+    is_cheaper = expected[:, positive] <= expected[:, negative]
+    return np.where(np.where(np.isnan(threshold), is_cheaper, proba[:, positive] >= threshold), positive, negative)
+
+
+def threshold_of_costs(costs, positive):
+    """Return from which probability of the positive class of two the label positive costs no more than the other.
+
+    Parameters
+    ----------
+    costs : ndarray of shape (..., 2, 2)
+        Costs [true class, predicted class].
+    positive : int
+        Position of the positive class.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Thresholds; infinity where no row is to be positive, NaN where both mistakes cost less than right labels, so
+        that no threshold gives the labels.
+    """
+    order = [1 - positive, positive]
+    costs = costs[..., order, :][..., order]
+    (tn, fp), (fn, tp) = np.moveaxis(costs, (-2, -1), (0, 1))
+    both_worse, both_better = (fp > tn) & (fn > tp), (fp < tn) & (fn < tp)
+    (tn, fp), (fn, tp) = np.moveaxis(of_size_one(costs), (-2, -1), (0, 1))
+    share = np.divide(fp - tn, fp - tn + fn - tp, out=np.zeros(both_worse.shape), where=both_worse)
+    return np.select([both_worse, both_better, (fp <= tn) & (fn >= tp)], [share, np.nan, 0.0], np.inf)
 
 
 def _cost_matrices(costs, n_samples, n_classes, positive):

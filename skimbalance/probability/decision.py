@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skimbalance.probability.costs import of_size_one
+from skimbalance.probability.costs import of_size_one, threshold_of_costs
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.macro_f1 import ClassProbabilities
 from skimbalance.probability.prior import shift_prior
@@ -183,7 +183,9 @@ class Decision:
         elif self.kind == "balanced_accuracy":
             threshold = float(prior[self.positive])
         else:
-            threshold = self._threshold_of_costs()
+            threshold = float(threshold_of_costs(self.value, self.positive))
+            if np.isnan(threshold):
+                return None
         return shift_threshold(threshold, prior, shown, self.positive)
 
     def labels(self, proba, prior, shown, ops=NUMPY):
@@ -215,7 +217,11 @@ class Decision:
         if self.kind == "balanced_accuracy":
             return ops.argmax(proba / ops.cast(prior, proba.dtype), axis=1)
         if self.kind == "costs":
-            return ops.argmax(-ops.matmul(proba, ops.cast(of_size_one(self.value), proba.dtype)), axis=1)
+            expected = ops.matmul(proba, ops.cast(of_size_one(self.value), proba.dtype))
+            if self.n_classes > 2:
+                return ops.argmax(-expected, axis=1)
+            negative = 1 - self.positive
+            return ops.where(expected[:, negative] >= expected[:, self.positive], self.positive, negative)
         return ops.argmax(proba, axis=1)
 
     def _labels_of_budget(self, score):
@@ -231,18 +237,6 @@ class Decision:
         """Return costs [true class, predicted class] of two classes, the positive one last."""
         order = [1 - self.positive, self.positive]
         return self.value[np.ix_(order, order)]
-
-    def _threshold_of_costs(self):
-        """Return the threshold of two classes that follows from costs; None where both mistakes are rewarded."""
-        costs = self._costs_of_direction()
-        (tn, fp), (fn, tp) = costs
-        alarm, miss = (int(a > b) - int(a < b) for a, b in ((fp, tn), (fn, tp)))  # is a mistake worse than being right?
-        if alarm > 0 and miss > 0:
-            (tn, fp), (fn, tp) = of_size_one(costs)
-            return float((fp - tn) / (fp - tn + fn - tp))
-        if alarm < 0 and miss < 0:
-            return None
-        return 0.0 if alarm <= 0 <= miss else np.inf
 
 
 def cost_matrix(costs, classes, positive=1):

@@ -36,7 +36,8 @@ def decide(
     costs : dict or array-like of shape (n_classes, n_classes) or (n_samples, n_classes, n_classes), default=None
         For the least expected cost. For two classes ``{"fp": cost, "fn": cost}``, what a false alarm and a miss cost:
         numbers, or one a row (the amount that a missed fraud loses). For any number of classes a matrix [true class,
-        predicted class], or one a row. Negative costs are gains.
+        predicted class], or one a row. Negative costs are gains. Of two labels that cost the same, a row gets the
+        positive one.
     decision : float, str, tuple, dict or array-like, default=None
         Rule, in place of `costs`: any that `ImbalancedKerasClassifier` takes, but for those that need labels (a floor
         with a confidence). "f1", a floor or a rate is that of these rows, by their expected counts.
@@ -84,10 +85,10 @@ def decide(
         raise ValueError(f"classes has shape {classes.shape}, but proba is of {n_classes} classes.")
     if isinstance(costs, dict) and n_classes != 2:
         raise ValueError(f"costs={costs!r:.80} are of two classes, but proba is of {n_classes}; give a matrix.")
-    rule = None if decision is None else Decision(decision, classes)
-    positive = 1
-    if proba.ndim == 1 or isinstance(costs, dict) or (rule is not None and n_classes == 2 and rule.needs_positive):
-        positive = _positive(pos_label, classes)
+    rule, positive = None if decision is None else Decision(decision, classes), 1
+    if n_classes == 2:
+        asks = proba.ndim == 1 or isinstance(costs, dict) or (rule is not None and rule.needs_positive)
+        positive = _positive(pos_label, classes, asks)
     if proba.ndim == 1:
         proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
     if rule is None:
@@ -95,9 +96,11 @@ def decide(
     return classes[_by_rule(Decision(decision, classes, positive), proba)]
 
 
-def _positive(pos_label, classes):
-    """Return the position of the positive label of two, which somebody has to say."""
+def _positive(pos_label, classes, asks):
+    """Return the position of the positive label of two, or refuse to guess where something `asks` for it."""
     positive = known_positive(pos_label, classes)
+    if positive is None and not asks:
+        return 1
     if positive is None:
         raise ValueError(
             f"Which label is positive? The labels are {classes.tolist()}; say so by pos_label="
