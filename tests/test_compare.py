@@ -13,10 +13,19 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, confusion_matrix, f1_score, log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import ImbalancedKerasClassifier, StrategyComparison, audit, compare_strategies, decide
+from skimbalance.evaluation.candidates import plan_fits
+from skimbalance.evaluation.report import importance
 from skimbalance.evaluation.scores import score_fold
 from skimbalance.evaluation.significance import corrected_interval, probabilities
 from skimbalance.strategies import Focal
@@ -202,6 +211,39 @@ def test_rules_and_scores_mean_the_same_label(told, rare):
     assert found.scores_["none"]["F1"][0] == pytest.approx(
         f1_score(labels[test], best.predict(X[test]), pos_label=found.pos_label_)
     )
+
+
+def test_seeds_are_set_on_copies_of_the_candidates():
+    sampler, model = make_pipeline(SMOTE()), LogisticRegression()
+    candidates = {"sampler": sampler, "settings": {"strategy": sampler, "epochs": 1}, "model": model}
+    fits = plan_fits(quick(), "", candidates, np.arange(2), 1, random_state=7)
+    assert [fit.model.get_params().get("strategy__smote__random_state") for fit in fits] == [7, 7, None]
+    assert (sampler[0].random_state, model.random_state) == (None, None)
+
+
+def test_class_shares_in_words_are_those_of_the_weights(rare):
+    X, y = rare
+    found = compare(X, y, [GaussianNB()], sample_weight=np.where(y == 1, 27.0, 1.0))
+    assert "75.0% of them 1 by weight" in repr(found)
+    assert "always predicts 1 would have an accuracy of 75.0%" in found.in_words()
+
+
+def test_recalibration_is_advised_as_the_candidate_allows_it(small_table):
+    """Probabilities of another population are off."""
+    X, y = small_table
+    models = {"network": {"strategy": "none", "target_prior": 0.9, "epochs": 2}, "other": GaussianNB()}
+    found = pickle.loads(pickle.dumps(compare(np.repeat(X, 10, axis=1), y, models, cv=2)))
+    assert 'consider calibration="holdout" before' in found.subset(["network"]).in_words()
+    assert "consider sklearn.calibration.CalibratedClassifierCV before" in found.subset(["other"]).in_words()
+
+
+def test_intervals_of_importances_correct_for_the_shares_of_the_folds(rare):
+    X, y = rare
+    cv = StratifiedShuffleSplit(3, test_size=0.1, train_size=0.3, random_state=0)
+    found = compare(X, y, [LogisticRegression()], cv=cv)
+    drops = [importance._drops(fold, found, "LogisticRegression", X, seed=0)[0] for fold in found._splits]
+    (shown,) = [one[1:] for one in importance.importances(found, "LogisticRegression", X) if one[0] == "0"]
+    assert shown == pytest.approx(corrected_interval(drops, 0.25))
 
 
 def test_repeated_folds_and_more_classes(rare_multiclass):

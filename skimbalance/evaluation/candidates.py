@@ -143,7 +143,9 @@ def _fit_of(label, one, estimator, prefix):
         model, prefix, settings = clone(one), prefix_of_classifier(one), None
     else:
         settings = dict(one) if isinstance(one, dict) else {"strategy": one}
-        model = clone(estimator).set_params(**{prefix + name: value for name, value in settings.items()})
+        # Estimators among the values are copied, since those without a seed are given one.
+        copies = {of: clone(v, safe=False) if hasattr(v, "get_params") else v for of, v in settings.items()}
+        model = clone(estimator).set_params(**{prefix + name: value for name, value in copies.items()})
     shares = decides_after_fit(model)
     rule = model.get_params()[f"{prefix}decision"] if shares else None
     return Fit(model, prefix, settings, {label: rule}, shares)

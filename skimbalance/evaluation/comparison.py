@@ -125,6 +125,7 @@ class StrategyComparison:
         self.pos_label_ = None if table.positive is None else table.classes.tolist()[table.positive]
         self._splits = splits
         self._fits = {label: fit for fit in fits for label in fit.rules}
+        self._of_package = {label for fit in fits if fit.prefix is not None for label in fit.rules}
         self._rules = {label: rule for fit in fits for label, rule in fit.rules.items()}
         self._test_shares = np.array([len(test) / (len(train) + len(test)) for train, test in splits])
         self.scores_, self.oof_proba_, self.decisions_, self.errors_, self.failed_folds_ = {}, {}, {}, {}, {}

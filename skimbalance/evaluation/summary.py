@@ -5,6 +5,7 @@ import textwrap
 import numpy as np
 
 from skimbalance._html import paragraph, table
+from skimbalance.data.rows import weighted_counts
 
 _SHOWN = ("average precision", "log-loss", "calibration", "Brier", "F1", "balanced accuracy", "recall", "cost")
 # Longest label in a table or a picture.
@@ -18,22 +19,34 @@ def sentences(found, score="average precision"):
     said = _who_is_best(found, score)
     if found.costs_ is not None and score != "cost":
         said += _who_costs_least(found)
-    counts = np.bincount(found._codes)
+    shares = _class_shares(found)
     said.append(
-        f"A model that always predicts {found.classes_.tolist()[counts.argmax()]!r} would have an accuracy of "
-        f"{counts.max() / len(found._codes):.1%}."
+        f"A model that always predicts {found.classes_.tolist()[shares.argmax()]!r} would have an accuracy of "
+        f"{shares.max():.1%}."
     )
-    best = found.ordered(score)[0]
-    calibration, refinement = (found.interval(best, of)[0] for of in ("calibration", "refinement"))
-    if calibration > 0.1 * (calibration + refinement):
-        said.append(
-            f"Recalibration would reduce the log-loss of {best!r} by {calibration:.3f}: "
-            'consider calibration="holdout" before using its probabilities.'
-        )
+    said += _recalibration(found, found.ordered(score)[0])
     failed = [label for label, error in found.errors_.items() if error != INTERRUPTED]
     if failed:
         said.append(f"{_listed(failed)} failed: see errors_.")
     return said
+
+
+def _class_shares(found):
+    """Return the share of each class in the weight of all rows."""
+    counts = weighted_counts(found._codes, found._weight, len(found.classes_))
+    return counts / counts.sum()
+
+
+def _recalibration(found, label):
+    """Return by how much recalibration would reduce the log-loss of a candidate, and how to do it, if by a tenth."""
+    calibration, refinement = (found.interval(label, of)[0] for of in ("calibration", "refinement"))
+    if not calibration > 0.1 * (calibration + refinement):
+        return []
+    how = 'calibration="holdout"' if label in found._of_package else "sklearn.calibration.CalibratedClassifierCV"
+    return [
+        f"Recalibration would reduce the log-loss of {label!r} by {calibration:.3f}: consider {how} before using its "
+        "probabilities."
+    ]
 
 
 def _who_is_best(found, score):
@@ -228,8 +241,8 @@ def _about(found):
     n_rows, n_splits = len(found._codes), len(found._splits)
     if found._positive is None:
         return f"{n_rows:,} rows, {len(found.classes_)} classes, {n_splits} folds; means over classes."
-    share = np.mean(found._codes == found._positive)
-    return f"{n_rows:,} rows, {share:.1%} of them {found.pos_label_!r}, {n_splits} folds."
+    share, by = _class_shares(found)[found._positive], "" if found._weight is None else " by weight"
+    return f"{n_rows:,} rows, {share:.1%} of them {found.pos_label_!r}{by}, {n_splits} folds."
 
 
 def short_labels(labels):

@@ -45,7 +45,7 @@ def importances(found, label, X, seed=0):
         return "It is not computed, as it was interrupted."
     except Exception as error:  # such as a fold with one class alone
         return f"It could not be computed. {type(error).__name__}: {error}"
-    share = len(folds[0][1]) / len(found._codes)
+    share = found._test_shares[: len(folds)].mean()
     columns = [(name, *corrected_interval(drops[:, j], share)) for j, name in enumerate(names)]
     return sorted(columns, key=lambda one: -one[1])
 
