@@ -178,7 +178,7 @@ class Decision:
         if self.kind == "argmax":
             threshold = 0.5
         elif self.rows is not None:
-            value = of_size_one(self._costs_of_direction()) if self.kind == "costs" else self.value
+            value = of_size_one(self.costs_of_direction()) if self.kind == "costs" else self.value
             threshold = self.rows.threshold(self.kind, value, prior, self.positive)
         elif self.kind == "balanced_accuracy":
             threshold = float(prior[self.positive])
@@ -187,6 +187,11 @@ class Decision:
             if np.isnan(threshold):
                 return None
         return shift_threshold(threshold, prior, shown, self.positive)
+
+    def costs_of_direction(self):
+        """Return costs [true class, predicted class] of two classes, the positive one last."""
+        order = [1 - self.positive, self.positive]
+        return self.value[np.ix_(order, order)]
 
     def labels(self, proba, prior, shown, ops=NUMPY):
         """Return the class index that the rule gives each row.
@@ -232,11 +237,6 @@ class Decision:
         labels = np.full(len(score), 1 - self.positive)
         labels[np.argsort(-score, kind="stable")[:n_rows]] = self.positive
         return labels
-
-    def _costs_of_direction(self):
-        """Return costs [true class, predicted class] of two classes, the positive one last."""
-        order = [1 - self.positive, self.positive]
-        return self.value[np.ix_(order, order)]
 
 
 def cost_matrix(costs, classes, positive=1):

@@ -12,7 +12,7 @@ import pytest
 
 from skimbalance import __main__ as command
 from skimbalance._cli import model_file, predict, scoring
-from skimbalance.evaluation.report.held_out import held_out, missed_floor, sentences_of_two
+from skimbalance.evaluation.report.held_out import held_out, missed_floor, rule_of, sentences_of_two
 from skimbalance.evaluation.report.words import counted, counts_in_words, interval_in_words
 
 pd = pytest.importorskip("pandas", reason="the command line reads tables by pandas")
@@ -268,10 +268,12 @@ def test_counts_and_costs_of_a_rule_are_those_of_hand():
     is_positive, is_called = np.arange(100) < 10, (np.arange(100) >= 4) & (np.arange(100) < 20)
     found = counted(is_positive, is_called, costs={"fp": 1, "fn": 25})
     assert counts_in_words(found, "yes") == (
-        "Of 1,000 rows 100 are 'yes'. The rule predicts 'yes' for 160, 60 of the 100 among them (recall 60%, precision "
-        "38%). Mistakes cost 1,100 per 1,000 rows (95 % interval ±960); predicting it for no row would cost 2,500, for "
-        "every row 900."
+        "Of 1,000 rows, 100 are 'yes'. The rule predicts 'yes' for 160, 60 of the 100 among them (recall 60%, "
+        "precision 38%). Mistakes cost 1,100 per 1,000 rows (95 % interval ±960); predicting it for no row would cost "
+        "2,500, for every row 900."
     )
+    silent = counts_in_words(counted(is_positive, np.zeros(100, dtype=bool)), "yes")
+    assert silent == "Of 1,000 rows, 100 are 'yes'. The rule predicts 'yes' for none of them."
     doubled = counted(np.repeat(is_positive, 2), np.repeat(is_called, 2), groups=np.repeat(np.arange(100), 2),
                       costs={"fp": 1, "fn": 25})  # fmt: skip
     assert doubled["cost_error"] == pytest.approx(found["cost_error"])
@@ -302,6 +304,11 @@ def test_a_recommendation_has_the_numbers_of_hand():
         "Mistakes cost 1,100 per 1,000 rows instead of 2,500 for predicting 'yes' for none: 1,400 less (95 % interval "
         "±1,200); predicting it for every row would cost only 900.",
     ]
+    assert rule_of(found, "a", None).endswith("fp=1, fn=25. 'yes' is predicted from a probability of 0.03846 on.")
+    for costs, said in (([[0, 0], [5, 0]], "fp=0, fn=5. 'yes' is predicted from a probability of 0 on."),
+                        ([[0, 5], [0, 0]], "fp=5, fn=0. 'yes' is never predicted.")):  # fmt: skip
+        other = SimpleNamespace(**vars(found) | {"costs_": np.array(costs)})
+        assert rule_of(other, "a", None) == f"Rule: least expected cost, {said}"
     assert held_out(found, "a").counts["called"] == pytest.approx(1)
     assert held_out(found, "a", ("top", 7)).counts["called"] == pytest.approx(0.07)
     assert missed_floor(held, ("recall", 0.6)) is None

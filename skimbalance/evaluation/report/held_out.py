@@ -5,7 +5,8 @@ from numbers import Integral
 
 import numpy as np
 
-from skimbalance.evaluation.report.words import counted, per_thousand, rule_in_words, shortly, standard_error
+from skimbalance.evaluation.report.words import counted, predictions_in_words, rule_in_words, shortly, standard_error
+from skimbalance.probability.decision import Decision
 from skimbalance.probability.labels import decide
 
 
@@ -67,13 +68,13 @@ def held_out(found, label, rule=None):
     if found.pos_label_ is None:
         return RuleOutcome(len(y), matrix)
     rows = y == found.pos_label_, predicted == found.pos_label_, weight, groups
-    return _of_two(matrix, rows, _costs_of_two(found))
+    least_cost = _least_cost(found)
+    return _of_two(matrix, rows, None if least_cost is None else least_cost.costs_of_direction())
 
 
-def _costs_of_two(found):
-    """Return the costs [is positive, is called] of two classes, or None."""
-    costs = found.costs_
-    return costs[::-1, ::-1] if costs is not None and found._positive == 0 else costs
+def _least_cost(found):
+    """Return the rule of least expected cost of two classes, or None where there are no costs."""
+    return None if found.costs_ is None else Decision(found.costs_, found.classes_, found._positive)
 
 
 def is_number_of_rows(rule):
@@ -115,18 +116,7 @@ def sentences_of_two(held, label, name):
     name : str
         Name of the candidate.
     """
-    counts = held.counts
-    positive, called, hit = (per_thousand(counts[of], counts["positive"]) for of in ("positive", "called", "hit"))
-    said = [f"Of 1,000 rows, {positive} are {label!r}."]
-    if not counts["called"]:
-        said.append(f"With this rule, {_called(name)} predicts {label!r} for none of them.")
-    else:
-        rates = f"recall {_percent(held.recall[0])}, " if held.recall else ""
-        rates += f"precision {_percent(counts['hit'] / counts['called'])}"
-        said.append(
-            f"With this rule, {_called(name)} predicts {label!r} for {called}, {hit} of the {positive} among them "
-            f"({rates})."
-        )
+    said = predictions_in_words(held.counts, label, f"With this rule, {_called(name)}")
     return [*said, _of_costs(held, label) if held.saved else _of_recall(held, label)]
 
 
@@ -192,16 +182,15 @@ def against_rival(found, label, known):
 
 def rule_of(found, label, rule):
     """Return the rule by which a candidate of two classes decides, as a sentence; None is least cost or the default."""
-    costs = _costs_of_two(found)
     if found.pos_label_ is None:
         return ""
-    if rule is not None or costs is None:
+    least_cost = _least_cost(found)
+    if rule is not None or least_cost is None:
         return rule_in_words(rule, found.thresholds_.get(label), found.pos_label_)
-    false_alarm, miss = costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]
-    threshold = false_alarm / (false_alarm + miss) if false_alarm > 0 and miss > 0 else None
-    is_simple = costs[0, 0] == costs[1, 1] == 0
-    rule = {"fp": costs[0, 1], "fn": costs[1, 0]} if is_simple else "least expected cost"
-    return rule_in_words(rule, threshold, found.pos_label_)
+    (tn, fp), (fn, tp) = least_cost.costs_of_direction()
+    prior = np.full(2, 0.5)  # costs hold for any class shares, as long as the probabilities refer to the same
+    rule = {"fp": fp, "fn": fn} if tn == tp == 0 else "least expected cost"
+    return rule_in_words(rule, least_cost.threshold(prior, prior), found.pos_label_)
 
 
 def _called(name):

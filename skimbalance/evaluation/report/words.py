@@ -59,14 +59,20 @@ def standard_error(values, weight=None, groups=None):
     return float(np.sqrt(np.square(of_group).sum()))
 
 
-def counts_in_words(found, label):
-    """Return what a rule does, per 1,000 rows, as sentences."""
+def predictions_in_words(found, label, who="The rule"):
+    """Return how many of 1,000 rows are positive, and how many `who` predicts to be, as two sentences."""
     positive, called, hit = (per_thousand(found[name], found["positive"]) for name in ("positive", "called", "hit"))
-    said = f"Of 1,000 rows {positive} are {label!r}. The rule predicts {label!r} for {called}, {hit} of the {positive}"
-    said += " among them"
-    rates = [f"recall {found['hit'] / found['positive']:.0%}"] if found["positive"] else []
-    rates += [f"precision {found['hit'] / found['called']:.0%}"] if found["called"] else []
-    said += f" ({', '.join(rates)})." if rates else "."
+    shares = f"Of 1,000 rows, {positive} are {label!r}."
+    if not found["called"]:
+        return [shares, f"{who} predicts {label!r} for none of them."]
+    rates = f"recall {found['hit'] / found['positive']:.0%}, " if found["positive"] else ""
+    rates += f"precision {found['hit'] / found['called']:.0%}"
+    return [shares, f"{who} predicts {label!r} for {called}, {hit} of the {positive} among them ({rates})."]
+
+
+def counts_in_words(found, label):
+    """Return what a rule does, per 1,000 rows, and what its mistakes cost, as sentences."""
+    said = " ".join(predictions_in_words(found, label))
     if "cost" in found:
         cost, never, always = (shortly(1000 * found[name]) for name in ("cost", "never", "always"))
         error = shortly(1960 * found["cost_error"], 2)
