@@ -59,13 +59,11 @@ class HeldOut:
 
     def of_pairs(self, in_pair, n_pairs):
         """Return labels and weights for each pair of members, (n_rows, n_pairs); weights may be None."""
-
-        def of_pairs(values):
-            if values is None:
-                return None
-            return values[:, ::in_pair] if self.is_own else np.repeat(values[:, None], n_pairs, axis=1)
-
-        return of_pairs(self.y), of_pairs(self.sample_weight)
+        y, weight = self.y, self.sample_weight
+        if self.is_own:
+            return y[:, ::in_pair], None if weight is None else weight[:, ::in_pair]
+        y, weight = (None if of is None else np.repeat(of[:, None], n_pairs, axis=1) for of in (y, weight))
+        return y, weight
 
 
 def at_prior(y, sample_weight, prior):

@@ -21,26 +21,26 @@ def as_numbers(values, name):
         raise ValueError(f"{name}={values!r:.80} is not an array of numbers: {error}.") from None
 
 
-def check_proba(proba, name="proba", alone=False):
+def check_proba(proba, alone=False):
     """Return probabilities as an array (n_samples, n_classes) whose rows sum to one.
 
     With `alone`, probabilities of the positive class, (n_samples,), are accepted as well.
     """
-    proba = as_numbers(proba, name)
+    proba = as_numbers(proba, "proba")
     if proba.ndim not in ((1, 2) if alone else (2,)) or not proba.size:
         raise ValueError(
-            f"{name} has shape {proba.shape}; it takes probabilities of shape (n_samples, n_classes)"
+            f"proba has shape {proba.shape}; it takes probabilities of shape (n_samples, n_classes)"
             f"{', or (n_samples,) of the positive class alone' if alone else ''}, of one row or more."
         )
     wrong = ~((proba >= -_SLACK) & (proba <= 1 + _SLACK))
     if wrong.any():
-        raise ValueError(f"{name} holds {proba[wrong][0]}; it takes finite probabilities, between 0 and 1.")
+        raise ValueError(f"proba holds {proba[wrong][0]}; it takes finite probabilities, between 0 and 1.")
     if proba.ndim == 2:
         sums = proba.sum(axis=1)
         row = int(np.abs(sums - 1).argmax())
         if abs(sums[row] - 1) > _SUM_SLACK:
             raise ValueError(
-                f"Row {row} of {name} sums to {sums[row]:.6g}; the probabilities of all classes must sum to 1."
+                f"Row {row} of proba sums to {sums[row]:.6g}; the probabilities of all classes must sum to 1."
             )
     return np.clip(proba, 0, 1)
 

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import stats
 
 
-def corrected_interval(values, test_share, level=0.95):
-    r"""Return the mean of the scores of folds, and its confidence interval.
+def corrected_interval(values, test_share):
+    r"""Return the mean of the scores of folds, and its 95 % confidence interval.
 
     The variance of the mean is :math:`s^2 (1/n + \rho / (1 - \rho))` rather than :math:`s^2 / n`, since the training
     sets of folds overlap [1]_.
@@ -16,8 +16,6 @@ def corrected_interval(values, test_share, level=0.95):
         Scores, or differences of scores.
     test_share : float in (0, 1)
         Share of the rows that a fold tests, :math:`\rho`.
-    level : float, default=0.95
-        Confidence level of the interval.
 
     Returns
     -------
@@ -32,7 +30,7 @@ def corrected_interval(values, test_share, level=0.95):
     mean, scale, dof = _posterior_of_mean(values, test_share)
     if dof == 0:
         return mean, np.nan, np.nan
-    half = float(scale * stats.t.ppf((1 + level) / 2, dof))
+    half = float(scale * stats.t.ppf(0.975, dof))
     return mean, mean - half, mean + half
 
 
