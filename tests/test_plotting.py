@@ -232,7 +232,7 @@ def test_one_of_three_labels_against_the_others(display, rare_multiclass):
     model = LogisticRegression(max_iter=2000).fit(X, y)
     drawn = display.from_estimator(model, X, y, pos_label=2)
     assert drawn.prevalence == pytest.approx(np.mean(y == 2))
-    with pytest.raises(ValueError, match="Cannot tell which label is positive"):
+    with pytest.raises(ValueError, match="The curve depends on which label is positive"):
         display.from_estimator(model, X, y)
 
 
@@ -265,7 +265,7 @@ def test_history_has_axes_for_each_score_and_marks_epochs_that_were_kept(rare):
         ([0, 1, 0], [0.1, 0.2, 1.3], {}, "takes probabilities, in"),
         ([0, 1, 0], [0.1, 0.2, np.nan], {}, "takes probabilities, in"),
         ([0, 1, 0], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]], {}, "the positive label alone"),
-        (["a", "b", "a"], [0.1, 0.2, 0.3], {}, "Cannot tell which label is positive"),
+        (["a", "b", "a"], [0.1, 0.2, 0.3], {}, "The curve depends on which label is positive"),
         ([0, 0, 0], [0.1, 0.2, 0.3], {}, "rows with and without it"),
         ([0, 1, 0], [0.1, 0.2, 0.3], {"pos_label": 7}, "rows with and without it"),
         ([0, 1], [0.1, 0.2, 0.3], {}, "inconsistent numbers of samples"),

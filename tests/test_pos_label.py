@@ -145,7 +145,7 @@ def test_decide_weighs_the_costs_of_each_row():
         ({"costs": {"fp": 1}}, "it takes 'fp' and 'fn'"),
         ({"costs": {"fp": [1, 2], "fn": 1}}, "one for each of 3 rows"),
         ({"costs": {"fp": np.nan, "fn": 1}}, "not finite"),
-        ({"costs": {"fp": 1, "fn": 1}, "classes": ["a", "b"]}, "Which label is positive"),
+        ({"costs": {"fp": 1, "fn": 1}, "classes": ["a", "b"]}, "depends on which label is positive, 'a' or 'b'"),
         ({"costs": np.ones((3, 3))}, "costs has shape"),
         ({"costs": {"fp": 1, "fn": 1}, "classes": ["a"]}, "classes has shape"),
     ],

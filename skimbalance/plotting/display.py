@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._nesting import has_strategy, inner_classifier
 from skimbalance._warnings import warn
 from skimbalance.data.numeric_input import as_numbers, check_weights
-from skimbalance.probability.positive import known_positive
+from skimbalance.probability.positive import known_positive, undetermined
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -221,10 +221,7 @@ def _position(pos_label, classes):
         return classes.index(pos_label)
     positive = known_positive(pos_label, classes)
     if positive is None:
-        raise ValueError(
-            f"Cannot tell which label is positive. The labels are {classes[:20]}; set pos_label={classes[-1]!r}, "
-            "for example."
-        )
+        raise undetermined("The curve", classes[:20], classes[-1])
     return positive
 
 

@@ -10,7 +10,7 @@ from skimbalance.data.numeric_input import check_proba
 from skimbalance.data.validation import LEAST_SHARE
 from skimbalance.probability.costs import least_cost
 from skimbalance.probability.decision import Decision
-from skimbalance.probability.positive import known_positive
+from skimbalance.probability.positive import known_positive, undetermined
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -87,8 +87,7 @@ def decide(
         raise ValueError(f"costs={costs!r:.80} are of two classes, but proba is of {n_classes}; give a matrix.")
     rule, positive = None if decision is None else Decision(decision, classes), 1
     if n_classes == 2:
-        asks = proba.ndim == 1 or isinstance(costs, dict) or (rule is not None and rule.needs_positive)
-        positive = _positive(pos_label, classes, asks)
+        positive = _positive(pos_label, classes, _what_has_direction(proba, costs, rule))
     if proba.ndim == 1:
         proba = np.stack([1 - proba, proba] if positive else [proba, 1 - proba], axis=1)
     if rule is None:
@@ -96,17 +95,21 @@ def decide(
     return classes[_by_rule(Decision(decision, classes, positive), proba)]
 
 
-def _positive(pos_label, classes, asks):
-    """Return the position of the positive label of two, or refuse to guess where something `asks` for it."""
+def _what_has_direction(proba, costs, rule):
+    """Return what of the arguments depends on which of two labels is positive, or None."""
+    if proba.ndim == 1:
+        return "proba of one class"
+    if isinstance(costs, dict):
+        return f"costs={costs!r:.80}"
+    return None if rule is None else rule.needs_positive
+
+
+def _positive(pos_label, classes, what):
+    """Return the position of the positive label of two, or raise if it is not determined and `what` depends on it."""
     positive = known_positive(pos_label, classes)
-    if positive is None and not asks:
-        return 1
-    if positive is None:
-        raise ValueError(
-            f"Which label is positive? The labels are {classes.tolist()}; say so by pos_label="
-            f"{classes.tolist()[1]!r}, for example."
-        )
-    return positive
+    if positive is None and what is not None:
+        raise undetermined(what, classes.tolist(), classes.tolist()[1])
+    return 1 if positive is None else positive
 
 
 def _by_rule(rule, proba):

@@ -48,11 +48,36 @@ class Positive:
             return
         rarer = int(self.prior[0] >= self.prior[1])
         labels = self.classes.tolist()
-        raise ValueError(
-            f"{what} depends on which label is positive, {labels[0]!r} or {labels[1]!r}, and pos_label is not set "
-            f"({labels[rarer]!r} is rarer: {self.prior[rarer]:.1%} of the rows). Set it: "
-            f"{self.asks}(pos_label={labels[rarer]!r}, ...)."
-        )
+        hint = f" ({labels[rarer]!r} is rarer: {self.prior[rarer]:.1%} of the rows)"
+        raise undetermined(what, labels, labels[rarer], self.asks, hint)
+
+
+def undetermined(what, labels, example, asks=None, hint=""):
+    """Return the error of something that depends on which label is positive where that is not determined.
+
+    Parameters
+    ----------
+    what : str
+        What depends on it.
+    labels : list
+        Labels.
+    example : label
+        Label that may be meant.
+    asks : str, default=None
+        Name of what takes ``pos_label``.
+    hint : str, default=""
+        What else is known of the labels.
+
+    Returns
+    -------
+    ValueError
+        The error.
+    """
+    setting = f"pos_label={example!r}, for example" if asks is None else f"{asks}(pos_label={example!r}, ...)"
+    return ValueError(
+        f"{what} depends on which label is positive, {' or '.join(map(repr, labels))}, and pos_label is not set{hint}. "
+        f"Set it: {setting}."
+    )
 
 
 def known_positive(pos_label, classes):

@@ -620,7 +620,7 @@ def test_decide_takes_one_rule_that_needs_no_labels():
     with pytest.raises(ValueError, match="counts labels, which decide is not given"):
         decide(P, decision=SURE)
     for classes in (["fraud", "ok"], [1, 0]):
-        with pytest.raises(ValueError, match="Which label is positive"):
+        with pytest.raises(ValueError, match="decision='f1' depends on which label is positive"):
             decide(np.column_stack([P, 1 - P]), decision="f1", classes=classes)
     labels = decide(np.column_stack([P, 1 - P]), decision=("top", 2), classes=["fraud", "ok"], pos_label="fraud")
     assert labels.tolist() == ["fraud"] * 2 + ["ok"] * 6
