@@ -107,10 +107,19 @@ def test_layers_are_rebuilt_from_their_configuration(layer):
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
-@pytest.mark.parametrize("embedding", ["periodic", None])
-def test_members_can_take_their_own_rows(embedding):
+def clipped(x):
+    """An activation that this package does not know: programs of networks that have it are not shared."""
+    return keras.ops.clip(x, -1, 1)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"embedding": "periodic"}, {"embedding": None}, {"activation": clipped}],
+    ids=["periodic", "no embedding", "activation of the user's"],
+)
+def test_members_can_take_their_own_rows(parameters):
     """On rows of each member's own, a member says what it says of them in a table for all."""
-    model = random_network(embedding=embedding)
+    model = random_network(**parameters)
     rng = np.random.default_rng(1)
     table, index = rng.normal(size=(30, 4)).astype(np.float32), rng.integers(30, size=(20, 3))
     apart = np.asarray(Members(model).rows_to_layers(model)(table[index.T]))

@@ -86,13 +86,21 @@ class _Direct:
 
     def __init__(self, network):
         self._network, self.chunk_rows = network, _chunk_rows(network)
+        self._on_own_rows = None
 
     def __call__(self, state, X, index=None):
         model = self._network.model
+        if index is not None:
+            if self._on_own_rows is None:
+                with keep_python_random():
+                    self._on_own_rows = self._network.members.rows_to_layers(model)
+            model = self._on_own_rows
         training = {"training": False} if takes_training(model) else {}
 
         def logits(rows):
-            return self._network.logits(model(tf.convert_to_tensor(to_multiple(rows)), **training))
+            rows = to_multiple(rows)
+            rows = tf.convert_to_tensor(rows if index is None else rows.transpose(1, 0, 2))
+            return self._network.logits(model(rows, **training))
 
         return _in_chunks(X, index, self.chunk_rows, logits)
 
