@@ -1,5 +1,6 @@
 """Does a pass over chunks learn what a fit does, and what do rows say that it has never seen?"""
 
+import copy
 import pickle
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from skimbalance import ImbalancedKerasClassifier, ThresholdDisplay
+from skimbalance.deployment import skops_types
 
 
 def stream(n_rows=10_000, seed=0):
@@ -158,6 +160,21 @@ def test_a_chunk_that_is_interrupted_was_never_there(model):
     for now, expected in zip(says(clf), says(straight), strict=True):
         np.testing.assert_array_equal(now, expected)
     assert clf.columns_.late_missing == [2]
+
+
+def by_skops(clf):
+    """Return a classifier as skops writes and reads it."""
+    skops = pytest.importorskip("skops.io", reason="skops writes the file; pip install skimbalance[export]")
+    return skops.loads(skops.dumps(clf), trusted=skops_types())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf)), by_skops],
+                         ids=["copy", "pickle", "skops"])  # fmt: skip
+def test_dropout_goes_on_in_a_copy_as_in_the_classifier(copied, small_table):
+    X, y = small_table
+    clf = ImbalancedKerasClassifier("mlp", model__dropout=0.2, random_state=0).partial_fit(X, y)
+    other = copied(clf).partial_fit(X, y)
+    np.testing.assert_array_equal(other.predict_proba(X), clf.partial_fit(X, y).predict_proba(X))
 
 
 @pytest.mark.parametrize("model", [None, "mlp"])

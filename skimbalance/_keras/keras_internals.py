@@ -138,6 +138,12 @@ def unseeded_generators(layer):
     return [of for of in generators if of.get_config()["seed"] is None]
 
 
+def random_states(model):
+    """Return the variables of a network's random number generators (of dropout, say), which are none of its weights."""
+    weights = set(map(id, model.weights))
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
 def metrics_of(model):
     """Return the metrics that a network was compiled with, as they were given.
 

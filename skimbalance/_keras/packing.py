@@ -7,8 +7,14 @@ import tempfile
 import zipfile
 from functools import partial
 
+import numpy as np
+
+from skimbalance._keras.keras_internals import random_states
 from skimbalance._keras.startup import keep_python_random, keras
 from skimbalance._keras.vetting import check_config, forbidden_in
+
+# Entry of a network's file for the states of its random number generators, which Keras leaves out.
+_RANDOM_STATES = "random_states.json"
 
 
 class Packed:
@@ -107,6 +113,8 @@ def model_to_bytes(model):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         keras.saving.save_model(model, path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(_RANDOM_STATES, json.dumps([np.asarray(of).tolist() for of in random_states(model)]))
         with open(path, "rb") as file:
             content = file.read()
     return content, lambdas_run_code if forbidden_in(_config_of(content)) else None
@@ -122,7 +130,17 @@ def model_from_bytes(content, trust, compile=False):
         with open(path, "wb") as file:
             file.write(content)
         with keep_python_random():
-            return keras.saving.load_model(path, compile=compile, safe_mode=not is_trusted)
+            model = keras.saving.load_model(path, compile=compile, safe_mode=not is_trusted)
+    _set_random_states(model, content)
+    return model
+
+
+def _set_random_states(model, content):
+    """Set the states of a network's random number generators, which files of earlier versions lack."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        values = json.loads(archive.read(_RANDOM_STATES)) if _RANDOM_STATES in archive.namelist() else []
+    for state, value in zip(random_states(model), values, strict=bool(values)):
+        state.assign(value)
 
 
 def _config_of(content):
