@@ -13,7 +13,7 @@ from skimbalance.data.splits import ENOUGH, SingleRows, weight_of
 from skimbalance.ensemble import Ensemble, RowSets
 from skimbalance.probability.blend import even_blend, fit_blend
 from skimbalance.probability.calibration import fit_calibrator
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 from skimbalance.strategies import named
 from skimbalance.training.evaluation import log_loss, macro_average_precision
 from skimbalance.training.forward import predict_logits
@@ -342,7 +342,7 @@ def decide_by_labels(fitted, decision, X, y, sample_weight):
     prior = prior_of(y, weight, population)
     if prior is not population:
         _warn_of_other_shares(fitted.classes, prior, population)
-    proba = shift_prior(fitted.at("fit").proba_of(X), fitted.posterior.data_prior, prior)
+    proba = shifted(fitted.at("fit").proba_of(X), fitted.posterior.data_prior, prior)
     chosen = replace(fitted, decision=decision.looking_at(proba, weight, prior, y))
     chosen.check_decision()
     return chosen
@@ -392,7 +392,7 @@ def _labels_in_words(fitted, proba, weight, rows):
         return f"Predicts once choose_decision has counted labelled rows for the {decision}"
     if decision.kind == "top":
         return f"Predicts {label} for {decision}"
-    labels = fitted.indices(shift_prior(proba, prior, fitted.target_prior))
+    labels = fitted.indices(shifted(proba, prior, fitted.target_prior))
     predicted = np.bincount(labels, weight, len(prior)) / weight.sum()
     rule, shown = f"by {decision}", range(len(prior))
     if len(prior) == 2:

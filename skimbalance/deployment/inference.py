@@ -9,7 +9,7 @@ from skimbalance.deployment.graph import leaf_values, logits_of, tensors
 from skimbalance.deployment.table import inputs_of, matrix_of, told_apart
 from skimbalance.ensemble.trees import TreeClassifier
 from skimbalance.fitted import Fitted
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Inference:
             proba = self.ops.cast(self.others(classifier, X), self.floatx)
         if len(classifier.classes_) < len(prior):
             proba = self.ops.matmul(proba, np.eye(len(prior), dtype=self.floatx)[classifier.classes_])
-        return shift_prior(proba, prior, self.answers.posterior.data_prior, self.ops)
+        return shifted(proba, prior, self.answers.posterior.data_prior, self.ops)
 
     def _sums(self, classifier, X):
         """Return the sums of the leaves of a classifier's trees, as `Trees.sums` does."""

@@ -8,7 +8,7 @@ import numpy as np
 from skimbalance.probability.costs import of_size_one, threshold_of_costs
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.macro_f1 import ClassProbabilities
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 from skimbalance.probability.rules import parse, rows_looked_at
 from skimbalance.probability.thresholds import RowProbabilities, shift_threshold
 
@@ -215,7 +215,7 @@ class Decision:
         threshold = self.threshold(prior, shown)
         if threshold is not None:
             return ops.where(proba[:, self.positive] >= threshold, self.positive, 1 - self.positive)
-        proba = shift_prior(proba, shown, prior, ops)
+        proba = shifted(proba, shown, prior, ops)
         if self.kind == "macro_f1":
             slopes, offsets = (ops.cast(of, proba.dtype) for of in self.rows.rule(prior))
             return ops.argmax(proba * slopes - offsets, axis=1)

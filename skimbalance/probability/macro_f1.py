@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 
 # Most rows that the rule keeps.
 _MOST_ROWS = 4096
@@ -66,7 +66,7 @@ class ClassProbabilities:
         key = np.asarray(prior).tobytes()
         if key not in self._known:
             weight = self.weight * (np.asarray(prior) / self.prior)
-            self._known[key] = best_macro_f1(shift_prior(self.proba, self.prior, prior), weight)
+            self._known[key] = best_macro_f1(shifted(self.proba, self.prior, prior), weight)
         return self._known[key]
 
 

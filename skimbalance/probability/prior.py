@@ -49,7 +49,8 @@ def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
     Raises
     ------
     ValueError
-        If shapes do not fit, a share is not finite or below zero, or one of `train_prior` is zero.
+        If a row of `proba` is no distribution over the classes, shapes do not fit, a share is not finite or below zero,
+        or one of `train_prior` is zero. Tensors are not checked.
 
     References
     ----------
@@ -66,19 +67,24 @@ def shift_prior(proba, train_prior, target_prior, ops=NUMPY):
     """
     if ops is NUMPY:
         proba = _check_shift(proba, train_prior, target_prior)
-    return shifted(proba, train_prior, target_prior, ops)
+    return _shift(proba, train_prior, target_prior, ops)
 
 
 def shifted(proba, train_prior, target_prior, ops=NUMPY):
-    """Return the same as `shift_prior` without looking at the priors, for those of a fitted classifier."""
+    """Return the same as `shift_prior` of normalised probabilities and valid priors; as they are between equal ones."""
     if np.array_equal(train_prior, target_prior):
         return proba
+    return _shift(proba, train_prior, target_prior, ops)
+
+
+def _shift(proba, train_prior, target_prior, ops):
+    """Return probabilities, (..., n_classes), times the ratio of the priors, normalised."""
     proba = proba * ops.cast(np.asarray(target_prior) / np.asarray(train_prior), proba.dtype)
     return proba / ops.sum(proba, axis=-1, keepdims=True)
 
 
 def _check_shift(proba, train_prior, target_prior):
-    """Return probabilities as floats; refuse priors under which they have no meaning."""
+    """Return probabilities as floats; refuse what are none, and priors under which they have no meaning."""
     if getattr(getattr(proba, "dtype", None), "kind", "") != "f":
         proba = as_numbers(proba, "proba")
     for name, prior, least in (("train_prior", train_prior, np.nextafter(0, 1)), ("target_prior", target_prior, 0)):
@@ -89,7 +95,8 @@ def _check_shift(proba, train_prior, target_prior):
                 f"{name}={prior!r} does not fit proba of shape {proba.shape}; it takes a finite share for each class, "
                 f"{'none below zero' if least == 0 else 'each above zero'}."
             )
-    return proba
+    check_proba(proba.reshape(-1, proba.shape[-1]))
+    return np.clip(proba, 0, 1)
 
 
 @overload
@@ -174,7 +181,7 @@ def estimate_prior(proba, train_prior, *, max_iter=1000, tol=1e-8, confidence=No
         check_share(confidence, "confidence", "samples", below=True)
     prior = train_prior
     for _ in range(max_iter):
-        before, prior = prior, shift_prior(proba, train_prior, prior).mean(axis=0)
+        before, prior = prior, shifted(proba, train_prior, prior).mean(axis=0)
         if np.abs(prior - before).max() < tol:
             break
     prior = np.maximum(prior, LEAST_SHARE)

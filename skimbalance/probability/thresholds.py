@@ -7,7 +7,7 @@ import numpy as np
 
 from skimbalance._warnings import warn
 from skimbalance.probability.guarantees import certify
-from skimbalance.probability.prior import shift_prior
+from skimbalance.probability.prior import shifted
 
 # Most groups of rows that a rule keeps: a threshold moves by less than a thousandth of the rows.
 _MOST_ROWS = 4096
@@ -116,7 +116,7 @@ class RowProbabilities:
             Whether weights are not those of the population, but of these rows.
         """
         weight = self.weight if counts else self.weight * (np.asarray(prior) / self.prior)
-        ends = [shift_prior(np.stack([1 - p, p], axis=1), self.prior, prior) for p in (self.lowest, self.highest)]
+        ends = [shifted(np.stack([1 - p, p], axis=1), self.prior, prior) for p in (self.lowest, self.highest)]
         if positive:
             lowest, highest = (end[::-1, 1] for end in ends)
             weight = weight[::-1]
@@ -244,4 +244,4 @@ def shift_threshold(threshold, prior, shown, positive):
     if threshold is None or threshold in (0.0, np.inf):
         return threshold
     proba = np.array([[1 - threshold, threshold] if positive else [threshold, 1 - threshold]])
-    return float(shift_prior(proba, prior, shown)[0, positive])
+    return float(shifted(proba, prior, shown)[0, positive])

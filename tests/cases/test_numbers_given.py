@@ -56,6 +56,9 @@ def test_probabilities_are_checked(what):
         decide(proba, costs=NUMBERS)
     with pytest.raises(ValueError, match=message):
         estimate_prior(proba, [0.5, 0.5])
+    if what != "three axes":  # which are shifted along the last
+        with pytest.raises(ValueError, match=message):
+            shift_prior(proba, [0.5, 0.5], [0.5, 0.5])
 
 
 @pytest.mark.parametrize("settings", [
@@ -79,6 +82,12 @@ def test_priors_to_shift_between_are_checked(train, target):
 
 def test_probabilities_of_whole_numbers_are_shifted():
     np.testing.assert_array_equal(shift_prior([[1, 0], [0, 1]], [0.5, 0.5], [0.9, 0.1]), np.eye(2))
+
+
+@pytest.mark.parametrize("target", [[0.5, 0.5], [0.25, 0.75]], ids=["equal priors", "another prior"])
+def test_shifted_probabilities_sum_to_one(target):
+    rounded = np.array([[[0.3, 0.7004]], [[0.1996, 0.8]]])
+    np.testing.assert_allclose(shift_prior(rounded, [0.5, 0.5], target).sum(axis=-1), 1, rtol=1e-15)
 
 
 # --- intervals ---
