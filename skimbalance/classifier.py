@@ -545,9 +545,9 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Each kind is grown four times, on three of four quarters of the sample. Probabilities are shifted from the class
         shares of the sample to those of all rows. With `validation_split`, the rows held out from all chunks weigh the
         base models, and a decision that looks at rows looks at these; otherwise the network weighs as much as all base
-        models together, and such a decision looks at rows of the sample that each base model does not know: where rows
-        belong together, hold out some, as quarters of the sample part groups. A rule that was set by `choose_decision`
-        is chosen anew, as by ``partial_fit``.
+        models together, and such a decision looks at rows of the sample that each base model was not fitted on: where
+        rows belong together, hold out some, as quarters of the sample part groups. A rule that was set by
+        `choose_decision` is chosen anew, as by ``partial_fit``.
 
         Examples
         --------
@@ -702,7 +702,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Raises
         ------
         NotFittedError
-            Before ``fit``, or after a fit that failed.
+            Before a first ``fit`` that succeeded.
         ValueError
             If X does not have the features seen in ``fit``, or `target_prior` is no prior.
         """
@@ -764,7 +764,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         Raises
         ------
         NotFittedError
-            Before ``fit``, or after a fit that failed.
+            Before a first ``fit`` that succeeded.
         ValueError
             If X does not have the features seen in ``fit``, or `decision` looks at rows, and there are none: it was set
             after a ``fit`` whose rule looked at none, or is a floor with a confidence that was set after ``fit``, or

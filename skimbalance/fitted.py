@@ -30,7 +30,7 @@ class Fitted:
     ensemble : Ensemble or None
         Base models beside the network.
     posterior : Posterior
-        What the network's logits, and the base models, say of P(y | x).
+        Turns the network's logits and the base models' probabilities into P(y | x).
     decision : Decision
         Rule of ``predict``: that of the fit; of `answers_`, that of the parameters.
     target : {"fit", "train"} or ndarray of shape (n_classes,), default="fit"

@@ -426,7 +426,7 @@ def _finish(draft, call, task, parts, trained, posterior):
 
 
 def _grow(draft, call, task, parts, trained):
-    """Return base models, or None, and rows of training that each does not know: see `RowSets`."""
+    """Return base models, or None, and training rows that each was not fitted on: see `RowSets`."""
     if not task.kinds:
         return None, None
     if task.settings["verbose"]:

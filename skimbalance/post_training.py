@@ -121,7 +121,7 @@ def _quarters(rows, kept, units, prior, members, rng):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What the network and the base models say of rows.
+    """Predictions of the network and the base models for rows.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Predictions:
 
 
 def predict_held_out(fitted, rows, held_out, selection, unseen):
-    """Return what a network and its base models say of held-out rows; where there are none, of rows of training.
+    """Return the predictions of a network and its base models for held-out rows; without any, for training rows.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def predict_held_out(fitted, rows, held_out, selection, unseen):
     Returns
     -------
     Predictions
-        What they say.
+        Their predictions.
     """
     posterior, ensemble = fitted.posterior, fitted.ensemble
     if _uses_pairs(posterior, selection):
@@ -186,9 +186,9 @@ def _uses_pairs(posterior, selection):
 
 
 def _predict_training(fitted, rows, unseen):
-    """Return what all say of rows of training, each base model of those that it does not know, labels and weights.
+    """Return predictions for training rows, those of each base model for rows it was not fitted on, labels and weights.
 
-    Rows that a sampler has repeated or made up are known to all: then the network speaks for all.
+    A sampler repeats and makes up rows, so that none is unseen: then the network's predictions stand for all.
     """
     if fitted.ensemble is None or unseen is None or not len(unseen.index):
         network = _of_network(fitted, rows.X)
@@ -229,7 +229,7 @@ def choose_decision(fitted, predictions, rows, selection):
     fitted : Fitted
         All that predicts, with the rule without rows.
     predictions : Predictions
-        What the network and the base models say of held-out rows.
+        Predictions of the network and the base models for held-out rows.
     rows : Rows
         Rows of the table.
     selection : EpochSelection or None
