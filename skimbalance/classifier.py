@@ -835,7 +835,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
         try:
             return self._deciding(self._shown())
         except ValueError as error:
-            raise _NotAsSet(str(error)) from None
+            raise _NotAsSet(str(error)) from error
 
     @property
     def ensemble_weights_(self) -> dict[str, float]:

@@ -302,7 +302,7 @@ def test_bad_labels_and_costs(rare):
     with pytest.raises(ValueError, match="y should be a 1d array"):
         compare(X, np.eye(2)[y], ["none"])
     with pytest.raises(ValueError, match="cannot be used to seed a numpy.random.RandomState"):
-        compare(X, y, ["none"], cv=StratifiedKFold(2), random_state=np.random.default_rng(0))
+        compare(X, y, ["none"], cv=2, random_state=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("as_column", [lambda y: y[:, None], lambda y: pd.DataFrame({"y": y})], ids=["array", "frame"])

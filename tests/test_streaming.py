@@ -177,6 +177,34 @@ def test_dropout_goes_on_in_a_copy_as_in_the_classifier(copied, small_table):
     np.testing.assert_array_equal(other.predict_proba(X), clf.partial_fit(X, y).predict_proba(X))
 
 
+@keras.saving.register_keras_serializable("tests")
+class Noise(keras.layers.Layer):
+    """Draws from a generator that another layer may share, which its configuration does not say."""
+
+    def __init__(self, generator=None, **more):
+        super().__init__(**more)
+        self.generator = generator or keras.random.SeedGenerator(1)
+
+    def call(self, rows, training=False):
+        return keras.random.dropout(rows, 0.2, seed=self.generator) if training else rows
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_a_network_whose_layers_share_a_generator_can_be_copied(small_table):
+    """Keras builds it anew with a generator for each layer."""
+    X, y = small_table
+    shared = keras.random.SeedGenerator(5)
+    layers = [Noise(shared), keras.layers.Dense(3), Noise(shared), keras.layers.Dense(2)]
+    clf = ImbalancedKerasClassifier(
+        lambda meta: keras.Sequential([keras.Input((X.shape[1],)), *layers]), epochs=1, random_state=0
+    ).fit(X, y)
+    other = copy.deepcopy(clf)
+    np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
+    assert other.model_.loss.loss is not clf.model_.loss.loss
+
+
 @pytest.mark.parametrize("model", [None, "mlp"])
 def test_chunks_build_an_optimizer_only_where_its_parameters_change(model, rare, monkeypatch):
     X, y = rare

@@ -5,7 +5,6 @@ import json
 import os
 import tempfile
 import zipfile
-from functools import partial
 
 import numpy as np
 
@@ -85,8 +84,8 @@ class ByArguments:
     """An object that pickle and skops write by its constructor's arguments, functions of the user's among them."""
 
     def __reduce__(self):
-        """Pickle by the arguments."""
-        return partial(type(self), **self._arguments()), ()
+        """Pickle by the arguments; `copy.deepcopy` copies them, too."""
+        return _constructed, (type(self), self._arguments())
 
     def __getstate__(self):
         """Return the arguments, Keras' objects among them in plain parts."""
@@ -95,6 +94,11 @@ class ByArguments:
     def __setstate__(self, state):
         """Construct the object."""
         self.__init__(**unpacked(state))
+
+
+def _constructed(kind, arguments):
+    """Return an object of a class."""
+    return kind(**arguments)
 
 
 class OfPickle:
@@ -139,8 +143,10 @@ def _set_random_states(model, content):
     """Set the states of a network's random number generators, which files of earlier versions lack."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         values = json.loads(archive.read(_RANDOM_STATES)) if _RANDOM_STATES in archive.namelist() else []
-    for state, value in zip(random_states(model), values, strict=bool(values)):
-        state.assign(value)
+    states = random_states(model)
+    if len(states) == len(values):  # layers that shared a generator have one each once Keras has built them anew
+        for state, value in zip(states, values, strict=True):
+            state.assign(value)
 
 
 def _config_of(content):

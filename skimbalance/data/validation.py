@@ -167,7 +167,7 @@ def check_validation_data(estimator, validation_data):
     X, y, weights = check_labelled(
         estimator, *validation_data, what="y_val" if isinstance(validation_data, _NamedRows) else "validation_data"
     )
-    if weights is not None:  # a row of weight zero is none: the rows that are left are counted
+    if weights is not None and not weights.all():  # a row of weight zero is none: the rows that are left are counted
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
     return HeldOut(X, y, weights, prior_of(y, weights, estimator.prior_))
 

@@ -138,12 +138,12 @@ def compare_strategies(
     table = _read(X, y, sample_weight, groups, pos_label, estimator, prefix)
     X, y, groups, classes, positive = table.X, table.y, table.groups, table.classes, table.positive
     check_share(budget, "budget", below=True)
-    check_random_state(random_state)
     candidates = labelled(strategies)
     own = None if scoring is None else OwnScores(estimator, scoring, budget)
     matrix = None if costs is None else cost_matrix(costs, classes, 1 if positive is None else positive)
     fits = plan_fits(estimator, prefix, candidates, classes, positive, random_state)
     if cv is None or isinstance(cv, Integral):
+        check_random_state(random_state)
         folds = StratifiedKFold if groups is None else StratifiedGroupKFold
         cv = folds(5 if cv is None else cv, shuffle=True, random_state=random_state)
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
@@ -211,7 +211,9 @@ def _read_groups(groups, sample_weight, n_rows):
     is_shown = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
     codes = np.unique(group_keys(groups, n_rows, is_shown), return_inverse=True)[1]
     hidden = [] if is_shown.all() else np.asarray(groups, dtype=object)[~is_shown].ravel()
-    return codes if any(map(is_none, hidden)) else groups, codes
+    lacking = np.flatnonzero(~is_shown)[[is_none(one) for one in hidden]]
+    codes[lacking] = codes.max() + 1 + np.arange(len(lacking))  # each a group of its own, or one fold would hold all
+    return codes if len(lacking) else groups, codes
 
 
 def _audited(X, y, groups):

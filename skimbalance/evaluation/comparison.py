@@ -110,6 +110,8 @@ class StrategyComparison:
     #: Scores for which smaller is better.
     less_is_better = LESS_IS_BETTER
 
+    _unweighted = _of_package = frozenset()  # of one that an earlier version has pickled
+
     def __init__(
         self,
         folds: dict[str, list[dict[str, Any]]],

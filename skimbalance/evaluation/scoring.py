@@ -85,7 +85,12 @@ class OwnScores:
             try:
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
-                    found = scorer(model, X, y, **weights)
+                    try:
+                        found = scorer(model, X, y, **weights)
+                    except ValueError as error:  # one of scikit-learn's takes weights, and refuses them
+                        if not weights or "sample_weight" not in str(error):
+                            raise
+                        found, weighs = scorer(model, X, y), False
             except Exception as error:
                 found, complaints[name] = np.nan, f"{type(error).__name__}: {error}"
             for warning in heard:

@@ -221,7 +221,7 @@ def _position(pos_label, classes):
         return classes.index(pos_label)
     positive = known_positive(pos_label, classes)
     if positive is None:
-        raise undetermined("The curve", classes[:20], classes[-1])
+        raise undetermined("The curve", classes, classes[-1])
     return positive
 
 

@@ -6,7 +6,9 @@ from skimbalance.data.numeric_input import as_numbers, is_number
 
 
 def least_cost(proba, costs, positive):
-    """Return the class indices, (n_samples,), of least expected cost; of two that cost the same, the positive one.
+    """Return the class indices, (n_samples,), of least expected cost.
+
+    Of two that cost the same it is the positive one, unless costs never favour that.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def decide(
         For the least expected cost. For two classes ``{"fp": cost, "fn": cost}``, what a false alarm and a miss cost:
         numbers, or one a row (the amount that a missed fraud loses). For any number of classes a matrix [true class,
         predicted class], or one a row. Negative costs are gains. Of two labels that cost the same, a row gets the
-        positive one.
+        positive one, unless costs never favour it.
     decision : float, str, tuple, dict or array-like, default=None
         Rule, in place of `costs`: any that `ImbalancedKerasClassifier` takes, but for those that need labels (a floor
         with a confidence). "f1", a floor or a rate is that of these rows, by their expected counts.

@@ -74,8 +74,9 @@ def undetermined(what, labels, example, asks=None, hint=""):
         The error.
     """
     setting = f"pos_label={example!r}, for example" if asks is None else f"{asks}(pos_label={example!r}, ...)"
+    listed = [*map(repr, labels[:3]), *([f"another of {len(labels)}"] if len(labels) > 3 else [])]
     return ValueError(
-        f"{what} depends on which label is positive, {' or '.join(map(repr, labels))}, and pos_label is not set{hint}. "
+        f"{what} depends on which label is positive, {' or '.join(listed)}, and pos_label is not set{hint}. "
         f"Set it: {setting}."
     )
 

@@ -95,7 +95,8 @@ def _check_shift(proba, train_prior, target_prior):
                 f"{name}={prior!r} does not fit proba of shape {proba.shape}; it takes a finite share for each class, "
                 f"{'none below zero' if least == 0 else 'each above zero'}."
             )
-    check_proba(proba.reshape(-1, proba.shape[-1]))
+    if proba.size:
+        check_proba(proba.reshape(-1, proba.shape[-1]))
     return np.clip(proba, 0, 1)
 
 

@@ -81,7 +81,7 @@ class Program:
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
         self._hyperparameters = [np.asarray(getattr(loss, name), np.float32) for name in loss.hyperparameters]
-        self._is_ahead, self._is_behind = False, True
+        self._is_ahead, self._is_behind, self._state_ahead = False, True, None
 
     def finish(self):
         """Do what the optimizer does after the last step: put moving averages in the place of weights."""

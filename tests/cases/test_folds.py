@@ -356,3 +356,11 @@ def test_scorers_are_given_weights_and_no_row_of_weight_zero():
     assert "'rows' ignores weights, as its scorer takes no sample_weight" in found.in_words()
     found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring=scoring, sample_weight=weight > 0)
     assert "ignores weights" not in found.in_words()
+
+
+def test_a_scorer_that_refuses_its_weights_is_asked_without():
+    X, y, cv = table()
+    y, weight = y + (np.arange(len(y)) % 3 == 0), np.random.default_rng(0).integers(1, 3, len(y)).astype(float)
+    found = compare(X, y, {"logistic": LogisticRegression()}, cv, scoring="roc_auc_ovo", sample_weight=weight)
+    assert np.isfinite(found.scores_["logistic"]["roc_auc_ovo"]).all()
+    assert "'roc_auc_ovo' ignores weights" in found.in_words()
