@@ -7,6 +7,7 @@ All blocks of a page run one after the other, in one namespace and an empty fold
 import inspect
 import re
 import runpy
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -46,6 +47,7 @@ RUNS = [(page, package) for page in PAGES for package in sorted({needs for needs
 def test_code_of_a_page_runs(page, package, request, monkeypatch, tmp_path):
     if package is not None:
         pytest.importorskip(package, reason=f"{page.name} shows something of {package}, which is not installed")
+        warnings.simplefilter("ignore")  # what such a package deprecates is its own; pytest resets the filters
     if name(page) not in LEARNT:
         request.getfixturevalue("two_small_members")
     monkeypatch.chdir(tmp_path)
