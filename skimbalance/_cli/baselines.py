@@ -105,7 +105,8 @@ def _as_floats(table):
 
 def _as_objects(table):
     """Return columns of any type as text, None where a value is missing."""
-    return table.astype(object).where(table.notna(), None).map(lambda one: one if one is None else str(one))
+    objects = table.astype(object).where(table.notna(), None)
+    return objects.apply(lambda column: column.map(lambda one: one if one is None else str(one)))
 
 
 def _with_texts(table, texts):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE, KMeansSMOTE
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -21,9 +22,13 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.utils.fixes import parse_version
 
 from skimbalance import ImbalancedKerasClassifier
 from skimbalance.strategies import resolve_strategy
+
+#: Whether bagging passes no weights to a pipeline.
+OLD = parse_version(sklearn.__version__) < parse_version("1.7")
 
 
 def fitted(table, ensemble, random_state=0, **parameters):
@@ -64,6 +69,8 @@ def test_a_base_model_without_finite_probabilities_is_named(small_table):
     X = small_table[0][:6].copy()
     X[[3, 5]] = 1e30
     clf.predict_proba(X[:3])
+    if np.isfinite(GaussianNB().fit(*small_table).predict_proba(X)).all():
+        pytest.skip("Naive Bayes of this scikit-learn computes in double precision, and does not overflow.")
     with (
         warnings.catch_warnings(action="ignore", category=RuntimeWarning),  # of NumPy, in naive Bayes
         pytest.raises(ValueError, match="GaussianNB, which gives no finite .* 2 of 6 rows, .* row 3, .nan, nan"),
@@ -116,7 +123,7 @@ NESTED = {
     "pipeline": make_pipeline(StandardScaler(), forest()),
     "calibrated": CalibratedClassifierCV(forest(), cv=2),
     "shuffled folds": CalibratedClassifierCV(GaussianNB(), cv=StratifiedKFold(2, shuffle=True)),
-    "bagging": BaggingClassifier(make_pipeline(StandardScaler(), forest(1)), 2),
+    "bagging": BaggingClassifier(forest(1) if OLD else make_pipeline(StandardScaler(), forest(1)), 2),
     "grid of estimators": GridSearchCV(
         make_pipeline(StandardScaler(), forest()), {"randomforestclassifier": [ExtraTreesClassifier(3)]}, cv=2
     ),

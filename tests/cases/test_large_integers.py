@@ -26,7 +26,7 @@ TABLES = {
     "pandas on arrow": pd.DataFrame({"id": pd.array(VALUES, dtype="int64[pyarrow]")}),
     "decimals": pd.DataFrame({"id": [Decimal(value) for value in VALUES]}),
     "polars": pl.DataFrame({"id": VALUES}),
-    "128 bits": pl.DataFrame({"id": pl.Series(VALUES, dtype=pl.Int128)}),
+    "128 bits": pl.DataFrame({"id": pl.Series(VALUES, dtype=getattr(pl, "Int128", pl.Int64))}),  # of later polars
     "pyarrow": pa.table({"id": VALUES}),
     "decimals of arrow": pa.table({"id": [Decimal(value) for value in VALUES]}),
 }

@@ -123,14 +123,15 @@ def test_an_interval_at_the_edge_has_an_upper_end():
 @pytest.mark.parametrize("scale", [1.0, 2e307, 1e-308, 2.0**-1050])
 def test_costs_of_any_size_decide_alike(scale):
     costs = {name: scale * cost for name, cost in NUMBERS.items()}
-    matrix = scale * np.array([[-1.0, 1.0, 0.5], [1.0, -1.0, 0.2], [1.0, 1.0, 0.1]])
+    of_one = np.array([[-1.0, 1.0, 0.5], [1.0, -1.0, 0.2], [1.0, 1.0, 0.1]])
+    matrix = scale * of_one
     three = np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.3, 0.5, 0.2]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(decide(P, costs=costs), P >= 1 / 6)
         uniform = np.ones(2) / 2
         assert Decision(costs, [0, 1]).threshold(uniform, uniform) == pytest.approx(1 / 6, rel=1e-9)
-        expected = (three @ (matrix / scale)).argmin(axis=1)
+        expected = (three @ of_one).argmin(axis=1)
         np.testing.assert_array_equal(decide(three, costs=matrix), expected)
         thirds = np.ones(3) / 3
         for dtype in (np.float32, np.float64):

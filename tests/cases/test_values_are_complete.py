@@ -79,7 +79,7 @@ def test_a_rule_keeps_its_form_when_it_is_given_rows():
 def test_one_class_of_this_package_lies_under_the_classifier():
     """Beside it, mixins tell scikit-learn's callbacks of a fit's tasks, and which page documents an estimator."""
     bases = [of for of in ImbalancedKerasClassifier.__mro__[1:] if of.__module__.startswith("skimbalance")]
-    assert [of.__module__ for of in bases] == [
+    assert list(dict.fromkeys(of.__module__ for of in bases)) == [  # an empty mixin more before scikit-learn 1.9
         "skimbalance._scikeras",
         "skimbalance._documentation",
         "skimbalance._callbacks",

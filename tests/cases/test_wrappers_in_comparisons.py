@@ -15,10 +15,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.fixes import parse_version
 
 from skimbalance import ImbalancedKerasClassifier, compare_strategies
 from skimbalance.evaluation.weights import fit_with_rows
 
+#: Whether voting passes weights to classifiers alone that name them in their ``fit``.
+OLD = parse_version(sklearn.__version__) < parse_version("1.7")
 NETWORK = ImbalancedKerasClassifier("mlp", epochs=1)
 LOGISTIC = LogisticRegression(tol=1e-8)
 FEW_WEIGHTS = "ignore:Since Pipeline does not appear to accept sample_weight"
@@ -48,7 +51,7 @@ WRAPPERS = {
     "search": GridSearchCV(nested(NETWORK), {"functiontransformer__validate": [False]}, cv=2, scoring="f1_macro"),
     "nested": nested(NETWORK, of_imblearn),
     "stacked": StackingClassifier([("logistic", LOGISTIC)], NETWORK, cv=2),
-    "voting": VotingClassifier([("logistic", nested(LOGISTIC))], voting="soft"),
+    "voting": VotingClassifier([("logistic", LOGISTIC if OLD else nested(LOGISTIC))], voting="soft"),
 }
 
 
@@ -100,7 +103,7 @@ def test_a_position_is_the_positive_label_inside_of_what_renumbers(small_table):
         TunedThresholdClassifierCV(nested(LOGISTIC), cv=2),
         GridSearchCV(nested(LOGISTIC), {"functiontransformer__validate": [False]}, cv=2),
         GridSearchCV(FixedThresholdClassifier(nested(LOGISTIC)), {"threshold": [0.3]}, cv=2, scoring="f1"),
-        VotingClassifier([("one", OneVsRestClassifier(LOGISTIC))], voting="soft"),
+        VotingClassifier([("one", LOGISTIC if OLD else OneVsRestClassifier(LOGISTIC))], voting="soft"),
     ],
     ids=["plain", "nested", "imblearn", "one vs rest", "fixed", "tuned", "search", "search of fixed", "voting"],
 )
