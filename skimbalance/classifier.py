@@ -847,10 +847,7 @@ class ImbalancedKerasClassifier(SciKerasClassifier):
     @property
     def threshold_(self) -> float:
         """Probability of the positive class, as ``predict_proba`` shows it, from which ``predict`` says positive."""
-        try:
-            threshold = self.answers_.threshold if self.initialized_ else None
-        except ValueError as error:
-            raise AttributeError(str(error)) from None
+        threshold = self.answers_.threshold if self.initialized_ else None
         if threshold is None:
             raise AttributeError(
                 "threshold_ exists after fit, for two classes, but not for costs that reward mistakes, nor for a "

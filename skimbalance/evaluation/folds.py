@@ -146,7 +146,7 @@ def _test(model, table, split, scoring):
     scores = score_fold(y, proba, labels, table.weight_of(test), table.positive, scoring.budget, scoring.costs)
     own, complaints, unweighted = {}, {}, []
     if scoring.own is not None:
-        own, complaints, unweighted = _own_scores(model, table, test, scoring.own)
+        own, complaints, unweighted = _own_scores(model, table, test, rows, scoring.own)
     return {
         "scores": scores | own,
         "proba": proba,
@@ -160,12 +160,13 @@ def _test(model, table, split, scoring):
     }
 
 
-def _own_scores(model, table, test, own):
-    """Return what the caller's scorers say of a fitted model, on the test rows of positive weight."""
+def _own_scores(model, table, test, rows, own):
+    """Return what the caller's scorers say of a fitted model, on those of the test rows that have a positive weight."""
     weight = table.weight_of(test)
-    if weight is not None:
-        test, weight = np.asarray(test)[weight > 0], weight[weight > 0]
-    rows, labels = _safe_indexing(table.X, test), _safe_indexing(table.y, test)
+    if weight is not None and not weight.all():
+        shown = np.flatnonzero(weight)
+        test, rows, weight = np.asarray(test)[shown], _safe_indexing(rows, shown), weight[shown]
+    labels = _safe_indexing(table.y, test)
     return own(model, rows, labels, weight, len(np.unique(table.codes[test])) < len(table.classes))
 
 

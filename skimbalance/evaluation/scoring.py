@@ -85,12 +85,8 @@ class OwnScores:
             try:
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
-                    try:
-                        found = scorer(model, X, y, **weights)
-                    except ValueError as error:  # one of scikit-learn's takes weights, and refuses them
-                        if not weights or "sample_weight" not in str(error):
-                            raise
-                        found, weighs = scorer(model, X, y), False
+                    found, is_weighted = _ask(scorer, model, X, y, weights)
+                weighs = weighs and is_weighted
             except Exception as error:
                 found, complaints[name] = np.nan, f"{type(error).__name__}: {error}"
             for warning in heard:
@@ -108,6 +104,16 @@ class OwnScores:
                 except (TypeError, ValueError):
                     scores[each], complaints[each] = np.nan, f"it returned {value!r}"
         return scores, complaints, unweighted
+
+
+def _ask(scorer, model, X, y, weights):
+    """Return what a scorer gives, and whether it did not refuse the weights: one of scikit-learn's takes and does."""
+    try:
+        return scorer(model, X, y, **weights), True
+    except ValueError as error:
+        if not weights or "sample_weight" not in str(error):
+            raise
+        return scorer(model, X, y), False
 
 
 def _is_of_undefined(warning):

@@ -44,13 +44,18 @@ def threshold_of_costs(costs, positive):
         Thresholds; infinity where no row is to be positive, NaN where both mistakes cost less than right labels, so
         that no threshold gives the labels.
     """
-    order = [1 - positive, positive]
-    costs = costs[..., order, :][..., order]
+    costs = positive_last(costs, positive)
     (tn, fp), (fn, tp) = np.moveaxis(costs, (-2, -1), (0, 1))
     both_worse, both_better = (fp > tn) & (fn > tp), (fp < tn) & (fn < tp)
     (tn, fp), (fn, tp) = np.moveaxis(of_size_one(costs), (-2, -1), (0, 1))
     share = np.divide(fp - tn, fp - tn + fn - tp, out=np.zeros(both_worse.shape), where=both_worse)
     return np.select([both_worse, both_better, (fp <= tn) & (fn >= tp)], [share, np.nan, 0.0], np.inf)
+
+
+def positive_last(costs, positive):
+    """Return costs [..., true class, predicted class] of two classes, the positive one last."""
+    order = [1 - positive, positive]
+    return costs[..., order, :][..., order]
 
 
 def _cost_matrices(costs, n_samples, n_classes, positive):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skimbalance.probability.costs import of_size_one, threshold_of_costs
+from skimbalance.probability.costs import of_size_one, positive_last, threshold_of_costs
 from skimbalance.probability.links import NUMPY
 from skimbalance.probability.macro_f1 import ClassProbabilities
 from skimbalance.probability.prior import shifted
@@ -190,8 +190,7 @@ class Decision:
 
     def costs_of_direction(self):
         """Return costs [true class, predicted class] of two classes, the positive one last."""
-        order = [1 - self.positive, self.positive]
-        return self.value[np.ix_(order, order)]
+        return positive_last(self.value, self.positive)
 
     def labels(self, proba, prior, shown, ops=NUMPY):
         """Return the class index that the rule gives each row.
